@@ -1,0 +1,177 @@
+"""The measured values, as frozen records that every room can read without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Granularity = Literal["token", "bigram", "trigram", "quadgram"]
+GRANULARITIES: tuple[Granularity, ...] = ("token", "bigram", "trigram", "quadgram")
+Weights = Literal["frequency", "uniform"]
+WEIGHTS: tuple[Weights, ...] = ("frequency", "uniform")
+Site = Literal["embedding", "block", "final_norm", "mean"]
+Layer = int | Literal["mean"]
+
+WITHHOLD_AT = 3.0
+"""A ratio is withheld when its denominator is within this many standard errors of zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """Mutual information of one label set with Z, each value a fraction of log n (the anchors' entropy), in [0, 1].
+
+    ``plugin`` is the paper's estimate; ``null`` is what labels with the same counts but no relation to Z would give;
+    ``high`` is the jackknife over document groups, the upper end of the bracket; ``se`` is the standard error of the
+    corrected value over document groups; ``spread`` the standard deviation of ``corrected`` over anchor draws.
+    ``labels`` counts the distinct labels, ``singletons`` is the share of positions whose label occurs once.
+    """
+
+    plugin: float
+    null: float
+    high: float
+    se: float
+    spread: float
+    labels: int
+    singletons: float
+
+    @property
+    def corrected(self) -> float:
+        """Plug-in information less its null: the lower end of the bracket, and the default point."""
+        return self.plugin - self.null
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the corrected value cannot be told from zero."""
+        return not self.corrected > WITHHOLD_AT * self.se
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One point of the information plane: a layer, a granularity, a weighting and a temperature of one checkpoint.
+
+    ``entropy`` is H(Z) and ``ceiling`` the information that one label per position would score, both fractions of log n.
+    ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z). ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to
+    the depth.
+    """
+
+    layer: Layer
+    site: Site
+    granularity: Granularity
+    weights: Weights
+    variant: str
+    temperature_rule: str
+    temperature: float
+    entropy: float
+    ceiling: float
+    complexity: Information
+    expressivity: Information
+    loss: float | None = None
+    resultant_length: float | None = None
+    participation_ratio: float | None = None
+
+    @property
+    def optimality(self) -> float | None:
+        """I(Y;Z) / I(X;Z) of the plug-in values, as the paper has it; None where I(X;Z) is 0."""
+        return self.expressivity.plugin / self.complexity.plugin if self.complexity.plugin > 0 else None
+
+    @property
+    def optimality_corrected(self) -> float | None:
+        """The ratio of the corrected values; withheld (None) when the denominator cannot be told from zero."""
+        return None if self.complexity.is_zero else self.expressivity.corrected / self.complexity.corrected
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMeasurements:
+    """All that was measured of one checkpoint on one sample with one set of anchors: one file of the cache.
+
+    ``model`` and ``revision`` are names for people; ``commit`` (a hub commit, or the digest of a local folder) and
+    ``key`` identify. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state, ``positions`` the
+    number of measured token positions in ``documents`` documents of ``corpus``.
+    """
+
+    key: str
+    model: str
+    revision: str
+    commit: str
+    stage: str | None
+    step: int | None
+    tokens: int | None
+    depth: int
+    width: int
+    corpus: str
+    sample: str
+    documents: int
+    positions: int
+    anchors: int
+    anchor_seeds: tuple[int, ...]
+    dtype: str
+    estimator_version: str
+    rows: tuple[Measurement, ...]
+
+    def select(
+        self,
+        *,
+        layers: Iterable[Layer] | None = None,
+        granularity: Granularity | None = None,
+        weights: Weights | None = None,
+        temperature_rule: str | None = None,
+    ) -> tuple[Measurement, ...]:
+        """The rows that fit, in the order stored; ``"mean"`` rows are made on the way from rows 1 to ``depth``."""
+        wanted = None if layers is None else set(layers)
+        rows = [
+            row
+            for row in self.rows
+            if (granularity is None or row.granularity == granularity)
+            and (weights is None or row.weights == weights)
+            and (temperature_rule is None or row.temperature_rule == temperature_rule)
+        ]
+        chosen = [row for row in rows if wanted is None or row.layer in wanted]
+        if wanted is not None and "mean" in wanted:
+            chosen += _layer_means(rows, self.depth)
+        return tuple(chosen)
+
+
+def _layer_means(rows: Iterable[Measurement], depth: int) -> list[Measurement]:
+    groups: dict[tuple[str, ...], list[Measurement]] = {}
+    for row in rows:
+        if row.layer != 0:
+            groups.setdefault((row.granularity, row.weights, row.variant, row.temperature_rule), []).append(row)
+    return [mean_over_layers(group) for group in groups.values() if len(group) == depth]
+
+
+def mean_over_layers(rows: list[Measurement]) -> Measurement:
+    """The average of measurements that differ in their layer only.
+
+    Layers see the same texts, so their errors are taken as fully correlated: the error of the mean is the mean error.
+    """
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    def side(sides: list[Information]) -> Information:
+        return Information(
+            plugin=mean([s.plugin for s in sides]),
+            null=mean([s.null for s in sides]),
+            high=mean([s.high for s in sides]),
+            se=mean([s.se for s in sides]),
+            spread=mean([s.spread for s in sides]),
+            labels=sides[0].labels,
+            singletons=sides[0].singletons,
+        )
+
+    def maybe(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return mean(known) if len(known) == len(values) else None
+
+    return replace(
+        rows[0],
+        layer="mean",
+        site="mean",
+        entropy=mean([row.entropy for row in rows]),
+        ceiling=mean([row.ceiling for row in rows]),
+        complexity=side([row.complexity for row in rows]),
+        expressivity=side([row.expressivity for row in rows]),
+        resultant_length=maybe([row.resultant_length for row in rows]),
+        participation_ratio=maybe([row.participation_ratio for row in rows]),
+    )

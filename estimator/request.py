@@ -1,0 +1,77 @@
+"""The one way in for work: what to measure, of which model, on which text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from estimator.errors import InputError
+from estimator.measurement import GRANULARITIES, WEIGHTS, Granularity, Weights
+
+Preset = Literal["corrected", "paper"]
+PRESETS: tuple[Preset, ...] = ("corrected", "paper")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRequest:
+    """Everything that decides a measurement; the command line, the screen and scripts all build one.
+
+    ``model`` is a hub id, a local folder or ``"demo"``; ``revision`` a name, commit or selection (``"all"``,
+    ``"log:16"``, ``"stage1"``, a glob). ``corpus`` is a hub dataset ``name:config:split``, a file, a folder or
+    ``"docstrings"``; None takes the default of this machine. ``documents`` texts are cut at ``max_length`` tokens.
+    ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are rules or
+    numbers as the user wrote them. Raises :class:`InputError` when a value is out of its range.
+    """
+
+    model: str
+    revision: str | None = None
+    corpus: str | None = None
+    text_column: str | None = None
+    documents: int = 256
+    max_length: int = 512
+    layers: str = "all"
+    granularities: tuple[Granularity, ...] = GRANULARITIES
+    temperatures: tuple[str, ...] = ("exact",)
+    weights: tuple[Weights, ...] = WEIGHTS
+    anchors: int = 100
+    anchor_seeds: tuple[int, ...] = (0, 1, 2, 3)
+    device: str = "auto"
+    dtype: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.model.strip():
+            raise InputError("model", "No model was named: give a hub id, a folder, or demo.")
+        if self.documents < 2:
+            raise InputError("documents", f"A sample needs at least 2 documents, not {self.documents}.")
+        if self.max_length < 8:
+            raise InputError(
+                "max-length", f"A document needs 8 tokens to hold one position, so --max-length cannot be {self.max_length}."
+            )
+        if self.anchors < 2:
+            raise InputError("anchors", f"The soft assignment needs at least 2 anchors, not {self.anchors}.")
+        if not self.anchor_seeds or len(set(self.anchor_seeds)) != len(self.anchor_seeds) or min(self.anchor_seeds) < 0:
+            raise InputError("anchor-seeds", "Give one or more different anchor seeds, each 0 or larger.")
+        _check_choices("granularity", self.granularities, GRANULARITIES)
+        _check_choices("weights", self.weights, WEIGHTS)
+        if not self.temperatures:
+            raise InputError("temperature", "Give a temperature: exact, leading-order, a number such as 0.01, or x0.5.")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready copy, for the pipe to the worker."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> MeasurementRequest:
+        """The request that :meth:`to_json` wrote; raises TypeError on unknown fields."""
+        known = {field.name for field in fields(cls)}
+        if unknown := set(data) - known:
+            raise TypeError(f"unknown request fields: {', '.join(sorted(unknown))}")
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+
+def _check_choices(name: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in allowed:
+            raise InputError(name, f"There is no {name} {value!r}: choose from {', '.join(allowed)}.")
+    if not values:
+        raise InputError(name, f"Choose at least one {name} from {', '.join(allowed)}.")

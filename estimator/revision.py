@@ -1,0 +1,24 @@
+"""A checkpoint of a model, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One checkpoint: where it is and where in training it stands.
+
+    ``model`` is the name shown (hub id, folder or ``"demo"``), ``name`` the branch, tag or checkpoint folder. ``commit``
+    is the hub's commit; None for a local ``folder``, whose content digest takes its place. ``step`` and ``tokens`` count
+    from the start of ``stage`` (tokens as published, rounded to 1e9 on most hubs).
+    """
+
+    model: str
+    name: str
+    commit: str | None = None
+    folder: str | None = None
+    stage: str | None = None
+    ingredient: int | None = None
+    step: int | None = None
+    tokens: int | None = None

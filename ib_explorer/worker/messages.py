@@ -1,0 +1,192 @@
+"""What the terminal process and the worker say to each other: one JSON object a line, arrays on disk.
+
+Requests go in on the worker's stdin, events come out on its stdout. Every job has a number that the client chose.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from estimator.request import MeasurementRequest
+
+PROTOCOL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Measure a model (its selected checkpoints one after another), reading and filling the cache."""
+
+    job: int
+    request: MeasurementRequest
+    type: ClassVar[str] = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Compute the bound of the sample that ``request`` names, for one granularity."""
+
+    job: int
+    request: MeasurementRequest
+    granularity: str
+    type: ClassVar[str] = "bound"
+
+
+@dataclass(frozen=True, slots=True)
+class ListRevisions:
+    """List the checkpoints of ``model`` in training order; ``revision`` selects among them, None lists all."""
+
+    job: int
+    model: str
+    revision: str | None
+    type: ClassVar[str] = "revisions"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a job, queued or running."""
+
+    job: int
+    type: ClassVar[str] = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Cancel everything and exit."""
+
+    type: ClassVar[str] = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker is up; ``device`` is what ``auto`` means there."""
+
+    protocol: int
+    device: str
+    type: ClassVar[str] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job left the queue; ``model`` and ``revisions`` say what it is about, once known."""
+
+    job: int
+    type: ClassVar[str] = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseProgress:
+    """``done`` of ``total`` (None: unknown) ``unit`` of a phase; ``revision`` is the checkpoint at work, if any."""
+
+    job: int
+    phase: str
+    done: int
+    total: int | None
+    unit: str
+    revision: str | None = None
+    type: ClassVar[str] = "phase"
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The checkpoints a job is about, in training order, each as the fields of ``estimator.revision.Revision``."""
+
+    job: int
+    revisions: tuple[dict[str, Any], ...]
+    type: ClassVar[str] = "revisions-listed"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Measurements of one checkpoint are in the cache under ``key``; ``cached`` says that no model was loaded."""
+
+    job: int
+    key: str
+    revision: str
+    cached: bool
+    type: ClassVar[str] = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundReady:
+    """The bound of a sample is in the cache under ``key``."""
+
+    job: int
+    key: str
+    type: ClassVar[str] = "bound-ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence for the log."""
+
+    job: int
+    text: str
+    type: ClassVar[str] = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job is done and all its measurements are in the cache."""
+
+    job: int
+    type: ClassVar[str] = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledJob:
+    """A job was stopped as asked."""
+
+    job: int
+    type: ClassVar[str] = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; ``input_error`` tells wrong input from bad luck."""
+
+    job: int
+    kind: str
+    message: str
+    input_error: bool
+    type: ClassVar[str] = "failed"
+
+
+Request = Measure | Bound | ListRevisions | Cancel | Shutdown
+Event = (
+    Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
+)
+_REQUESTS = {kind.type: kind for kind in (Measure, Bound, ListRevisions, Cancel, Shutdown)}
+_EVENTS = {
+    kind.type: kind
+    for kind in (Ready, Started, PhaseProgress, Revisions, Measured, BoundReady, Note, Finished, CancelledJob, Failed)
+}
+
+
+def encode(message: Request | Event) -> bytes:
+    """One line of JSON for the pipe, newline included."""
+    return (json.dumps({"type": message.type, **asdict(message)}, separators=(",", ":")) + "\n").encode()
+
+
+def decode_request(line: bytes) -> Request:
+    """The request on a line; raises ValueError on anything else."""
+    return _decode(line, _REQUESTS)
+
+
+def decode_event(line: bytes) -> Event:
+    """The event on a line; raises ValueError on anything else."""
+    return _decode(line, _EVENTS)
+
+
+def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
+    try:
+        fields = json.loads(line)
+        kind = kinds[fields.pop("type")]
+        if "request" in fields:
+            fields["request"] = MeasurementRequest.from_json(fields["request"])
+        if "revisions" in fields:
+            fields["revisions"] = tuple(fields["revisions"])
+        return kind(**fields)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a message of protocol {PROTOCOL}: {line[:200]!r}") from error
