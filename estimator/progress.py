@@ -10,6 +10,9 @@ Phase = Literal["resolve", "download", "text", "load", "train", "forward", "esti
 class Progress:
     """The listener of a long task. This base class hears nothing and never cancels; a worker's subclass does both."""
 
+    revision: str | None = None
+    """The checkpoint at work, set by whoever steps through several, so that the listener can name it."""
+
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
         """Hear that ``done`` of ``total`` ``unit`` are finished; raises :class:`estimator.errors.Cancelled` to stop."""
 

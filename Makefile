@@ -1,0 +1,56 @@
+# Everything runs in .venv, which the first target asked for makes; a second run finds its stamp and starts at once.
+# PYTHON=/path/to/python chooses another interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format bench clean help
+
+help:
+	@echo "make demo    set up, then open the demo (prints the plane where there is no terminal)"
+	@echo "make test    set up, then run the tests"
+	@echo "make check   set up, then lint, format and type checks"
+	@echo "make format  set up, then format and fix what can be fixed"
+	@echo "make bench   set up, then measure speed and memory"
+
+demo: $(STAMP)
+	@$(BIN)/ib-explorer demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/measure.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+
+# soft-entropy declares jax and matplotlib, which the parity tests never import: hence --no-deps.
+$(STAMP): pyproject.toml constraints.txt
+	@python=; \
+	for candidate in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14; do \
+	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    python=$$candidate; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or newer with venv was not found: install it (Debian: apt install python3.11-venv) or run make PYTHON=/path/to/python." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$($$python --version): this takes a few minutes, once." >&2; \
+	test -x $(BIN)/python || $$python -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps soft-entropy
+	@touch $(STAMP)
