@@ -32,7 +32,7 @@ class MeasurementRequest:
     layers: str = "all"
     granularities: tuple[Granularity, ...] = GRANULARITIES
     temperatures: tuple[str, ...] = ("exact",)
-    weights: tuple[Weights, ...] = WEIGHTS
+    weights: tuple[Weights, ...] = ("frequency",)
     anchors: int = 100
     anchor_seeds: tuple[int, ...] = (0, 1, 2, 3)
     device: str = "auto"

@@ -1,0 +1,180 @@
+"""From the scores of one layer to the information its states carry about each label set.
+
+The estimator is an honest Shannon quantity: draw an anchor A from p given z; then H(Z) is H(A) and
+I(X;Z) = H(A) − Σ_x π(x) H(A | X = x), as fractions of log n (Conklin et al., section 3). Beside this plug-in value stand its null,
+a jackknife over document groups, and the error of the difference.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from estimator.labels import IntArray, LabelSet
+from estimator.measurement import Granularity, Information, Weights
+from estimator.null import group_moments, null_curve, random_rows
+from estimator.tally import Tally, entropy, soft_assignments
+from estimator.weighting import UNIFORM_MIN_COUNT, Weighting
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInformation:
+    """What one layer keeps, averaged over anchor draws: H(Z), the ceiling, and an Information per (label set, weights)."""
+
+    entropy: float
+    ceiling: float
+    information: tuple[tuple[LabelSet, Weights, Information], ...]
+
+    def find(self, granularity: Granularity, side: str, weights: Weights) -> Information | None:
+        """The value of one label set; None when no label is frequent enough for ``weights``."""
+        for labels, weighting, value in self.information:
+            if (labels.granularity, labels.side, weighting) == (granularity, side, weights):
+                return value
+        return None
+
+
+class Estimator:
+    """The information estimator of one sample: sorts its labels once, then serves every layer, draw and temperature.
+
+    ``label_sets`` are labels of the same positions; ``group`` [positions] numbers document groups, in ascending runs.
+    """
+
+    def __init__(
+        self,
+        label_sets: Sequence[LabelSet],
+        group: IntArray,
+        *,
+        weights: Iterable[Weights] = ("frequency",),
+        min_count: int = UNIFORM_MIN_COUNT,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
+        self._min_count = min_count
+        self._weightings = [
+            [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
+            for labels in label_sets
+        ]
+        self._bounds = np.searchsorted(group, np.arange(int(group.max()) + 2)).tolist()
+        self._null_rows = torch.from_numpy(random_rows(len(group))).to(device)
+
+    def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
+        """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
+        draws = [self._measure_draw(draw, temperature) for draw in scores]
+        information = []
+        for index, (labels, weights, _) in enumerate(draws[0].information):
+            values = [draw.information[index][2] for draw in draws]
+            information.append((labels, weights, _mean_over_draws(values)))
+        return LayerInformation(
+            entropy=float(np.mean([draw.entropy for draw in draws])),
+            ceiling=float(np.mean([draw.ceiling for draw in draws])),
+            information=tuple(information),
+        )
+
+    def _measure_draw(self, scores: Tensor, temperature: float) -> LayerInformation:
+        p, row_entropy = soft_assignments(scores, temperature)
+        moments = group_moments(p, self._null_rows)
+        marginal, mean_row = self._marginals(p, row_entropy)
+        pieces = [moments.values, marginal, mean_row]
+        for tally, weightings in zip(self._tallies, self._weightings, strict=True):
+            pieces += self._conditionals(tally, weightings, p, row_entropy)
+        # One transfer for the whole draw: on a GPU each would otherwise wait for the device.
+        ends = np.cumsum([len(piece) for piece in pieces])[:-1]
+        values = iter(np.split(torch.cat(pieces).cpu().numpy(), ends))
+        moment_values, entropy_z, mean_row_entropy = next(values), next(values), next(values)
+        deficit = entropy_z - mean_row_entropy
+        curve = null_curve(moments.sizes, moments.groups, moment_values, float(deficit[0]), len(p))
+        information = []
+        for tally, weightings in zip(self._tallies, self._weightings, strict=True):
+            for weighting in weightings:
+                plugin = entropy_z - next(values)
+                # Leaving documents out moves B(1) and H(Z); between the two the curve keeps its shape.
+                spread = deficit / (1 - 1 / weighting.positions)
+                null_each = weighting.null(curve, spread / spread[0] if spread[0] > 0 else np.ones_like(spread))
+                value = _bracket(plugin, null_each, weighting.variance(curve), tally.labels)
+                information.append((tally.labels, weighting.weights, value))
+        return LayerInformation(float(entropy_z[0]), float(deficit[0]), tuple(information))
+
+    def _marginals(self, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
+        """H(Z) and the mean entropy of a position, each [groups + 1]: in full, then without each group."""
+        runs = list(itertools.pairwise(self._bounds))
+        sums = torch.stack([p[start:end].sum(0, dtype=torch.float64) for start, end in runs])
+        rows = torch.stack([row_entropy[start:end].sum(dtype=torch.float64) for start, end in runs])
+        total = self._bounds[-1]
+        left = torch.tensor([total, *(total - (end - start) for start, end in runs)], dtype=p.dtype, device=p.device)
+        without = torch.cat([sums.sum(0, keepdim=True), sums.sum(0) - sums])
+        rows_without = torch.cat([rows.sum()[None], rows.sum() - rows])
+        return entropy(without / left[:, None].double()), rows_without / left.double()
+
+    def _conditionals(
+        self, tally: Tally, weightings: Sequence[Weighting], p: Tensor, row_entropy: Tensor
+    ) -> list[Tensor]:
+        """Σ_x π(x) H(Z|x) under each weighting, [groups + 1]: in full, then without each group."""
+        cell_sums, label_sums = tally.sums(p)
+        count = tally.label_count
+        rest = count[tally.cell_label] - tally.cell_count
+        label_q = (label_sums / count[:, None]).float()
+        rest_q = ((label_sums[tally.cell_label] - cell_sums) / rest.clamp_min(1)[:, None]).float()
+        label_entropy, rest_entropy = entropy(label_q).double(), entropy(rest_q).double()
+        single_entropy = row_entropy[tally.single].double()
+        pieces = []
+        for weighting in weightings:
+            if weighting.weights == "frequency":
+                weight, rest_weight, single_weight = count.double(), rest.double(), 1.0
+            else:
+                weight = (count >= self._min_count).double()
+                rest_weight = weight[tally.cell_label] * (rest > 0)
+                single_weight = float(self._min_count == 1)
+            cell_weight = weight[tally.cell_label]
+            loss = p.new_zeros(tally.groups, dtype=torch.float64)
+            weight_loss = torch.zeros_like(loss)
+            loss.index_add_(0, tally.cell_group, cell_weight * label_entropy[tally.cell_label] - rest_weight * rest_entropy)
+            loss.index_add_(0, tally.single_group, single_weight * single_entropy)
+            weight_loss.index_add_(0, tally.cell_group, cell_weight - rest_weight)
+            weight_loss.index_add_(0, tally.single_group, torch.full_like(single_entropy, single_weight))
+            total = weight @ label_entropy + single_weight * single_entropy.sum()
+            total_weight = weight.sum() + single_weight * len(single_entropy)
+            left = torch.cat([total_weight[None], total_weight - weight_loss]).clamp_min(1)
+            pieces.append(torch.cat([total[None], total - loss]) / left)
+        return pieces
+
+
+def _bracket(plugin: FloatArray, null: FloatArray, shuffling: float, labels: LabelSet) -> Information:
+    """Information from plug-in and null values [groups + 1], in full and without each group (delete-a-group jackknife).
+
+    The upper end of the bracket is the jackknife estimate, never below the corrected value. The error is the
+    larger of the scatter between document groups and that of shuffled labels (variance ``shuffling``).
+    """
+    groups = len(plugin) - 1
+    corrected = plugin - null
+    high = groups * plugin[0] - (groups - 1) * plugin[1:].mean()
+    scatter = (groups - 1) / groups * np.square(corrected[1:] - corrected[1:].mean()).sum()
+    return Information(
+        plugin=float(plugin[0]),
+        null=float(null[0]),
+        high=float(max(high, corrected[0])),
+        se=float(np.sqrt(max(scatter, shuffling))),
+        spread=0.0,
+        labels=labels.labels,
+        singletons=labels.singletons,
+    )
+
+
+def _mean_over_draws(values: Sequence[Information]) -> Information:
+    """The mean over anchor draws; draws share their texts, so the error does not shrink with their number."""
+    return Information(
+        plugin=float(np.mean([value.plugin for value in values])),
+        null=float(np.mean([value.null for value in values])),
+        high=float(np.mean([value.high for value in values])),
+        se=float(np.mean([value.se for value in values])),
+        spread=float(np.std([value.corrected for value in values], ddof=1)) if len(values) > 1 else 0.0,
+        labels=values[0].labels,
+        singletons=values[0].singletons,
+    )
