@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 
 PROTOCOL = 1
@@ -144,7 +145,7 @@ class CancelledJob:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; ``input_error`` tells wrong input from bad luck."""
+    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; the user can mend it if ``input_error``."""
 
     job: int
     kind: str
@@ -153,10 +154,9 @@ class Failed:
     type: ClassVar[str] = "failed"
 
 
-Request = Measure | Bound | ListRevisions | Cancel | Shutdown
-Event = (
-    Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
-)
+Job = Measure | Bound | ListRevisions
+Request = Job | Cancel | Shutdown
+Event = Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
 _REQUESTS = {kind.type: kind for kind in (Measure, Bound, ListRevisions, Cancel, Shutdown)}
 _EVENTS = {
     kind.type: kind
@@ -171,12 +171,14 @@ def encode(message: Request | Event) -> bytes:
 
 def decode_request(line: bytes) -> Request:
     """The request on a line; raises ValueError on anything else."""
-    return _decode(line, _REQUESTS)
+    request: Request = _decode(line, _REQUESTS)
+    return request
 
 
 def decode_event(line: bytes) -> Event:
     """The event on a line; raises ValueError on anything else."""
-    return _decode(line, _EVENTS)
+    event: Event = _decode(line, _EVENTS)
+    return event
 
 
 def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
@@ -188,5 +190,5 @@ def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
         if "revisions" in fields:
             fields["revisions"] = tuple(fields["revisions"])
         return kind(**fields)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
         raise ValueError(f"not a message of protocol {PROTOCOL}: {line[:200]!r}") from error

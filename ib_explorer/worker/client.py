@@ -1,0 +1,93 @@
+"""The terminal process's end of the pipe: jobs out, events in, and no worker left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import ib_explorer
+from ib_explorer.worker.lane import Lane, Patience
+from ib_explorer.worker.messages import Bound, Event, Job, ListRevisions, Measure, Ready
+
+_LANES: dict[type[Job], str] = {Measure: "measure", Bound: "bound", ListRevisions: "listing"}
+_WORKER = (sys.executable, "-P", "-m", "ib_explorer.worker")
+
+
+class WorkerClient:
+    """Hands jobs to worker processes and merges what they say into one stream of events.
+
+    Measuring, bounds and lists of checkpoints each have a worker of their own (a lane), started when first needed, so
+    that none waits for another. Bounds and lists use the CPU only and give way to measuring. ``log_dir`` holds the
+    workers' logs (default: ``cache_dir``/logs); ``command`` is how a worker is started, less its arguments.
+    """
+
+    def __init__(
+        self,
+        cache_dir: Path,
+        device: str = "auto",
+        *,
+        log_dir: Path | None = None,
+        command: Sequence[str] = _WORKER,
+        patience: Patience | None = None,
+    ) -> None:
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._numbers = itertools.count(1)
+        self._closed = False
+        log_dir = log_dir or cache_dir / "logs"
+        environment = _environment()
+
+        def lane(name: str) -> Lane:
+            log = log_dir / f"worker-{name}.log"
+            place = ["--device", device] if name == "measure" else ["--device", "cpu", "--background"]
+            arguments = [*command, "--cache-dir", str(cache_dir), "--log", str(log), *place]
+            return Lane(arguments, environment, log, partial(self._deliver, name), patience or Patience())
+
+        self._lanes = {name: lane(name) for name in _LANES.values()}
+
+    async def start(self) -> None:
+        """Start the measuring worker ahead of its first job, so that torch loads while the user looks around."""
+        await self._lanes["measure"].start()
+
+    def next_job(self) -> int:
+        """A job number that this client has not used."""
+        return next(self._numbers)
+
+    async def submit(self, request: Job) -> None:
+        """Queue a job; what becomes of it comes out of :meth:`events`, ending in Finished, CancelledJob or Failed."""
+        await self._lanes[_LANES[type(request)]].submit(request)
+
+    async def cancel(self, job: int) -> None:
+        """Ask for a job to stop; returns at once, and CancelledJob follows. A job that is over stays over."""
+        for lane in self._lanes.values():
+            if job in lane:
+                lane.cancel(job)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """The events of all jobs in the order they came, until :meth:`close`; for one listener.
+
+        Ready comes from the measuring worker only, whose device is the one of interest.
+        """
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        """End all workers, whatever they do, within about two seconds, and then the stream of events."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+            self._events.put_nowait(None)
+
+    def _deliver(self, lane: str, event: Event) -> None:
+        if lane == "measure" or not isinstance(event, Ready):
+            self._events.put_nowait(event)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with this very copy of the packages ahead of any other."""
+    home = str(Path(ib_explorer.__file__).parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))}

@@ -1,0 +1,113 @@
+"""The jobs of a worker process: which wait, which runs, and what has been asked of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from estimator.errors import Cancelled
+from estimator.progress import Phase, Progress
+from ib_explorer.worker.messages import Event, Job, Note, PhaseProgress
+
+REPORT_EVERY = 0.1
+"""Seconds between two reports of one phase."""
+
+
+class JobQueue:
+    """Jobs in the order they came; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._running: int | None = None
+        self._cancelled = threading.Event()
+        self._closed = False
+
+    def put(self, job: Job) -> None:
+        """Add a job at the end."""
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def take(self) -> tuple[Job, threading.Event] | None:
+        """Wait for the next job; its event is set once it should stop. None when the queue is closed."""
+        with self._changed:
+            self._running = None
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            job = self._waiting.popleft()
+            self._running, self._cancelled = job.job, threading.Event()
+            return job, self._cancelled
+
+    def cancel(self, number: int) -> bool:
+        """Remove a waiting job (True: it is over), or ask the running one to stop (False: it will say so itself)."""
+        with self._changed:
+            for job in self._waiting:
+                if job.job == number:
+                    self._waiting.remove(job)
+                    return True
+            if self._running == number:
+                self._cancelled.set()
+            return False
+
+    def close(self) -> None:
+        """Forget the waiting jobs, ask the running one to stop and let :meth:`take` return None."""
+        with self._changed:
+            self._waiting.clear()
+            self._cancelled.set()
+            self._closed = True
+            self._changed.notify()
+
+
+class JobProgress(Progress):
+    """Reports the phases of one job, each at most ten times a second but always its first and its last.
+
+    Raises :class:`estimator.errors.Cancelled` out of :meth:`phase` once ``cancelled`` is set.
+    """
+
+    def __init__(
+        self,
+        job: int,
+        emit: Callable[[Event], None],
+        cancelled: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._job = job
+        self._emit = emit
+        self._cancelled = cancelled
+        self._clock = clock
+        self._sent: PhaseProgress | None = None
+        self._sent_at = 0.0
+        self._held: PhaseProgress | None = None
+
+    def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
+        """Report, unless the last report of this phase was a moment ago; raises Cancelled once asked to stop."""
+        if self._cancelled.is_set():
+            raise Cancelled
+        event = PhaseProgress(self._job, phase, done, total, unit, self.revision)
+        before = self._held or self._sent
+        is_first = before is None or (before.phase, before.revision) != (event.phase, event.revision)
+        if is_first:
+            self.flush()
+        if is_first or done == total or self._clock() - self._sent_at >= REPORT_EVERY:
+            self._send(event)
+        else:
+            self._held = event
+
+    def note(self, text: str) -> None:
+        """Pass a sentence on to the user's log."""
+        self._emit(Note(self._job, text))
+
+    def flush(self) -> None:
+        """Report what was held back, so that a phase ends with its last value."""
+        if self._held is not None:
+            self._send(self._held)
+
+    def _send(self, event: PhaseProgress) -> None:
+        self._held = None
+        if event != self._sent:
+            self._sent, self._sent_at = event, self._clock()
+            self._emit(event)

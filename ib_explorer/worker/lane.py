@@ -1,0 +1,223 @@
+"""One worker process as its client sees it: started when first needed, replaced when it dies, never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ib_explorer.worker.messages import (
+    PROTOCOL,
+    Cancel,
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Ready,
+    Request,
+    Shutdown,
+    decode_event,
+    encode,
+)
+
+LINE_LIMIT = 16 * 2**20
+"""Bytes of the longest line that a worker may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a cancelled job has before SIGTERM and before SIGKILL, and that a closed worker has for each."""
+
+    terminate: float = 3.0
+    kill: float = 10.0
+    close: float = 1.0
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    job: Job
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: bool = False
+    told: bool = False
+
+
+class Lane:
+    """Jobs of one kind, done one after another by one worker process started with ``command``."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        log: Path,
+        deliver: Callable[[Event], None],
+        patience: Patience,
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._log = log
+        self._deliver = deliver
+        self._patience = patience
+        self._unfinished: dict[int, _Unfinished] = {}
+        self._process: Process | None = None
+        self._starting = asyncio.Lock()
+        self._killed = False
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._unfinished
+
+    async def start(self) -> None:
+        """Start the worker unless it runs, and hand it every unfinished job; they fail if there can be no worker."""
+        async with self._starting:
+            if self._process is not None or self._closing:
+                return
+            self._killed = False
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    limit=LINE_LIMIT,
+                    env=self._environment,
+                    start_new_session=True,  # Ctrl-C in the terminal must reach the client alone
+                )
+            except OSError as error:
+                self._fail(f"No worker could be started: {error}.")
+                return
+            for unfinished in self._unfinished.values():
+                self._send(unfinished.job)
+                if unfinished.cancelled:
+                    self._send(Cancel(unfinished.job.job))
+            self._spawn(self._listen(self._process))
+
+    async def submit(self, job: Job) -> None:
+        """Queue a job, starting the worker when there is none."""
+        if self._process is None:
+            self._unfinished[job.job] = _Unfinished(job)
+            await self.start()
+        else:
+            self._unfinished[job.job] = _Unfinished(job)
+            self._send(job)
+
+    def cancel(self, number: int) -> None:
+        """Ask for a job to stop; a waiting one is over at once, the one at work within seconds, whatever it takes."""
+        unfinished = self._unfinished[number]
+        if unfinished.cancelled:
+            return
+        unfinished.cancelled = True
+        if number != self._at_work:
+            self._tell(unfinished)
+        self._send(Cancel(number))
+        self._spawn(self._insist(unfinished))
+
+    async def close(self) -> None:
+        """End the worker, kindly for a second, then not."""
+        self._closing = True
+        async with self._starting:
+            process = self._process
+        if process is not None:
+            self._send(Shutdown())
+            if process.stdin is not None:
+                process.stdin.close()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), self._patience.close)
+                self._signal(process, number)
+            await process.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def _at_work(self) -> int | None:
+        return next(iter(self._unfinished), None)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _send(self, request: Request) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None and not process.stdin.is_closing():
+            process.stdin.write(encode(request))
+
+    async def _listen(self, process: Process) -> None:
+        assert process.stdout is not None
+        try:
+            async for line in process.stdout:
+                self._hear(decode_event(line))
+        except (ValueError, ConnectionResetError):  # not our protocol: nothing it says can be relied on
+            self._signal(process, signal.SIGKILL)
+        code = await process.wait()
+        self._process = None
+        if not self._closing:
+            await self._recover(code)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Ready):
+            if event.protocol != PROTOCOL:
+                raise ValueError(f"the worker speaks protocol {event.protocol}, not {PROTOCOL}")
+            self._deliver(event)
+            return
+        unfinished = self._unfinished.get(event.job)
+        if unfinished is None:
+            return
+        if isinstance(event, Finished | CancelledJob | Failed):
+            self._end(unfinished)
+        if not unfinished.told:
+            self._deliver(event)
+
+    def _tell(self, unfinished: _Unfinished) -> None:
+        if not unfinished.told:
+            unfinished.told = True
+            self._deliver(CancelledJob(unfinished.job.job))
+
+    def _end(self, unfinished: _Unfinished) -> None:
+        del self._unfinished[unfinished.job.job]
+        unfinished.over.set()
+
+    async def _insist(self, unfinished: _Unfinished) -> None:
+        """See a cancelled job through: it may wait behind another, but once at work it has three seconds."""
+        while not await self._is_over(unfinished, self._patience.terminate):
+            process = self._process
+            if process is None or unfinished.job.job != self._at_work:
+                continue
+            self._killed = True
+            self._signal(process, signal.SIGTERM)
+            if not await self._is_over(unfinished, self._patience.kill - self._patience.terminate):
+                self._signal(process, signal.SIGKILL)
+
+    async def _is_over(self, unfinished: _Unfinished, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(unfinished.over.wait(), seconds)
+        return unfinished.over.is_set()
+
+    async def _recover(self, code: int) -> None:
+        """The worker is gone: cancelled jobs are over; the others fail, or go to a new worker if we killed it."""
+        for unfinished in list(self._unfinished.values()):
+            if unfinished.cancelled:
+                self._tell(unfinished)
+                self._end(unfinished)
+        if not self._killed:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            self._fail(f"The worker stopped ({how}) before this job was done; its log is at {self._log}.")
+        if self._unfinished:
+            await self.start()
+
+    def _fail(self, sentence: str) -> None:
+        for unfinished in list(self._unfinished.values()):
+            self._end(unfinished)
+            self._deliver(Failed(unfinished.job.job, "worker", sentence, input_error=False))
+
+    def _signal(self, process: Process, number: signal.Signals) -> None:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)

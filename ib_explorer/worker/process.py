@@ -1,0 +1,130 @@
+"""The worker's loop: a thread hears requests, the main thread runs jobs one after another, events go out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+from estimator.errors import Cancelled, InputError, MeasurementError
+from estimator.progress import Progress
+from ib_explorer.worker.jobs import JobProgress, JobQueue
+from ib_explorer.worker.messages import (
+    PROTOCOL,
+    Cancel,
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Ready,
+    Shutdown,
+    Started,
+    decode_request,
+    encode,
+)
+
+
+class JobRunner(Protocol):
+    """Does the work of a job; ``device`` is where models run (what ``auto`` means here)."""
+
+    device: str
+
+    def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
+        """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
+
+
+class _Unable:
+    """Stands in for a runner that could not be made (no such device): every job fails for the same reason."""
+
+    device = "none"
+
+    def __init__(self, error: InputError | MeasurementError) -> None:
+        self._error = error
+
+    def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
+        raise self._error
+
+
+class _Outlet:
+    """Writes events, one whole line at a time from any thread; a reader that is gone ends all jobs."""
+
+    def __init__(self, stdout: BinaryIO, jobs: JobQueue) -> None:
+        self._stdout = stdout
+        self._jobs = jobs
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            try:
+                self._stdout.write(encode(event))
+                self._stdout.flush()
+            except BrokenPipeError:
+                self._jobs.close()
+
+
+def serve(
+    runner_factory: Callable[[], JobRunner], stdin: BinaryIO, stdout: BinaryIO, grace: float | None = None
+) -> None:
+    """Run jobs until ``stdin`` closes or a Shutdown comes.
+
+    The runner is made here, after requests are being heard, because importing it may take seconds. With ``grace`` the
+    process ends that many seconds after the last request although a job does not stop.
+    """
+    jobs = JobQueue()
+    emit = _Outlet(stdout, jobs)
+    threading.Thread(target=_listen, args=(stdin, jobs, emit, grace), name="requests", daemon=True).start()
+    runner: JobRunner
+    try:
+        runner = runner_factory()
+    except (InputError, MeasurementError) as error:
+        runner = _Unable(error)
+    emit(Ready(PROTOCOL, runner.device))
+    while taken := jobs.take():
+        job, cancelled = taken
+        _run(runner, job, emit, cancelled)
+
+
+def _listen(stdin: BinaryIO, jobs: JobQueue, emit: Callable[[Event], None], grace: float | None) -> None:
+    for line in stdin:
+        try:
+            request = decode_request(line)
+        except ValueError as error:
+            print(f"ignored: {error}", file=sys.stderr)
+            continue
+        if isinstance(request, Shutdown):
+            break
+        if isinstance(request, Cancel):
+            if jobs.cancel(request.job):
+                emit(CancelledJob(request.job))
+        else:
+            jobs.put(request)
+    jobs.close()
+    if grace is not None:
+        last_resort = threading.Timer(grace, os._exit, [1])
+        last_resort.daemon = True
+        last_resort.start()
+
+
+def _run(runner: JobRunner, job: Job, emit: Callable[[Event], None], cancelled: threading.Event) -> None:
+    emit(Started(job.job))
+    progress = JobProgress(job.job, emit, cancelled)
+    try:
+        runner.run(job, emit, progress)
+    except Cancelled:
+        emit(CancelledJob(job.job))
+    except InputError as error:
+        emit(Failed(job.job, error.kind, str(error), input_error=True))
+    except MeasurementError as error:
+        traceback.print_exc()
+        emit(Failed(job.job, error.kind, str(error), input_error=False))
+    except Exception as error:  # the outermost boundary: a fault in one job must not take the others with it
+        traceback.print_exc()
+        sentence = f"An unexpected error stopped this job: {type(error).__name__}: {error}"
+        emit(Failed(job.job, "internal", sentence, input_error=False))
+    else:
+        progress.flush()
+        emit(Finished(job.job))
