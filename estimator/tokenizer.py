@@ -1,0 +1,49 @@
+"""A model's tokenizer: loaded from its revision, and identified by what it does instead of by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from estimator.errors import InputError
+from estimator.folders import tokenizer_files
+from estimator.models import model_folder
+from estimator.progress import Progress
+from estimator.revision import Revision
+
+_PROBE = "The 3 quick brown foxes (naïve, “quoted”)\n\tjumped over 1,024 lazy dogs — don't ask why…  日本語 🙂"
+
+
+def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
+    """The tokenizer of a revision; of a run's checkpoint saved without one, that of the run's folder.
+
+    Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) when there is none or it cannot be read.
+    """
+    folder = model_folder(revision, progress or Progress(), weights=False)
+    if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):
+        folder = folder.parent
+    where = revision.folder or f"{revision.model}@{revision.name}"
+    if not tokenizer_files(folder):
+        raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
+
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError("tokenizer", f"The tokenizer of {where} cannot be loaded: {reason}") from error
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    """SHA-256 (hex) of what decides a tokenizer's output: vocabulary, rules, special tokens; not its name or folder."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        content: dict[str, Any] = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+    else:
+        content = json.loads(backend.to_str())
+        # Truncation and padding are how it was last called, not what it is.
+        content = {key: value for key, value in content.items() if key not in ("truncation", "padding")}
+    content = {"tokenizer": content, "probe": tokenizer(_PROBE)["input_ids"]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
