@@ -56,7 +56,9 @@ def main() -> None:
         return Runner(arguments.cache_dir, arguments.device)
 
     serve(runner, stdin, stdout, grace=GRACE)
+    sys.stdout.flush()
     sys.stderr.flush()
+    os._exit(0)  # the thread that hears requests may still hold stdin, which the interpreter's own end trips over
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ class CancelledJob:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; the user can mend it if ``input_error``."""
+    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; ``input_error``: the user can mend it."""
 
     job: int
     kind: str

@@ -47,11 +47,13 @@ class Conversation:
         self._events, tell = os.pipe()
         self.say = os.fdopen(self._say, "wb", buffering=0)
         self.events = os.fdopen(self._events, "rb")
+        self.served = threading.Event()
         stdin, stdout = os.fdopen(hear, "rb"), os.fdopen(tell, "wb")
 
         def work():
             with suppress(BrokenPipeError), stdin, stdout:
                 serve(factory, stdin, stdout)
+                self.served.set()
 
         self.thread = threading.Thread(target=work, daemon=True)
         self.thread.start()
@@ -161,7 +163,7 @@ def test_a_reader_that_is_gone_ends_the_worker():
     worker.tell(measure(1, "endless"))
     worker.until(Started(1))
     worker.events.close()
-    worker.thread.join(10)
+    assert worker.served.wait(10)
     worker.close()
 
 
