@@ -1,0 +1,76 @@
+"""Where each option's value comes from: command line, then environment, then configuration file, then default."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from estimator.errors import InputError
+from estimator.request import MeasurementRequest
+from ib_explorer.options import OPTIONS, PRESET_VALUES
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An option's value and where it was found, in words for ``doctor``."""
+
+    value: Any
+    source: str
+
+
+Settings = Mapping[str, Setting]
+
+
+def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str], config: Path) -> Settings:
+    """The settings of all options by name; ``given`` is what the command line says (None: nothing).
+
+    A preset sets other options as firmly as it is set itself. Raises :class:`InputError` naming the file, the variable
+    or the option at fault.
+    """
+    written = _read_config(config)
+    layers: list[tuple[str, dict[str, Any]]] = [
+        (f"{config}", written),
+        ("environment", {o.name: environment[o.variable] for o in OPTIONS if environment.get(o.variable)}),
+        ("command line", {name: value for name, value in given.items() if value is not None}),
+    ]
+    settings = {option.name: Setting(option.default, "default") for option in OPTIONS}
+    for source, values in layers:
+        found = {option.name: option.read(values[option.name]) for option in OPTIONS if option.name in values}
+        if "preset" in found:
+            implied = PRESET_VALUES[found["preset"]]
+            settings |= {name: Setting(value, f"preset {found['preset']}") for name, value in implied.items()}
+        settings |= {name: Setting(value, source) for name, value in found.items()}
+    return settings
+
+
+def request_from(settings: Settings, model: str, revision: str | None) -> MeasurementRequest:
+    """The request that these settings make of a model; raises :class:`InputError` when a value is out of its range."""
+    values = {option.field: settings[option.name].value for option in OPTIONS if option.field is not None}
+    return MeasurementRequest(model=model, revision=revision, **values)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The configuration file's keys, each an option's name; no file is an empty one."""
+    try:
+        with path.open("rb") as file:
+            written = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError("config", f"The configuration file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError("config", f"The configuration file {path} is not TOML: {error}.") from error
+    known = {option.name: option for option in OPTIONS}
+    for key, value in written.items():
+        if key not in known:
+            raise InputError(
+                "config", f"The configuration file {path} has an unknown key {key!r}: it can set {', '.join(known)}."
+            )
+        try:
+            known[key].read(value)
+        except InputError as error:
+            raise InputError("config", f"In the configuration file {path}: {error}") from error
+    return written

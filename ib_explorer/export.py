@@ -1,0 +1,173 @@
+"""Measurements as CSV: one row per point of the plane, with the columns that every surface of the tool shares."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cache.measurements import row_key
+from estimator.errors import InputError
+from estimator.layers import parse_layers
+from estimator.measurement import CheckpointMeasurements, Information, Layer, Measurement
+
+Row = tuple[CheckpointMeasurements, Measurement]
+
+COLUMNS = (
+    "model",
+    "revision",
+    "commit",
+    "stage",
+    "step",
+    "tokens",
+    "layer",
+    "site",
+    "granularity",
+    "weights",
+    "variant",
+    "anchors",
+    "anchor_seeds",
+    "temperature_rule",
+    "temperature",
+    "documents",
+    "positions",
+    "entropy",
+    "ceiling",
+    "complexity",
+    "complexity_null",
+    "complexity_corrected",
+    "complexity_high",
+    "complexity_se",
+    "expressivity",
+    "expressivity_null",
+    "expressivity_corrected",
+    "expressivity_high",
+    "expressivity_se",
+    "optimality",
+    "optimality_corrected",
+    "input_labels",
+    "output_labels",
+    "input_singletons",
+    "output_singletons",
+    "loss",
+    "resultant_length",
+    "participation_ratio",
+    "corpus",
+    "estimator_version",
+    "key",
+)
+
+
+def rows_of(measurements: CheckpointMeasurements, layers: str = "all") -> list[Row]:
+    """The rows that a request for ``layers`` is about; ``all`` is every measured layer and, if complete, their mean."""
+    if layers == "all":
+        means = measurements.select(layers=["mean"])
+        rows = (*measurements.rows, *means)
+    else:
+        wanted: Sequence[Layer] = ["mean"] if layers == "mean" else parse_layers(layers, measurements.depth)
+        rows = measurements.select(layers=wanted)
+    return [(measurements, row) for row in rows]
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as RFC 4180 CSV: header always, floats at full precision, empty where a value is None or not finite."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def csv_text(pairs: Iterable[Row]) -> str:
+    """The rows as CSV with :data:`COLUMNS`; a withheld optimality is empty."""
+    return table_text(COLUMNS, (_values(measurements, row) for measurements, row in pairs))
+
+
+def write_csv(path: Path, pairs: Iterable[Row]) -> None:
+    """Write the rows to ``path`` so that it holds all of them or what it held before.
+
+    Raises :class:`InputError` (``"csv"``) when the file cannot be written.
+    """
+    text = csv_text(pairs)
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise InputError("csv", f"The CSV cannot be written to {path}: {error.strerror}.") from error
+
+
+def check_writable(path: Path) -> None:
+    """Find out before hours of work that ``path`` cannot be written; raises :class:`InputError` (``"csv"``)."""
+    if not path.parent.is_dir():
+        raise InputError("csv", f"The CSV cannot be written to {path}: there is no folder {path.parent}.")
+    if path.is_dir():
+        raise InputError("csv", f"The CSV cannot be written to {path}: it is a folder; name a file in it.")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError("csv", f"The CSV cannot be written to {path}: you may not write in {path.parent}.")
+
+
+def _values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
+    return [
+        measurements.model,
+        measurements.revision,
+        measurements.commit,
+        measurements.stage,
+        measurements.step,
+        measurements.tokens,
+        row.layer,
+        row.site,
+        row.granularity,
+        row.weights,
+        row.variant,
+        measurements.anchors,
+        ",".join(map(str, measurements.anchor_seeds)),
+        row.temperature_rule,
+        row.temperature,
+        measurements.documents,
+        measurements.positions,
+        row.entropy,
+        row.ceiling,
+        *_side(row.complexity),
+        *_side(row.expressivity),
+        row.optimality,
+        row.optimality_corrected,
+        row.complexity.labels,
+        row.expressivity.labels,
+        row.complexity.singletons,
+        row.expressivity.singletons,
+        row.loss,
+        row.resultant_length,
+        row.participation_ratio,
+        measurements.corpus,
+        measurements.estimator_version,
+        row_key(measurements, row),
+    ]
+
+
+def _side(side: Information) -> tuple[float, ...]:
+    return side.plugin, side.null, side.corrected, side.high, side.se
+
+
+def _field(value: object) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,128 @@
+"""Every option once: what the command line, the configuration file, the environment and the screen all show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from estimator.errors import InputError
+from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.request import PRESETS, MeasurementRequest
+
+Kind = Literal["text", "number", "texts", "numbers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a measurement.
+
+    ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
+    :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
+    text, a whole number, or a list of either, written with commas. ``choices`` are all that it can be, if few.
+    """
+
+    name: str
+    field: str | None
+    kind: Kind
+    metavar: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "IB_EXPLORER_" + self.name.replace("-", "_").upper()
+
+    @property
+    def default(self) -> Any:
+        """Its value when nobody sets it."""
+        return PRESETS[0] if self.field is None else _DEFAULTS[self.field]
+
+    def read(self, value: object) -> Any:
+        """A value as written on the command line, in a form or in TOML; raises :class:`InputError` if it is none."""
+        if self.kind in ("text", "number"):
+            return self._read_one(value)
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        return tuple(self._read_one(part) for part in parts)
+
+    def write(self, value: object) -> str:
+        """A value as a user would write it; the inverse of :meth:`read` (None, where nothing is chosen, is empty)."""
+        if value is None:
+            return ""
+        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    def _read_one(self, value: object) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise InputError(self.name, f"{self.name} cannot be {value!r}.")
+        text = str(value).strip()
+        if not text:
+            raise InputError(self.name, f"{self.name} is empty: give {self.metavar}.")
+        if self.choices and text not in self.choices:
+            raise InputError(self.name, f"There is no {self.name} {text!r}: choose from {', '.join(self.choices)}.")
+        if self.kind in ("text", "texts"):
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            raise InputError(self.name, f"{self.name} takes whole numbers, not {text!r}.") from None
+
+
+_DEFAULTS = {field.name: field.default for field in fields(MeasurementRequest)}
+
+OPTIONS = (
+    Option(
+        "corpus",
+        "corpus",
+        "text",
+        "TEXT",
+        "text to measure on: a hub dataset name:config:split, a .txt, .jsonl, .parquet or .csv file, a folder of them, "
+        "or docstrings (the documentation of the running Python); by default C4's validation split where the hub "
+        "answers, docstrings where it does not",
+    ),
+    Option("text-column", "text_column", "text", "COLUMN", "the column that holds the text, if it is not found"),
+    Option("documents", "documents", "number", "N", "documents in the sample"),
+    Option("max-length", "max_length", "number", "T", "tokens after which a document is cut"),
+    Option("layers", "layers", "text", "LAYERS", "all (1 to the depth, and their mean), mean, or a list: 0,3,5-8"),
+    Option(
+        "granularity",
+        "granularities",
+        "texts",
+        "LIST",
+        f"widths of the labels, of {', '.join(GRANULARITIES)}",
+        GRANULARITIES,
+    ),
+    Option(
+        "temperature",
+        "temperatures",
+        "texts",
+        "LIST",
+        "exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5",
+    ),
+    Option("weights", "weights", "texts", "LIST", f"weights of the labels, of {', '.join(WEIGHTS)}", WEIGHTS),
+    Option("preset", None, "text", "|".join(PRESETS), "paper: the published estimate, as it was made", PRESETS),
+    Option("anchors", "anchors", "number", "N", "anchors of the soft assignment"),
+    Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "seeds of the anchor draws to average over"),
+    Option("device", "device", "text", "DEVICE", "auto, cpu, cuda, cuda:1, mps"),
+    Option("dtype", "dtype", "text", "DTYPE", "auto (as the checkpoint has it), float32, bfloat16, float16"),
+)
+
+PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
+    "corrected": {},
+    "paper": {"temperature": ("leading-order",), "weights": ("frequency",)},
+}
+"""What a preset sets among the options above, where nobody sets them as plainly as the preset."""
+
+
+def option(name: str) -> Option:
+    """The option of that name; raises KeyError when there is none."""
+    return {option.name: option for option in OPTIONS}[name]
+
+
+def demo_request(device: str = "auto") -> MeasurementRequest:
+    """The built-in demo: every checkpoint of a tiny model trained here, on a sample that two cores manage."""
+    return MeasurementRequest(
+        model="demo", revision="all", corpus="docstrings", documents=64, max_length=256, device=device
+    )
