@@ -1,0 +1,167 @@
+"""The forward pass: hidden states of every wanted layer, turned at once into cosines with the anchors and let go.
+
+Scores are what is kept: [layers, draws, positions, anchors] in float16. Everything a user turns afterwards (layer,
+granularity, temperature, weights) is computed from them, without the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from estimator.errors import InputError, MeasurementError
+from estimator.loading import LoadedModel
+from estimator.progress import Progress
+from estimator.sample import Sample
+
+BATCH_TOKENS = {"cpu": 2048, "cuda": 16_384, "mps": 8192}
+
+
+class _DeepestLayerReached(Exception):
+    """Ends a forward pass whose deeper blocks nobody asked for."""
+
+
+def compute_scores(
+    model: LoadedModel,
+    sample: Sample,
+    anchors: npt.NDArray[np.float64],
+    layers: Sequence[int],
+    out: Sequence[Tensor],
+    progress: Progress,
+    *,
+    batch_tokens: int | None = None,
+) -> None:
+    """Fill ``out[i]`` [draws, positions, anchors] (float16, any device) with the cosines of ``layers[i]`` to ``anchors``.
+
+    ``anchors`` [draws, anchors, width] have unit length. Documents are sorted by length and batched to about
+    ``batch_tokens`` tokens; padding stands right of a document, where a causal model cannot see it. Out of memory, the
+    batch is halved and the pass goes on. Raises :class:`InputError` when hidden states are not finite,
+    :class:`MeasurementError` when not even one document fits.
+    """
+    budget = batch_tokens or BATCH_TOKENS.get(model.device.type, 2048)
+    queue = list(_batches(np.diff(sample.offsets), budget))
+    reader = _LayerReader(model, anchors, layers, out)
+    done, total = 0, len(sample.tokens)
+    progress.phase("forward", 0, total, "tokens")
+    with torch.inference_mode(), reader:
+        while queue:
+            documents = queue.pop(0)
+            try:
+                _forward(model, reader, sample, documents)
+            except torch.OutOfMemoryError as error:
+                if len(documents) == 1:
+                    raise MeasurementError(
+                        "memory", f"{model.device} has not enough memory for one document: lower --max-length."
+                    ) from error
+                torch.cuda.empty_cache()
+                half = len(documents) // 2
+                queue[:0] = [documents[:half], documents[half:]]
+                progress.note(f"Out of memory with {len(documents)} documents at once; going on with {half}.")
+                continue
+            done += int(sum(sample.offsets[d + 1] - sample.offsets[d] for d in documents))
+            progress.phase("forward", done, total, "tokens")
+    reader.check_finite(sample.positions)
+
+
+def _batches(lengths: npt.NDArray[np.int64], budget: int) -> Iterator[list[int]]:
+    """Documents of similar length together, longest first, at most ``budget`` tokens a batch with their padding."""
+    batch: list[int] = []
+    for document in np.argsort(-lengths, kind="stable").tolist():
+        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+            yield batch
+            batch = []
+        batch.append(document)
+    if batch:
+        yield batch
+
+
+def _forward(model: LoadedModel, reader: _LayerReader, sample: Sample, documents: list[int]) -> None:
+    starts, ends = sample.offsets[documents], sample.offsets[np.array(documents) + 1]
+    lengths = ends - starts
+    width = int(lengths.max())
+    tokens = np.zeros((len(documents), width), dtype=np.int64)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        tokens[row, : end - start] = sample.tokens[start:end]
+    measured = np.zeros(tokens.shape, dtype=bool)
+    for row, length in enumerate(lengths):
+        measured[row, 3 : length - 4] = True
+    first = sample.first_position()
+    positions = np.concatenate([np.arange(first[d], first[d + 1]) for d in documents])
+    reader.aim(np.flatnonzero(measured), positions)
+    try:
+        output = model.model(input_ids=torch.from_numpy(tokens).to(model.device), use_cache=False)
+    except _DeepestLayerReached:
+        return
+    reader.read(model.depth, output.last_hidden_state)
+
+
+class _LayerReader:
+    """Hooks on the wanted blocks that project each hidden state onto the anchors as soon as it exists."""
+
+    def __init__(
+        self, model: LoadedModel, anchors: npt.NDArray[np.float64], layers: Sequence[int], out: Sequence[Tensor]
+    ) -> None:
+        self._model = model
+        self._out = dict(zip(layers, out, strict=True))
+        self._deepest = max(layers)
+        draws, count, width = anchors.shape
+        self._shape = (draws, count)
+        flat = torch.from_numpy(anchors.reshape(draws * count, width))
+        self._directions = flat.to(model.device, torch.float32).T.contiguous()
+        self._broken = {layer: torch.zeros((), dtype=torch.int64, device=model.device) for layer in layers}
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> None:
+        for layer in self._out:
+            if layer == 0:
+                self._handles.append(self._model.blocks[0].register_forward_pre_hook(self._on_input, with_kwargs=True))
+            elif layer < self._model.depth:
+                self._handles.append(self._model.blocks[layer - 1].register_forward_hook(self._on_output(layer)))
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _on_input(self, _: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        self.read(0, args[0] if args else kwargs["hidden_states"])
+
+    def _on_output(self, layer: int):  # type: ignore[no-untyped-def]
+        def hook(_: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+            self.read(layer, output if isinstance(output, Tensor) else output[0])
+
+        return hook
+
+    def aim(self, rows: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> None:
+        """Say which rows of the flattened batch to read and which positions of the sample they are."""
+        self._rows = torch.from_numpy(rows).to(self._model.device)
+        self._positions = torch.from_numpy(positions)
+
+    def read(self, layer: int, hidden: Tensor) -> None:
+        """Score the aimed rows of ``hidden`` [documents, tokens, width] as ``layer``."""
+        if layer not in self._out:
+            return
+        z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows).float()
+        norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+        self._broken[layer] += norm.isfinite().logical_not().sum()
+        cosines = (z @ self._directions).div_(norm.clamp_min(torch.finfo(torch.float32).tiny))
+        out = self._out[layer]
+        scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, torch.float16)
+        out.index_copy_(1, self._positions.to(out.device), scores)
+        if layer == self._deepest and layer < self._model.depth:
+            raise _DeepestLayerReached
+
+    def check_finite(self, positions: int) -> None:
+        """Raise :class:`InputError` if any hidden state held a NaN or an infinity."""
+        broken = {layer: int(count) for layer, count in self._broken.items() if count}
+        if broken:
+            layer, count = next(iter(broken.items()))
+            more = f" (and {len(broken) - 1} deeper layers)" if len(broken) > 1 else ""
+            raise InputError(
+                "non-finite",
+                f"Hidden states of layer {layer}{more} are not finite at {count:,} of {positions:,} positions: "
+                "load the model in another --dtype, or check its weights.",
+            )
