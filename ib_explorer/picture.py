@@ -14,7 +14,7 @@ from ib_explorer.polyline import Place, clipped, inside, runs, thinned
 
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's palette, which colour-blind eyes tell apart, without black, and lightened where a dark screen needs it.
+# Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
 PALETTE: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),
@@ -182,9 +182,7 @@ def _legend(plane: Plane, width: int, colour: bool) -> str:
     bounds = [("·", "diagonal", DIAGONAL), *([("⠒", "IB curve", BOUND)] if plane.bound else [])]
     count = len(plane.series)
     looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]
-    named = [
-        (look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)
-    ]
+    named = [(look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)]
     title = "I(Y;Z)"
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
@@ -199,7 +197,7 @@ def _legend(plane: Plane, width: int, colour: bool) -> str:
 
 
 def _narrow(text: str) -> str:
-    """The text with one cell per character: whatever a terminal draws wider, or does not draw, becomes a question mark."""
+    """The text with one cell per character: what a terminal draws wider, or not at all, becomes a question mark."""
     return "".join(
         character
         if character.isprintable() and east_asian_width(character) not in "WF" and not combining(character)
@@ -214,4 +212,3 @@ def _paint(text: str, colour: Colour) -> str:
 
 def _blank(text: str, width: int, height: int) -> str:
     return "\n".join((text if row == height // 2 else "")[:width].ljust(width) for row in range(height))
-

@@ -21,7 +21,7 @@ LEAST_EXTENT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the measurements is looked at; ``preset`` says which value is the point: the corrected or the plug-in one."""
+    """What of the measurements is shown; ``preset`` chooses the value that is the point: corrected or plug-in."""
 
     layer: Layer | Literal["each"] = "mean"
     granularity: Granularity = "token"
@@ -32,7 +32,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """What checkpoints must share to be joined by a line: the model, and the sample and anchors they were measured with."""
+    """What checkpoints joined by a line share: the model, and the sample and anchors it was measured with."""
 
     model: str
     sample: str
@@ -96,7 +96,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Everything a picture of the information plane shows; ``bound`` is the IB curve as fractions of log n, or empty."""
+    """What a picture of the information plane shows; ``bound`` is the IB curve as fractions of log n, or empty."""
 
     view: View
     series: tuple[Series, ...]
@@ -156,7 +156,7 @@ def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
 
 
 def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) -> Point:
-    """The point ``along`` steps later in the same series, or ``across`` series further at the same checkpoint if it can.
+    """The point ``along`` steps later in its series, or ``across`` series further at the same checkpoint if it can.
 
     Stays at the ends; a point that is not on the plane is answered by itself.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +23,7 @@ def runs(places: Iterable[Place]) -> list[list[Place]]:
 def clipped(places: Sequence[Place]) -> list[list[Place]]:
     """The parts of a line of finite ``places`` that lie in the unit square, cut exactly at its border."""
     parts: list[list[Place]] = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         cut = _clip_segment(start, end)
         if cut is None:
             continue

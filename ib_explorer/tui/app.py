@@ -1,0 +1,351 @@
+"""The application: background tasks post messages, handlers here change the one state, widgets show the scene."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.request import MeasurementRequest
+from ib_explorer.plane import Trajectory
+from ib_explorer.tui import moves
+from ib_explorer.tui.keymap import bindings, keys
+from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
+from ib_explorer.tui.scene import Scene, scene
+from ib_explorer.tui.screens.error_dialog import ErrorDialog
+from ib_explorer.tui.screens.export_dialog import ExportDialog
+from ib_explorer.tui.screens.help_screen import HelpScreen
+from ib_explorer.tui.screens.log_screen import LogScreen
+from ib_explorer.tui.screens.main_screen import MainScreen
+from ib_explorer.tui.screens.measure_dialog import MeasureDialog, Order
+from ib_explorer.tui.state import (
+    Job,
+    State,
+    at_last_checkpoint,
+    with_event,
+    with_job,
+    with_log,
+    with_records,
+)
+from ib_explorer.tui.theme import PLANE
+from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
+from ib_explorer.tui.widgets.point_table import PointTable
+from ib_explorer.worker.messages import Bound, BoundReady, Failed, Measure, Measured
+from ib_explorer.worker.messages import Job as Task
+
+REDRAW_EVERY = 0.5
+PLAY_EVERY = 0.6
+"""Seconds between redraws for news, and between the checkpoints of the animation. Keys redraw at once."""
+
+
+class ExplorerApp(App[None], inherit_bindings=False):
+    """The information plane on a screen: reads ``cache``, has ``client`` do the work, begins with ``initial``."""
+
+    TITLE = "ib-explorer"
+    CSS = files("assets").joinpath("explorer.tcss").read_text(encoding="utf-8")
+    BINDINGS = bindings()
+    AUTO_FOCUS = ""
+
+    def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
+        super().__init__()
+        self.cache, self.client, self.initial = cache, client, initial
+        self.state = State()
+        self._dirty = True
+        self._working = False
+        self._asked: set[MeasurementRequest] = set()
+
+    def get_default_screen(self) -> MainScreen:
+        """The screen of the plane, beneath all dialogs."""
+        return MainScreen()
+
+    def on_mount(self) -> None:
+        """Dress, read the cache, and ask for what was asked for."""
+        self.register_theme(PLANE)
+        self.theme = PLANE.name
+        self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
+        self.set_interval(PLAY_EVERY, self._play_on)
+        self.run_worker(self._read_cache(), group="cache")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette: every command of the key map, by its words."""
+        for key in keys():
+            if key.action != "command_palette":
+                yield SystemCommand(key.text, f"{key.group.lower()} · {key.shown}", self._runner(key.action))
+
+    def _runner(self, action: str) -> Any:
+        async def run() -> None:
+            await self.run_action(action)
+
+        return run
+
+    def _set(self, state: State, *, at_once: bool) -> None:
+        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once."""
+        self.state = state
+        self._dirty = True
+        if at_once:
+            self._redraw_if_dirty()
+
+    def _redraw_if_dirty(self) -> None:
+        main = self.screen_stack[0] if self.screen_stack else None
+        if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
+            self._dirty = False
+            main.show(scene(self.state))
+
+    @property
+    def scene(self) -> Scene:
+        """What there is to see now."""
+        return scene(self.state)
+
+    # Background tasks: they only post messages
+
+    async def _read_cache(self) -> None:
+        self.post_message(Kept(await asyncio.to_thread(self.cache.measurements.all)))
+
+    async def _load(self, job: int, key: str) -> None:
+        self.post_message(Loaded(job, await asyncio.to_thread(self.cache.measurements.load, key)))
+
+    async def _load_curve(self, key: str) -> None:
+        self.post_message(CurveLoaded(await asyncio.to_thread(self.cache.curves.load, key)))
+
+    async def _listen(self) -> None:
+        try:
+            await self.client.start()
+        except OSError as error:
+            self.post_message(Gone(f"The worker could not be started: {error}."))
+            return
+        async for event in self.client.events():
+            self.post_message(Said(event))
+        self.post_message(Gone())
+
+    async def _submit(self, task: Task) -> None:
+        try:
+            await self.client.submit(task)
+        except OSError as error:
+            self.post_message(Said(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
+
+    async def _export(self, path: Path, pairs: list[tuple[CheckpointMeasurements, Measurement]]) -> None:
+        from ib_explorer.export import write_csv
+
+        try:
+            await asyncio.to_thread(write_csv, path, pairs)
+        except OSError as error:
+            self.post_message(Exported(path, len(pairs), error.strerror or str(error)))
+        else:
+            self.post_message(Exported(path, len(pairs)))
+
+    # What they said
+
+    @on(Kept)
+    def _kept(self, message: Kept) -> None:
+        state = with_records(self.state, message.records)
+        wanted = [record for record in message.records if self.initial and record.model == self.initial.model]
+        if wanted:
+            state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
+        self._set(state, at_once=True)
+        if self.initial is not None:
+            self.order(self.initial)
+
+    @on(Said)
+    def _said(self, message: Said) -> None:
+        event = message.event
+        self._set(with_event(self.state, event, time.monotonic()), at_once=False)
+        if isinstance(event, Measured):
+            self.run_worker(self._load(event.job, event.key), group="cache")
+        elif isinstance(event, BoundReady):
+            self.run_worker(self._load_curve(event.key), group="cache")
+        elif isinstance(event, Failed):
+            self._failed(event)
+
+    def _failed(self, event: Failed) -> None:
+        job = self.state.job(event.job)
+        if job is not None:
+            self._asked.discard(job.request)
+        if job is not None and job.kind == "bound":
+            self.notify(f"No bound: {event.message}", severity="warning", markup=False)
+        elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
+            self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
+
+    @on(Gone)
+    def _gone(self, message: Gone) -> None:
+        """The worker is gone: every job it still owed has failed; the next one starts a new worker."""
+        self._working = False
+        reason = message.reason or "The worker stopped before it was done."
+        for job in [job for job in self.state.jobs if job.is_open]:
+            self.post_message(Said(Failed(job.number, "worker", reason, False)))
+
+    @on(Loaded)
+    def _loaded(self, message: Loaded) -> None:
+        job, record = self.state.job(message.job), message.record
+        if record is None or job is None:
+            self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
+            return
+        first = job.request not in self.state.requests.values()
+        requests = {**self.state.requests, Trajectory.of(record): job.request}
+        self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
+        if first and not any(other.kind == "bound" and other.request == job.request for other in self.state.jobs):
+            self._give("bound", job.request)
+
+    @on(CurveLoaded)
+    def _curve_loaded(self, message: CurveLoaded) -> None:
+        if message.curve is not None:
+            self._set(replace(self.state, curves=(*self.state.curves, message.curve)), at_once=False)
+
+    @on(Exported)
+    def _exported(self, message: Exported) -> None:
+        if message.problem is None:
+            self.notify(f"{message.rows} rows written to {message.path}", markup=False)
+        else:
+            self.push_screen(ErrorDialog("export", f"{message.path}: {message.problem}", input_error=True))
+
+    # Work
+
+    def order(self, request: MeasurementRequest) -> None:
+        """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
+        self._asked.add(request)
+        self._give("measure", request)
+
+    def _give(self, kind: str, request: MeasurementRequest) -> None:
+        number = self.client.next_job()
+        if not self._working:
+            self._working = True
+            self.run_worker(self._listen(), group="events")
+        self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
+        task: Task = Measure(number, request) if kind == "measure" else Bound(number, request, "token")
+        self.run_worker(self._submit(task), group="submit")
+
+    def _look(self, state: State) -> None:
+        """Show another view, and have measured what it lacks: the worker answers that from stored scores."""
+        self._set(state, at_once=True)
+        view, place = state.view, state.place
+        if place is None or any(series.trajectory == place.trajectory for series in self.scene.plane.series):
+            return
+        known = state.requests.get(place.trajectory)
+        if known is None:
+            self.notify("This view is not measured: press m to measure it.")
+            return
+        request = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
+        if request not in self._asked:
+            self.order(request)
+
+    # What keys do
+
+    def action_checkpoint(self, steps: int) -> None:
+        """Step through checkpoints."""
+        self._set(moves.by_checkpoints(self.scene, steps), at_once=True)
+
+    def action_first(self) -> None:
+        """Go to the first checkpoint."""
+        self._set(moves.to_checkpoint(self.scene, 0), at_once=True)
+
+    def action_last(self) -> None:
+        """Go to the last checkpoint, and follow new ones."""
+        self._set(moves.to_checkpoint(self.scene, len(self.state.records)), at_once=True)
+
+    def action_across(self, steps: int) -> None:
+        """Step to another series of the plane."""
+        self._set(moves.across(self.scene, steps), at_once=True)
+
+    def action_play(self) -> None:
+        """Play the checkpoints from here, or from the start when at the end; or pause."""
+        now = self.scene
+        at_end = not self.state.playing and now.at == len(now.checkpoints) - 1
+        state = moves.to_checkpoint(now, 0) if at_end else now.state
+        self._set(replace(state, playing=not self.state.playing), at_once=True)
+
+    def _play_on(self) -> None:
+        if self.state.playing:
+            now = self.scene
+            done = now.at is None or now.at + 1 >= len(now.checkpoints) - 1
+            self._set(replace(moves.by_checkpoints(now, 1), playing=not done), at_once=True)
+
+    def action_look(self, aspect: str, steps: int = 1) -> None:
+        """Step one aspect of the view: layer, granularity, temperature_rule, weights or preset."""
+        self._look(moves.stepped_view(self.scene, aspect, steps))
+
+    def action_overlay(self) -> None:
+        """Show all models on one plane, or the current one."""
+        self._set(replace(self.state, overlay=not self.state.overlay, limits=None), at_once=True)
+
+    def action_zoom(self, factor: float) -> None:
+        """Zoom at the selected point."""
+        self._set(moves.zoomed(self.scene, factor), at_once=True)
+
+    def action_pan(self, right: int, up: int) -> None:
+        """Move the window over the plane."""
+        self._set(moves.panned(self.scene, right, up), at_once=True)
+
+    def action_reset_zoom(self) -> None:
+        """Show all points."""
+        self._set(replace(self.state, limits=None), at_once=True)
+
+    def action_measure(self) -> None:
+        """Ask what to measure."""
+        models = [record.model for record in self.state.records]
+        latest = next((job.request for job in reversed(self.state.jobs)), self.initial)
+        self.push_screen(MeasureDialog(models, latest), self._ordered)
+
+    def _ordered(self, order: Order | None) -> None:
+        if order is not None:
+            rule = order.request.temperatures[0]
+            view = replace(self.state.view, preset=order.preset, temperature_rule=rule)
+            self._set(replace(self.state, view=view, live=True, limits=None), at_once=True)
+            self.order(order.request)
+
+    def action_cancel(self) -> None:
+        """Cancel the oldest open job, measurements before bounds."""
+        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling"]
+        job = next(iter(sorted(jobs, key=lambda job: job.kind != "measure")), None)
+        if job is None:
+            self.notify("No job is running.")
+            return
+        self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
+        self.run_worker(self.client.cancel(job.number), group="submit")
+
+    def action_export(self) -> None:
+        """Ask where to write the points on the screen."""
+        pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
+        if not pairs:
+            self.notify("There is nothing on the screen to export.")
+            return
+        model = pairs[0][0].model.rstrip("/").rsplit("/", 1)[-1]
+
+        def write(path: Path | None) -> None:
+            if path is not None:
+                self.run_worker(self._export(path, pairs), group="export")
+
+        self.push_screen(ExportDialog(len(pairs), f"{model}-{self.state.view.granularity}.csv"), write)
+
+    def action_log(self) -> None:
+        """Show the log."""
+        self.push_screen(LogScreen(self.state.log))
+
+    def action_help(self) -> None:
+        """Show the keys and what the numbers mean."""
+        self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        """End the worker and leave."""
+        await self.client.close()
+        self.exit()
+
+    @on(CheckpointTree.Chosen)
+    def _checkpoint_chosen(self, message: CheckpointTree.Chosen) -> None:
+        state = at_last_checkpoint(self.state, message.trajectory)
+        if state.place is not None:
+            live = state.place.checkpoint == message.checkpoint
+            place = replace(state.place, checkpoint=message.checkpoint)
+            self._set(replace(state, place=place, live=live, playing=False), at_once=True)
+
+    @on(PointTable.Chosen)
+    def _point_chosen(self, message: PointTable.Chosen) -> None:
+        if message.point != self.scene.point:
+            self._set(moves.to_point(self.scene, message.point), at_once=True)

@@ -1,0 +1,54 @@
+"""The key map, read from ``assets/keys.toml``: bindings, footer, help and command palette all come from it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One command: the keys that give it, the application's action, and its words for help and footer."""
+
+    group: str
+    keys: tuple[str, ...]
+    action: str
+    text: str
+    shown: str
+    footer: str | None
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """What Textual needs to know; only the named key of a command with a footer word stands in the footer."""
+        key, *more = self.keys
+        named = Binding(
+            key, self.action, self.footer or self.text, show=self.footer is not None, key_display=self.shown
+        )
+        return [named, *(Binding(other, self.action, self.text, show=False) for other in more)]
+
+
+@cache
+def keys() -> tuple[Key, ...]:
+    """All commands in the order of the file."""
+    document = tomllib.loads(files("assets").joinpath("keys.toml").read_text(encoding="utf-8"))
+    return tuple(
+        Key(
+            group["name"],
+            tuple(entry["keys"]),
+            entry["action"],
+            entry["text"],
+            entry.get("shown", " ".join(entry["keys"])),
+            entry.get("footer"),
+        )
+        for group in document["group"]
+        for entry in group["keys"]
+    )
+
+
+def bindings() -> list[Binding]:
+    """The bindings of all commands."""
+    return [binding for key in keys() for binding in key.bindings]

@@ -1,0 +1,23 @@
+"""What all dialogs share: a box over the main screen, closed by escape; ctrl+c still quits."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A modal screen that answers None when it is left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "close"),
+        Binding("ctrl+c", "app.quit", "quit", show=False, priority=True),
+    ]
+
+    def action_leave(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)

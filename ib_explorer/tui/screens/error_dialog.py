@@ -1,0 +1,62 @@
+"""A failure, with what to do about it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Button, Static
+
+from ib_explorer.tui.screens.dialog import Dialog
+
+# The kinds are those of InputError, MeasurementError and the worker's client; any other has the general title.
+_TITLES = {
+    "model": "This model cannot be used",
+    "revision": "No such checkpoint",
+    "corpus": "This text cannot be used",
+    "text": "This text cannot be used",
+    "column": "No such column",
+    "layers": "No such layer",
+    "temperature": "This temperature cannot be used",
+    "memory": "Out of memory",
+    "device": "The device failed",
+    "disk": "The disk is full",
+    "worker": "The worker stopped",
+    "hidden-states": "The model gave no usable numbers",
+}
+_ADVICE = {
+    "memory": "Try fewer documents, a shorter length, or another device.",
+    "disk": "Free some space, or give another folder with --cache-dir, and measure again.",
+    "device": "Choose another device with m, or start again.",
+    "worker": "What was measured is safe in the cache. Press m to measure again: a new worker starts by itself.",
+}
+
+
+class ErrorDialog(Dialog[None]):
+    """Title by kind, the sentence, and what to do; any of enter, escape or the button closes it."""
+
+    def __init__(self, kind: str, message: str, *, input_error: bool) -> None:
+        super().__init__(classes="error")
+        self.kind, self.message, self.input_error = kind, message, input_error
+
+    @property
+    def title_text(self) -> str:
+        """The title that this kind of failure has."""
+        return _TITLES.get(self.kind, "This cannot be measured" if self.input_error else "The measurement failed")
+
+    @property
+    def advice(self) -> str:
+        """What the user can do."""
+        general = "Press m to change the request." if self.input_error else "Press i for the log, m to try again."
+        return _ADVICE.get(self.kind, general)
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with Vertical(classes="box") as box:
+            box.border_title = self.title_text
+            yield Static(self.message, markup=False, classes="sentence")
+            yield Static(self.advice, markup=False, classes="advice")
+            yield Button("close", id="close", compact=True)
+
+    def on_button_pressed(self) -> None:
+        """Close."""
+        self.dismiss(None)

@@ -1,0 +1,48 @@
+"""Where to write the points on the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from ib_explorer.tui.screens.dialog import Dialog
+
+
+class ExportDialog(Dialog[Path]):
+    """Asks for a file name; a file that exists is overwritten only when enter is pressed a second time."""
+
+    def __init__(self, rows: int, suggestion: str) -> None:
+        super().__init__()
+        self.rows, self.suggestion = rows, suggestion
+        self._warned: Path | None = None
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with Vertical(classes="box") as box:
+            box.border_title = "export as CSV"
+            yield Static(f"{self.rows} rows, as on the screen. File:")
+            yield Input(self.suggestion, id="path", compact=True)
+            yield Static("enter writes, escape leaves", id="problem", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer with the path once it can be written to."""
+        path = Path(event.value.strip()).expanduser()
+        problem = None
+        if not event.value.strip():
+            problem = "Give a file name."
+        elif path.is_dir():
+            problem = f"{path} is a folder: give a file name."
+        elif not path.parent.is_dir():
+            problem = f"There is no folder {path.parent}."
+        elif path.exists() and path != self._warned:
+            self._warned = path
+            problem = f"{path} exists: enter once more overwrites it."
+        if problem:
+            said = self.query_one("#problem", Static)
+            said.update(problem)
+            said.add_class("wrong")
+        else:
+            self.dismiss(path)

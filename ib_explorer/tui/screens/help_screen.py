@@ -1,0 +1,73 @@
+"""Help, made from the key map."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from ib_explorer.tui.keymap import keys
+from ib_explorer.tui.screens.dialog import Dialog
+
+_NUMBERS = (
+    ("plug-in", "the paper's estimate; biased upwards, most where labels are rare"),
+    ("null", "what labels with the same counts but no relation to Z would score"),
+    ("corrected", "plug-in less null: the lower end of the bracket, and the default point"),
+    ("high", "the jackknife: the upper end; the truth is expected between the two"),
+    ("±error", "standard error over groups of documents"),
+    ("draws", "standard deviation over draws of the anchors"),
+    ("labels", "number of different labels; once: share of positions whose label occurs once"),
+    ("ceiling", "what one label per position would score"),
+    ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) cannot be told from 0"),
+    ("IB curve", "bounds encoders that see the token only; deeper layers see more and may cross it"),
+)
+
+
+class HelpScreen(Dialog[None]):
+    """All keys by group, and what the numbers mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "close")]
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with VerticalScroll(classes="box wide") as box:
+            box.border_title = "keys and numbers"
+            yield Static(help_text())
+
+
+def help_text() -> Text:
+    """The help, as it is shown."""
+    text = Text()
+    for group, members in groupby(keys(), key=lambda key: key.group):
+        text.append(f"{group}\n", style="bold")
+        for key in members:
+            shown = " ".join(dict.fromkeys([*key.shown.split(), *map(_written, key.keys)]))
+            text.append(f"  {shown:22}")
+            text.append(f"{key.text}\n", style="dim")
+        text.append("\n")
+    text.append("Numbers, all but counts as fractions of log n for n anchors\n", style="bold")
+    for name, meaning in _NUMBERS:
+        text.append(f"  {name:22}")
+        text.append(f"{meaning}\n", style="dim")
+    text.rstrip()
+    return text
+
+
+_SIGNS = {
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "circumflex_accent": "^",
+    "question_mark": "?",
+}
+
+
+def _written(key: str) -> str:
+    return _SIGNS.get(key, key)

@@ -1,0 +1,91 @@
+"""The main screen: models and view at the left, the plane and what belongs to it at the right."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
+from ib_explorer.tui.widgets.headline import Headline
+from ib_explorer.tui.widgets.jobs_panel import JobsPanel
+from ib_explorer.tui.widgets.layers_view import LayersView
+from ib_explorer.tui.widgets.plane_view import PlaneView
+from ib_explorer.tui.widgets.point_table import PointTable
+from ib_explorer.tui.widgets.readout import Readout
+from ib_explorer.tui.widgets.view_panel import ViewPanel
+
+ROOMY = (100, 32)
+"""Width below which the side panel is a drawer, and height below which borders give way to content."""
+SMALLEST = (60, 16)
+
+
+class MainScreen(Screen[None]):
+    """Shows one scene; the stylesheet decides what of it fits the terminal."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "unfocus", "back to the plane", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The layout."""
+        yield Static(f"ib-explorer needs a window of at least {SMALLEST[0]}×{SMALLEST[1]}.", id="too-small")
+        yield Headline(id="headline")
+        with Horizontal(id="body"):
+            with Vertical(id="side"):
+                yield CheckpointTree(id="tree")
+                yield ViewPanel(id="view")
+            with Vertical(id="main"):
+                with TabbedContent(id="tabs"):
+                    with TabPane("Plane", id="plane"):
+                        yield PlaneView(id="picture")
+                    with TabPane("Layers", id="layers"), VerticalScroll():
+                        yield LayersView(id="bars")
+                    with TabPane("Table", id="table"):
+                        yield PointTable(id="points")
+                yield Readout(id="readout")
+                yield JobsPanel(id="jobs")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Name the panels."""
+        self.query_one("#tree").border_title = "models & checkpoints"
+        self.query_one("#view").border_title = "view"
+        self.query_one("#jobs").border_title = "jobs · log"
+        self.query_one("#tabs ContentTabs").can_focus = False
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout: full, with a drawer, or none at all."""
+        width, height = event.size
+        self.set_class(width < ROOMY[0], "narrow")
+        self.set_class(height < ROOMY[1], "short")
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
+
+    def show(self, scene: Scene) -> None:
+        """Show this scene everywhere."""
+        self.query_one(Headline).show(scene)
+        self.query_one(CheckpointTree).show(scene)
+        self.query_one(ViewPanel).show(scene)
+        self.query_one(PlaneView).show(scene)
+        self.query_one(LayersView).show(scene)
+        self.query_one(PointTable).show(scene)
+        self.query_one(Readout).show(scene)
+        self.query_one(JobsPanel).show(scene)
+
+    def action_tab(self, name: str) -> None:
+        """Show a tab; arrow keys belong to the table while it is shown."""
+        self.query_one("#tabs", TabbedContent).active = name
+        self.set_focus(self.query_one(PointTable) if name == "table" else None)
+
+    def action_side(self) -> None:
+        """Show or hide the side panel."""
+        self.toggle_class("toggled")
+
+    def action_unfocus(self) -> None:
+        """Give the arrow keys back to the plane."""
+        self.set_focus(None)

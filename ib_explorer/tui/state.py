@@ -1,0 +1,208 @@
+"""The screen's one state, a frozen record from which everything shown is derived, and how events change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from estimator.curve import BoundCurve
+from estimator.measurement import CheckpointMeasurements, Layer
+from estimator.request import MeasurementRequest
+from estimator.revision import Revision
+from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
+from ib_explorer.worker.messages import (
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Measured,
+    Note,
+    PhaseProgress,
+    Ready,
+    Revisions,
+    Started,
+)
+
+LOG_LINES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
+
+    ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
+    """
+
+    number: int
+    kind: str
+    request: MeasurementRequest
+    status: str = "queued"
+    phase: str = ""
+    revision: str | None = None
+    done: int = 0
+    first_done: int = 0
+    total: int | None = None
+    unit: str = ""
+    since: float = 0.0
+    heard: float = 0.0
+    revisions: tuple[Revision, ...] = ()
+    measured: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the worker still owes an end to this job."""
+        return self.status in ("queued", "running", "cancelling")
+
+    @property
+    def share(self) -> float | None:
+        """How much of the phase is done, 0 to 1; None while that is unknown."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+    @property
+    def rate(self) -> float | None:
+        """Units per second in this phase; None until it can be told."""
+        elapsed, advanced = self.heard - self.since, self.done - self.first_done
+        return advanced / elapsed if elapsed > 0.5 and advanced > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the phase ends at its present rate; None until it can be told."""
+        return None if self.rate is None or self.total is None else max(self.total - self.done, 0) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the user is: a checkpoint (with its commit) of a trajectory, and in the view of each layer, which layer."""
+
+    trajectory: Trajectory
+    checkpoint: Revision
+    layer: Layer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the screen knows.
+
+    ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
+    plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
+    ``requests`` are what this session asked for, by the trajectory that came of it: how to ask for more of the same.
+    """
+
+    records: tuple[CheckpointMeasurements, ...] = ()
+    curves: tuple[BoundCurve, ...] = ()
+    view: View = field(default_factory=View)
+    place: Place | None = None
+    live: bool = True
+    overlay: bool = False
+    playing: bool = False
+    limits: Limits | None = None
+    jobs: tuple[Job, ...] = ()
+    requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
+    device: str | None = None
+    log: tuple[str, ...] = ()
+
+    def job(self, number: int) -> Job | None:
+        """The job with that number, if the screen gave it."""
+        return next((job for job in self.jobs if job.number == number), None)
+
+    def curve(self) -> BoundCurve | None:
+        """The bound of the sample that is looked at, recognised by its positions and label counts."""
+        if self.place is None:
+            return None
+        shapes = {
+            (record.positions, row.granularity, row.complexity.labels, row.expressivity.labels)
+            for record in self.records
+            if Trajectory.of(record) == self.place.trajectory
+            for row in record.rows
+            if row.granularity == self.view.granularity
+        }
+        return next(
+            (
+                curve
+                for curve in reversed(self.curves)
+                if (curve.positions, curve.granularity, curve.input_labels, curve.output_labels) in shapes
+            ),
+            None,
+        )
+
+
+def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
+    """The state with ``records`` added or, where their key is known, replaced; goes to a new checkpoint while live."""
+    fresh = list(records)
+    seen = {(Trajectory.of(record), revision_of(record)) for record in state.records}
+    new = [record for record in fresh if (Trajectory.of(record), revision_of(record)) not in seen]
+    known = {record.key: record for record in (*state.records, *fresh)}
+    state = replace(state, records=tuple(known.values()))
+    if new and (state.place is None or state.live):
+        state = at_last_checkpoint(state, Trajectory.of(new[-1]))
+    return state
+
+
+def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
+    """The state with the cursor on the last measured checkpoint of ``trajectory``."""
+    checkpoints = checkpoints_of(record for record in state.records if Trajectory.of(record) == trajectory)
+    layer = state.place.layer if state.place else None
+    return replace(state, place=Place(trajectory, revision_of(checkpoints[-1][0]), layer))
+
+
+def with_log(state: State, line: str) -> State:
+    """The state with one more line in its log, which keeps the newest."""
+    return replace(state, log=(*state.log, line)[-LOG_LINES:])
+
+
+def with_job(state: State, job: Job) -> State:
+    """The state with a job added or replaced."""
+    others = tuple(other for other in state.jobs if other.number != job.number)
+    jobs = tuple(job if other.number == job.number else other for other in state.jobs)
+    return replace(state, jobs=jobs if len(others) < len(state.jobs) else (*state.jobs, job))
+
+
+def with_event(state: State, event: Event, now: float) -> State:
+    """The state after the worker has said ``event`` at second ``now`` of a monotonic clock."""
+    if isinstance(event, Ready):
+        return with_log(replace(state, device=event.device), f"The worker is ready on {event.device}.")
+    job = state.job(event.job)
+    if job is None:
+        return state
+    if isinstance(event, PhaseProgress):
+        return with_job(state, _with_progress(job, event, now))
+    if isinstance(event, Note):
+        return with_log(state, event.text)
+    if isinstance(event, Revisions):
+        revisions = tuple(Revision(**fields) for fields in event.revisions)
+        return with_job(state, replace(job, revisions=revisions))
+    if isinstance(event, Measured):
+        said = "is in the cache" if event.cached else "is measured"
+        state = with_job(state, replace(job, measured=(*job.measured, event.revision)))
+        return with_log(state, f"{job.request.model} {event.revision} {said}.")
+    if isinstance(event, Started):
+        return with_job(state, replace(job, status="running", since=now, heard=now))
+    if isinstance(event, Finished):
+        return with_job(state, replace(job, status="done"))
+    if isinstance(event, CancelledJob):
+        return with_log(with_job(state, replace(job, status="cancelled")), f"Cancelled: {describe(job)}.")
+    if isinstance(event, Failed):
+        return with_log(with_job(state, replace(job, status="failed")), f"Failed: {describe(job)}: {event.message}")
+    return state
+
+
+def describe(job: Job) -> str:
+    """What a job does, in a few words."""
+    target = job.request.model + (f"@{job.request.revision}" if job.request.revision else "")
+    return f"{job.kind} {target}"
+
+
+def _with_progress(job: Job, event: PhaseProgress, now: float) -> Job:
+    same = (job.phase, job.revision, job.unit) == (event.phase, event.revision, event.unit) and event.done >= job.done
+    return replace(
+        job,
+        status="cancelling" if job.status == "cancelling" else "running",
+        phase=event.phase,
+        revision=event.revision,
+        done=event.done,
+        first_done=job.first_done if same else event.done,
+        total=event.total,
+        unit=event.unit,
+        since=job.since if same else now,
+        heard=now,
+    )

@@ -1,0 +1,80 @@
+"""Models and their checkpoints, with what is measured, running or still to come."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.message import Message
+from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
+
+from estimator.revision import Revision
+from ib_explorer.plane import Trajectory
+from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
+from ib_explorer.tui.wording import checkpoint_name
+
+
+class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
+    """A tree of two levels; choosing a measured checkpoint posts :class:`Chosen`."""
+
+    class Chosen(Message):
+        """The user chose a measured checkpoint."""
+
+        def __init__(self, trajectory: Trajectory, checkpoint: Revision) -> None:
+            super().__init__()
+            self.trajectory, self.checkpoint = trajectory, checkpoint
+
+    def __init__(self, id: str) -> None:
+        super().__init__("models", id=id)
+        self.show_root = False
+        self.show_guides = False
+        self.guide_depth = 2
+        self._shape: list[tuple[str, list[str]]] = []
+        self._at: tuple[Trajectory, Revision] | None = None
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene's models; nodes are made anew only when there are others."""
+        shape = [(branch.name, [leaf.checkpoint.name for leaf in branch.leaves]) for branch in scene.branches]
+        if shape != self._shape:
+            self._rebuild(scene.branches)
+            self._shape, self._at = shape, None
+        place = scene.state.place
+        at = (place.trajectory, place.checkpoint) if place else None
+        for node, branch in zip(self.root.children, scene.branches, strict=True):
+            for twig, leaf in zip(node.children, branch.leaves, strict=True):
+                mine = branch.trajectory is not None and at == (branch.trajectory, leaf.checkpoint)
+                twig.data = (branch.trajectory, leaf.checkpoint) if branch.trajectory else None
+                label = _label(leaf, mine)
+                if twig.label != label:
+                    twig.set_label(label)
+                if mine and at != self._at:
+                    self._at = at
+                    self.call_after_refresh(self._go_to, twig)
+
+    def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
+        """Pass on what was chosen."""
+        event.stop()
+        if event.node.data is not None:
+            self.post_message(self.Chosen(*event.node.data))
+
+    def _rebuild(self, branches: tuple[Branch, ...]) -> None:
+        self.clear()
+        for branch in branches:
+            node = self.root.add(Text(branch.name, style="bold"), expand=True)
+            for leaf in branch.leaves:
+                node.add_leaf(_label(leaf, False))
+        self.root.expand()
+
+    def _go_to(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> None:
+        if node.line >= 0:
+            self.cursor_line = node.line
+            self.scroll_to_line(node.line, animate=False)
+
+
+def _label(leaf: Leaf, current: bool) -> Text:
+    style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)"}.get(leaf.mark, "dim")
+    text = Text(no_wrap=True)
+    text.append(f"{leaf.mark} ", style=style)
+    text.append(f"{checkpoint_name(leaf.checkpoint):14}", style="bold reverse" if current else "")
+    if leaf.percent is not None:
+        text.append(f" {leaf.percent:>3} %", style="dim")
+    return text

@@ -1,0 +1,63 @@
+"""The values of the current checkpoint over its layers, as bars."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+from ib_explorer.picture import PALETTE
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.wording import value
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+class LayersView(Static):
+    """One line a layer: I(X;Z), I(Y;Z), their bars on one scale, and the optimality."""
+
+    scene: Scene | None = None
+
+    def show(self, scene: Scene) -> None:
+        """Show this scene from now on."""
+        self.scene = scene
+        self.update(self._text())
+
+    def on_resize(self) -> None:
+        """Fit the bars to the new width."""
+        if self.scene is not None:
+            self.update(self._text())
+
+    def _text(self) -> Text:
+        if self.scene is None or not self.scene.rows:
+            return Text("This view of the checkpoint is not measured.", style="dim")
+        view, rows = self.scene.state.view, self.scene.rows
+        corrected = view.preset == "corrected"
+        pairs = [
+            tuple(side.corrected if corrected else side.plugin for side in (row.complexity, row.expressivity))
+            for row in rows
+        ]
+        largest = max((number for pair in pairs for number in pair), default=0.0)
+        room = max((self.size.width - 44) // 2, 4)
+        head = f"{'layer':>5}  {'I(X;Z)':>7} {'':{room}}  {'I(Y;Z)':>7} {'':{room}}  {'optimality':>10}"
+        text = Text(head + "\n", style="dim", no_wrap=True)
+        for row, (x, y) in zip(rows, pairs, strict=True):
+            here = row.layer == view.layer or (view.layer == "each" and row.layer == self._cursor_layer())
+            text.append("▸" if here else " ", style="bold")
+            text.append(f"{row.layer:>4}  ", style="bold" if here else "")
+            for number, colour in ((x, PALETTE[1]), (y, PALETTE[0])):
+                text.append(f"{value(number)} ")
+                text.append(bar(number / largest if largest > 0 else 0.0, room), style=f"rgb{colour}".replace(" ", ""))
+                text.append("  ")
+            text.append(value(row.optimality_corrected if corrected else row.optimality, 10) + "\n")
+        return text
+
+    def _cursor_layer(self) -> int | str | None:
+        point = self.scene.point if self.scene else None
+        return point.measurement.layer if point else None
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of ``width`` cells filled by ``share`` (0 to 1), to an eighth of a cell."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8) if share == share else 0
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(width)

@@ -1,0 +1,57 @@
+"""All the numbers of the point under the cursor, in plain words."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+from estimator.measurement import Information
+from ib_explorer.plane import Point
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.wording import checkpoint_name, count, layer_name, percent, value, why_withheld
+
+_COLUMNS = ("corrected", "high", "plug-in", "null", "±error", "draws", "labels", "once")
+
+
+class Readout(Static):
+    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, one for Z and the sample."""
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene's point."""
+        self.border_title = title(scene)
+        self.update(readout(scene.point, scene.state.view.preset == "corrected") if scene.point else Text())
+
+
+def title(scene: Scene) -> str:
+    """Which point it is."""
+    place, view = scene.state.place, scene.state.view
+    if place is None:
+        return "readout"
+    layer = scene.point.measurement.layer if scene.point else view.layer
+    parts = [place.trajectory.model, checkpoint_name(place.checkpoint), layer_name(layer), view.granularity]
+    return " · ".join(parts).replace("[", "\\[")
+
+
+def readout(point: Point, corrected: bool) -> Text:
+    """The numbers of ``point``; the value that is drawn (corrected or plug-in) stands out."""
+    row, record = point.measurement, point.checkpoint
+    text = Text(no_wrap=True)
+    text.append(f"{'':8}" + "".join(f"{name:>9}" for name in _COLUMNS) + "\n", style="dim")
+    for name, side in (("I(X;Z)", row.complexity), ("I(Y;Z)", row.expressivity)):
+        text.append(f"{name:8}", style="bold")
+        for column, written in zip(_COLUMNS, _written(side), strict=True):
+            drawn = column == ("corrected" if corrected else "plug-in")
+            text.append(f"{written:>9}", style="bold" if drawn else "")
+        text.append("\n")
+    text.append("I(Y)/I(X)", style="bold")
+    text.append(f"{value(row.optimality_corrected, 8)}")
+    text.append(f" {'':9}{value(row.optimality, 8)}  ")
+    text.append((why_withheld(row) or "optimality, corrected and plug-in") + "\n", style="dim")
+    text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
+    text.append(f"N {count(record.positions)} in {count(record.documents)} documents", style="dim")
+    return text
+
+
+def _written(side: Information) -> tuple[str, ...]:
+    numbers = (side.corrected, side.high, side.plugin, side.null, side.se, side.spread)
+    return (*(value(number) for number in numbers), count(side.labels), percent(side.singletons))

@@ -1,0 +1,32 @@
+"""The view: which layer, labels, temperature, weights and value are shown, and the keys that step them."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+from ib_explorer.tui.scene import Scene
+
+
+class ViewPanel(Static):
+    """One line for each choice of the view, with its key."""
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene's view."""
+        view, state = scene.state.view, scene.state
+        lines = (
+            ("layer", str(view.layer), "l"),
+            ("labels", view.granularity, "g"),
+            ("temperature", view.temperature_rule, "t"),
+            ("weights", view.weights, "w"),
+            ("preset", view.preset, "p"),
+            ("models", "all" if state.overlay else "current", "o"),
+            ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
+        )
+        text = Text(no_wrap=True)
+        for name, chosen, key in lines:
+            text.append(f"{name:12}", style="dim")
+            text.append(f"{chosen:14}", style="bold")
+            text.append(f"{key[:1]}\n", style="dim")
+        text.rstrip()
+        self.update(text)

@@ -1,0 +1,54 @@
+"""Numbers and names as the screen writes them: one width each, so that columns stand still."""
+
+from __future__ import annotations
+
+import math
+
+from estimator.measurement import Measurement
+from estimator.revision import Revision
+
+WITHHELD = "–"
+
+
+def value(number: float | None, width: int = 7) -> str:
+    """An information value, or any fraction, with four decimals, right-aligned; a dash where there is none."""
+    if number is None or not math.isfinite(number):
+        return f"{WITHHELD:>{width}}"
+    return f"{number:{width}.4f}"
+
+
+def count(number: int, width: int = 0) -> str:
+    """A count with thousands separated."""
+    return f"{number:>{width},}"
+
+
+def percent(share: float, width: int = 4) -> str:
+    """A share of one as a percentage."""
+    return f"{share * 100:>{width - 2}.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as minutes and seconds (hours when there are any); empty where unknown."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def checkpoint_name(checkpoint: Revision) -> str:
+    """A checkpoint's place in training where it is known, else its own name."""
+    if checkpoint.step is None:
+        return checkpoint.name
+    parts = [checkpoint.stage or "", f"ingredient {checkpoint.ingredient}" if checkpoint.ingredient else ""]
+    return " ".join(part for part in [*parts, f"step {checkpoint.step:,}"] if part)
+
+
+def layer_name(layer: int | str) -> str:
+    """A layer, the mean of all, or each of them."""
+    return {"mean": "mean of layers", "each": "each layer"}.get(str(layer), f"layer {layer}")
+
+
+def why_withheld(row: Measurement) -> str:
+    """Why there is no corrected optimality, in one clause; empty when there is one."""
+    return "" if row.optimality_corrected is not None else "withheld: I(X;Z) cannot be told from 0"
