@@ -1,3 +1,43 @@
-"""The application: command line, screen, worker process."""
+"""The application: command line, screen, worker process; and :func:`measure` for notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+    from estimator.measurement import CheckpointMeasurements
+    from estimator.progress import Progress
+    from estimator.request import MeasurementRequest
 
 __version__ = "0.1.0"
+
+
+def measure(
+    request: MeasurementRequest,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> list[CheckpointMeasurements]:
+    """Measure in this process, reading and filling the same cache as the command line; one item per checkpoint.
+
+    ``cache_dir`` None is the usual folder. Raises InputError, MeasurementError, or what ``progress`` raises to stop.
+    """
+    from pathlib import Path
+
+    from cache import Cache
+    from cache.locations import locations
+    from estimator.progress import Progress
+    from ib_explorer.worker.messages import Event, Measure, Measured
+    from ib_explorer.worker.runner import Runner
+
+    keys: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Measured):
+            keys.append(event.key)
+
+    folder = locations(None if cache_dir is None else Path(cache_dir)).cache
+    Runner(folder, request.device).run(Measure(0, request), hear, progress or Progress())
+    found = [Cache(folder).measurements.load(key) for key in keys]
+    return [measurements for measurements in found if measurements is not None]

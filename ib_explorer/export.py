@@ -7,7 +7,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,15 +63,32 @@ COLUMNS = (
 )
 
 
-def rows_of(measurements: CheckpointMeasurements, layers: str = "all") -> list[Row]:
-    """The rows that a request for ``layers`` is about; ``all`` is every measured layer and, if complete, their mean."""
-    if layers == "all":
-        means = measurements.select(layers=["mean"])
-        rows = (*measurements.rows, *means)
-    else:
-        wanted: Sequence[Layer] = ["mean"] if layers == "mean" else parse_layers(layers, measurements.depth)
-        rows = measurements.select(layers=wanted)
-    return [(measurements, row) for row in rows]
+def rows_of(
+    measurements: CheckpointMeasurements,
+    layers: str | None = None,
+    granularities: Collection[str] | None = None,
+    temperatures: Collection[str] | None = None,
+    weights: Collection[str] | None = None,
+) -> list[Row]:
+    """The rows of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
+
+    ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text.
+    """
+    chosen: Sequence[Layer] | None = None
+    if layers == "mean":
+        chosen = ["mean"]
+    elif layers is not None:
+        chosen = parse_layers(layers, measurements.depth)
+    rows = measurements.select(layers=chosen)
+    if layers in (None, "all"):
+        rows += measurements.select(layers=["mean"])
+    return [
+        (measurements, row)
+        for row in rows
+        if (granularities is None or row.granularity in granularities)
+        and (temperatures is None or row.temperature_rule in temperatures)
+        and (weights is None or row.weights in weights)
+    ]
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

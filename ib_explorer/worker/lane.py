@@ -26,6 +26,9 @@ from ib_explorer.worker.messages import (
     encode,
 )
 
+NO_JOB = 0
+"""The job number of a failure that is the worker's own: it could not even start."""
+
 LINE_LIMIT = 16 * 2**20
 """Bytes of the longest line that a worker may write."""
 
@@ -66,6 +69,7 @@ class Lane:
         self._unfinished: dict[int, _Unfinished] = {}
         self._process: Process | None = None
         self._starting = asyncio.Lock()
+        self._ready = False
         self._killed = False
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +82,7 @@ class Lane:
         async with self._starting:
             if self._process is not None or self._closing:
                 return
-            self._killed = False
+            self._ready = self._killed = False
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
@@ -165,6 +169,7 @@ class Lane:
         if isinstance(event, Ready):
             if event.protocol != PROTOCOL:
                 raise ValueError(f"the worker speaks protocol {event.protocol}, not {PROTOCOL}")
+            self._ready = True
             self._deliver(event)
             return
         unfinished = self._unfinished.get(event.job)
@@ -208,6 +213,9 @@ class Lane:
                 self._end(unfinished)
         if not self._killed:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            if not self._unfinished and not self._ready:
+                sentence = f"The worker stopped ({how}) while starting; its log is at {self._log}."
+                self._deliver(Failed(NO_JOB, "worker", sentence, input_error=False))
             self._fail(f"The worker stopped ({how}) before this job was done; its log is at {self._log}.")
         if self._unfinished:
             await self.start()

@@ -11,7 +11,7 @@ import pytest
 
 from estimator.request import MeasurementRequest
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.lane import Patience
+from ib_explorer.worker.lane import NO_JOB, Patience
 from ib_explorer.worker.messages import (
     Bound,
     CancelledJob,
@@ -185,6 +185,14 @@ async def test_a_worker_that_cannot_start_fails_the_job(tmp_path):
     job = await listener.submit("quick")
     events = await listener.until(lambda event: isinstance(event, Failed))
     assert events[-1].job == job and events[-1].kind == "worker"
+    await client.close()
+
+
+async def test_a_worker_that_dies_while_starting_is_told_of_without_a_job(tmp_path):
+    client = WorkerClient(tmp_path, command=(sys.executable, "-c", "raise SystemExit(3)"))
+    await client.start()
+    events = await Listener(client).until(lambda event: isinstance(event, Failed))
+    assert events[-1].job == NO_JOB and "exit code 3" in events[-1].message
     await client.close()
 
 

@@ -1,0 +1,36 @@
+"""``ib-explorer checkpoints``: what a model's revisions are."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+
+from estimator.models import split_reference
+from estimator.revision import Revision
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.session import run_jobs
+from ib_explorer.export import table_text
+from ib_explorer.worker.messages import ListRevisions, Revisions
+
+COLUMNS = ("model", "revision", "commit", "stage", "ingredient", "step", "tokens")
+
+
+@click.command("checkpoints")
+@click.argument("model", metavar="MODEL[@REVISION]")
+@cache_dir_option
+@click.pass_context
+def command(ctx: click.Context, model: str, cache_dir: Path | None) -> int:
+    """List the revisions of a model in training order, as CSV; @REVISION selects among them as in measure."""
+    name, selection = split_reference(model)
+    job = (name, partial(ListRevisions, model=name, revision=selection))
+    session = run_jobs([job], chosen_cache_dir(ctx, cache_dir), "cpu")
+    revisions = [
+        Revision(**fields) for event in session.events if isinstance(event, Revisions) for fields in event.revisions
+    ]
+    if revisions or not session.failures:
+        rows = [(r.model, r.name, r.commit, r.stage, r.ingredient, r.step, r.tokens) for r in revisions]
+        sys.stdout.write(table_text(COLUMNS, rows))
+    return session.exit_code

@@ -1,0 +1,67 @@
+"""``ib-explorer demo``: the built-in model, trained and measured here, on the screen or as text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cache import Cache
+from cache.locations import locations
+from estimator.measurement import CheckpointMeasurements
+from estimator.request import MeasurementRequest
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.measure import measure_all
+from ib_explorer.cli.session import run_jobs
+from ib_explorer.cli.settings import chosen_settings, measurement_options
+from ib_explorer.export import check_writable, rows_of, write_csv
+from ib_explorer.options import demo_request
+from ib_explorer.worker.messages import Bound, BoundReady
+
+
+@click.command("demo")
+@measurement_options("device")
+@click.option("--csv", type=click.Path(path_type=Path), help="Without a terminal: write the rows here.")
+@cache_dir_option
+@click.pass_context
+def command(ctx: click.Context, csv: Path | None, cache_dir: Path | None, **given: str | None) -> int:
+    """Watch a tiny model being trained here draw its trajectory.
+
+    Needs no network: an OLMo2 of about a million parameters learns the documentation of the running Python. Without a
+    terminal the same is done in the background of stderr's progress; stdout gets the plane as text and the CSV's path.
+    """
+    folder = chosen_cache_dir(ctx, cache_dir)
+    request = demo_request(chosen_settings(given)["device"].value)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from ib_explorer.cli.screen import open_screen
+
+        open_screen(folder, request.device, request)
+        return 0
+    return _headless(request, folder, csv)
+
+
+def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | None) -> int:
+    places = locations(cache_dir)
+    path = csv or places.state / "demo.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    session, measured = measure_all([request], cache_dir)
+    if measured:
+        print(_picture(measured, request, cache_dir))
+        write_csv(path, (row for measurements in measured for row in rows_of(measurements)))
+        print(os.path.abspath(path))
+    return session.exit_code
+
+
+def _picture(measured: list[CheckpointMeasurements], request: MeasurementRequest, cache_dir: Path | None) -> str:
+    from ib_explorer.cli.plot import WITHOUT_TERMINAL
+    from ib_explorer.picture import draw_plane
+    from ib_explorer.plane import View, plane
+
+    bound = run_jobs([("demo", partial(Bound, request=request, granularity="token"))], cache_dir, "cpu")
+    keys = [event.key for event in bound.events if isinstance(event, BoundReady)]
+    curve = Cache(locations(cache_dir).cache).curves.load(keys[0]) if keys else None
+    return draw_plane(plane(measured, View(), curve), *WITHOUT_TERMINAL, colour=False, selected=None)

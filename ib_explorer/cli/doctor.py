@@ -1,0 +1,105 @@
+"""``ib-explorer doctor``: what the tool found on this machine, and where each setting comes from."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from contextlib import aclosing
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from cache.locations import locations
+from ib_explorer import __version__
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.settings import chosen_settings, config_file, measurement_options
+from ib_explorer.config import Settings
+from ib_explorer.options import OPTIONS
+from ib_explorer.worker.client import WorkerClient
+from ib_explorer.worker.messages import Failed, Ready
+
+PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "textual", "plotext")
+WAIT_FOR_WORKER = 60.0
+"""Seconds that a worker has to import torch and find its device."""
+
+
+@click.command("doctor")
+@measurement_options()
+@cache_dir_option
+@click.pass_context
+def command(ctx: click.Context, cache_dir: Path | None, **given: str | None) -> None:
+    """Show devices, hub, folders, versions and where each setting comes from (options given here count)."""
+    folder = chosen_cache_dir(ctx, cache_dir)
+    settings = chosen_settings(given)
+    _section("versions", [("ib-explorer", __version__), ("python", platform.python_version()), *_versions()])
+    _section("folders", _folders(folder))
+    _section("settings", _sources(settings))
+    _section("hub", [_hub()])
+    _section("device", [(settings["device"].value, asyncio.run(_device(folder, settings["device"].value)))])
+
+
+def _section(title: str, lines: list[tuple[str, str]]) -> None:
+    print(title)
+    for name, text in lines:
+        print(f"  {name:<16} {text}".rstrip())
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append((package, metadata.version(package)))
+        except metadata.PackageNotFoundError:
+            found.append((package, "missing: install ib-explorer again"))
+    return found
+
+
+def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
+    places = locations(cache_dir)
+    if cache_dir is not None:
+        source = "command line"
+    else:
+        source = "environment" if os.environ.get("IB_EXPLORER_CACHE") else "default"
+    config = config_file()
+    return [
+        ("cache", f"{places.cache}  ({source})"),
+        ("state", str(places.state)),
+        ("log", str(places.log)),
+        ("configuration", f"{config}{'' if config.exists() else '  (no such file: nothing is set)'}"),
+    ]
+
+
+def _sources(settings: Settings) -> list[tuple[str, str]]:
+    shown = ((option, settings[option.name]) for option in OPTIONS)
+    return [(option.name, f"{option.write(setting.value) or '-'}  ({setting.source})") for option, setting in shown]
+
+
+def _hub() -> tuple[str, str]:
+    from huggingface_hub import constants
+
+    from estimator import hub
+
+    if constants.is_offline_mode():
+        return constants.ENDPOINT, "offline mode is on: only what is on this machine is used"
+    return constants.ENDPOINT, "answers" if hub.answers() else "does not answer: only what is on this machine is used"
+
+
+async def _device(cache_dir: Path | None, device: str) -> str:
+    """What a worker says that a device means on this machine."""
+    places = locations(cache_dir)
+    client = WorkerClient(places.cache, device, log_dir=places.log)
+    await client.start()
+    try:
+        async with asyncio.timeout(WAIT_FOR_WORKER), aclosing(client.events()) as events:
+            async for event in events:
+                if isinstance(event, Ready):
+                    return event.device
+                if isinstance(event, Failed):
+                    return event.message
+    except TimeoutError:
+        pass
+    finally:
+        await client.close()
+    return f"the worker has not started within {WAIT_FOR_WORKER:.0f} s; its log is in {places.log}"

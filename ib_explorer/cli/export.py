@@ -1,0 +1,50 @@
+"""``ib-explorer export``: the CSV of what is cached."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from estimator.errors import InputError
+from estimator.measurement import GRANULARITIES, WEIGHTS
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.kept import canonical_temperature, kept_measurements
+from ib_explorer.export import Row, check_writable, csv_text, rows_of, write_csv
+
+
+@click.command("export")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
+@click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
+@click.option("--granularity", type=click.Choice(GRANULARITIES), help="Only this width of labels.")
+@click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
+@click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@cache_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    layers: str | None,
+    granularity: str | None,
+    temperature: str | None,
+    weights: str | None,
+    csv: Path | None,
+    cache_dir: Path | None,
+) -> None:
+    """Write what has been measured as CSV: all of it, or what the filters leave."""
+    granularities = None if granularity is None else (granularity,)
+    temperatures = None if temperature is None else (canonical_temperature(temperature),)
+    chosen_weights = None if weights is None else (weights,)
+    rows: list[Row] = []
+    for measurements in kept_measurements(chosen_cache_dir(ctx, cache_dir), models):
+        rows += rows_of(measurements, layers, granularities, temperatures, chosen_weights)
+    if not rows:
+        raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
+    if csv is None:
+        sys.stdout.write(csv_text(rows))
+    else:
+        check_writable(csv)
+        write_csv(csv, rows)
+        print(csv)

@@ -1,0 +1,94 @@
+"""The commands by name; each is imported when called, so that ``--help`` and ``--version`` answer at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from estimator.errors import InputError, MeasurementError
+from ib_explorer import __version__
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+_COMMANDS = {
+    "demo": ("ib_explorer.cli.demo", "Watch a tiny model being trained here draw its trajectory."),
+    "measure": ("ib_explorer.cli.measure", "Measure checkpoints of models, as CSV."),
+    "checkpoints": ("ib_explorer.cli.checkpoints", "List the revisions of a model in training order, as CSV."),
+    "bound": ("ib_explorer.cli.bound", "Compute the information-bottleneck curve of a text, as CSV."),
+    "plot": ("ib_explorer.cli.plot", "Draw the plane of what has been measured."),
+    "export": ("ib_explorer.cli.export", "Write what has been measured as CSV."),
+    "cache": ("ib_explorer.cli.cache", "Look after what is kept on disk."),
+    "doctor": ("ib_explorer.cli.doctor", "Show devices, hub, folders, versions and where each setting comes from."),
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported by name when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="ib-explorer")
+@cache_dir_option
+@click.pass_context
+def cli(ctx: click.Context, cache_dir: Path | None) -> None:
+    """The information plane of language models over training. Without a command: the full-screen explorer."""
+    ctx.obj = cache_dir
+    if ctx.invoked_subcommand is None:
+        from ib_explorer.cli.screen import open_screen
+        from ib_explorer.cli.settings import chosen_settings
+
+        open_screen(chosen_cache_dir(ctx, None), chosen_settings({})["device"].value, None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every foreseen error is one sentence on stderr."""
+    try:
+        outcome = cli.main(args=arguments, prog_name="ib-explorer", standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        return _complain(str(error), WRONG)
+    except MeasurementError as error:
+        return _complain(str(error), FAILED)
+    except click.UsageError as error:
+        hint = f" Try '{error.ctx.command_path} --help'." if error.ctx is not None else ""
+        return _complain(error.format_message() + hint, WRONG)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted; what was finished is kept.", INTERRUPTED)
+    except BrokenPipeError:
+        _forget_stdout()
+        return DONE
+    return outcome if isinstance(outcome, int) else DONE
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"ib-explorer: {sentence}", file=sys.stderr)
+    return code
+
+
+def _forget_stdout() -> None:
+    """Whoever read stdout has seen enough: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,75 @@
+"""``ib-explorer measure``: checkpoints of models in, rows of the plane out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cache import Cache
+from cache.locations import locations
+from estimator.layers import check_layers
+from estimator.measurement import CheckpointMeasurements
+from estimator.models import split_reference
+from estimator.request import MeasurementRequest
+from estimator.temperature import parse_temperature
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.session import Session, run_jobs
+from ib_explorer.cli.settings import chosen_settings, measurement_options
+from ib_explorer.config import request_from
+from ib_explorer.export import check_writable, csv_text, rows_of, write_csv
+from ib_explorer.worker.messages import Measure, Measured
+
+
+@click.command("measure")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL[@REVISION]...")
+@measurement_options()
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@cache_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context, models: tuple[str, ...], csv: Path | None, cache_dir: Path | None, **given: str | None
+) -> int:
+    """Measure checkpoints of models, as CSV.
+
+    MODEL is a hub id, a local folder (a model, or a training run's folder of checkpoints), or demo. REVISION is a
+    branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob; without it main, or the last
+    checkpoint of a run folder.
+
+    What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
+    """
+    settings = chosen_settings(given)
+    check_layers(settings["layers"].value)
+    requests = [request_from(settings, *split_reference(model)) for model in models]
+    temperatures = [parse_temperature(text).rule for text in settings["temperature"].value]
+    if csv is not None:
+        check_writable(csv)
+    session, measured = measure_all(requests, chosen_cache_dir(ctx, cache_dir))
+    wanted = requests[0]
+    rows = [
+        row
+        for measurements in measured
+        for row in rows_of(measurements, wanted.layers, wanted.granularities, temperatures, wanted.weights)
+    ]
+    if not rows:
+        return session.exit_code
+    if csv is None:
+        sys.stdout.write(csv_text(rows))
+    else:
+        write_csv(csv, rows)
+        print(csv)
+    return session.exit_code
+
+
+def measure_all(
+    requests: Sequence[MeasurementRequest], cache_dir: Path | None
+) -> tuple[Session, list[CheckpointMeasurements]]:
+    """Measure in workers and read the results from the cache, in the order measured."""
+    jobs = [(request.model, partial(Measure, request=request)) for request in requests]
+    session = run_jobs(jobs, cache_dir, requests[0].device)
+    measurements = Cache(locations(cache_dir).cache).measurements
+    found = [measurements.load(event.key) for event in session.events if isinstance(event, Measured)]
+    return session, [measured for measured in found if measured is not None]

@@ -1,0 +1,108 @@
+"""What a job is doing, on stderr: one live line on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from ib_explorer.worker.messages import Event, Measured, Note, PhaseProgress, Ready
+
+DOING: Mapping[str, str] = {
+    "resolve": "looking up",
+    "download": "downloading",
+    "text": "reading text",
+    "load": "loading",
+    "train": "training",
+    "forward": "forward pass",
+    "estimate": "estimating",
+    "bound": "bound",
+}
+LINE_EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
+_CLEAR = "\r\x1b[K"
+
+
+class Narration:
+    """Tells events as they come; ``labels`` names the jobs."""
+
+    def __init__(
+        self,
+        labels: Mapping[int, str],
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._labels = labels
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._clock = clock
+        self._begun: tuple[PhaseProgress, float] | None = None
+        self._last = -LINE_EVERY
+        self._open = False
+
+    def hear(self, event: Event) -> None:
+        """Tell one event, if it is worth a line."""
+        if isinstance(event, PhaseProgress):
+            self._progress(event)
+        elif isinstance(event, Measured):
+            self.say(f"{self._name(event.job, event.revision)}: {'found in the cache' if event.cached else 'measured'}")
+        elif isinstance(event, Note):
+            self.say(f"{self._name(event.job, None)}: {event.text}")
+        elif isinstance(event, Ready):
+            self.say(f"device: {event.device}")
+
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        self.close()
+        print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Take the live line away."""
+        if self._open:
+            self._stream.write(_CLEAR)
+            self._stream.flush()
+            self._open = False
+
+    def _progress(self, event: PhaseProgress) -> None:
+        now = self._clock()
+        if self._begun is None or not _same_phase(self._begun[0], event):
+            self._begun = event, now
+        first, since = self._begun
+        rate = (event.done - first.done) / (now - since) if now > since else 0.0
+        text = f"{self._name(event.job, event.revision)}: {describe(event, rate)}"
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(_CLEAR + text[:width])
+            self._stream.flush()
+            self._open = True
+        elif now - self._last >= LINE_EVERY:
+            self._last = now
+            self.say(text)
+
+    def _name(self, job: int, revision: str | None) -> str:
+        return " ".join(filter(None, [self._labels.get(job, f"job {job}"), revision]))
+
+
+def describe(event: PhaseProgress, rate: float) -> str:
+    """One phase in words: what is done, how much of how much, how fast and how long still."""
+    doing = DOING.get(event.phase, event.phase)
+    if event.total is None:
+        return f"{doing}, {event.done} {event.unit}" if event.done else doing
+    text = f"{doing} {event.done}/{event.total} {event.unit}"
+    if rate > 0 and event.done < event.total:
+        text += f", {rate:.3g}/s, {_duration((event.total - event.done) / rate)} left"
+    return text
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _same_phase(one: PhaseProgress, other: PhaseProgress) -> bool:
+    return (one.job, one.phase, one.revision) == (other.job, other.phase, other.revision)

@@ -1,0 +1,26 @@
+"""The full-screen explorer, where there is a terminal to fill."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cache import Cache
+from cache.locations import locations
+from estimator.errors import InputError
+from estimator.request import MeasurementRequest
+from ib_explorer.worker.client import WorkerClient
+
+
+def open_screen(cache_dir: Path | None, device: str, initial: MeasurementRequest | None) -> None:
+    """Run the explorer until the user quits; raises :class:`InputError` where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "terminal",
+            "The explorer needs a terminal; without one use ib-explorer measure, plot or export (see --help).",
+        )
+    from ib_explorer.tui.app import ExplorerApp
+
+    places = locations(cache_dir)
+    client = WorkerClient(places.cache, device, log_dir=places.log)
+    ExplorerApp(Cache(places.cache), client, initial).run()

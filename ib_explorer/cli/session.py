@@ -1,0 +1,78 @@
+"""Jobs run by workers for one command: to their end, or until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache.locations import locations
+from ib_explorer.cli.main import DONE, FAILED, WRONG
+from ib_explorer.cli.narration import Narration
+from ib_explorer.worker.client import WorkerClient
+from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, Job, PhaseProgress
+
+PendingJob = Callable[[int], Job]
+"""A job that waits for its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What came of a command's jobs: their events, less progress, and the failures among them."""
+
+    events: tuple[Event, ...]
+    failures: tuple[Failed, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is well, 1 when a measurement failed, else 2: some input could not be used."""
+        if not self.failures:
+            return DONE
+        return WRONG if all(failure.input_error for failure in self.failures) else FAILED
+
+
+def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
+    """Run named jobs, telling stderr about it; a failure is one sentence there, and the other jobs go on.
+
+    Raises KeyboardInterrupt after Ctrl-C, once the jobs have been cancelled and the workers have ended.
+    """
+    return asyncio.run(_run(jobs, cache_dir, device))
+
+
+async def _run(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
+    places = locations(cache_dir)
+    client = WorkerClient(places.cache, device, log_dir=places.log)
+    labels: dict[int, str] = {}
+    narration = Narration(labels)
+    try:
+        for label, job in jobs:
+            number = client.next_job()
+            labels[number] = label
+            await client.submit(job(number))
+        return await _follow(client, set(labels), narration)
+    except asyncio.CancelledError:
+        narration.say("stopping …")
+        for number in labels:
+            await client.cancel(number)
+        raise
+    finally:
+        narration.close()
+        await client.close()
+
+
+async def _follow(client: WorkerClient, unfinished: set[int], narration: Narration) -> Session:
+    events: list[Event] = []
+    failures: list[Failed] = []
+    async for event in client.events():
+        narration.hear(event)
+        if not isinstance(event, PhaseProgress):
+            events.append(event)
+        if isinstance(event, Failed):
+            narration.say(f"ib-explorer: {event.message}")
+            failures.append(event)
+        if isinstance(event, Finished | CancelledJob | Failed):
+            unfinished.discard(event.job)
+            if not unfinished:
+                break
+    return Session(tuple(events), tuple(failures))

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from estimator.errors import InputError
+from estimator.request import MeasurementRequest
+from ib_explorer.config import Setting, read_settings, request_from
+from ib_explorer.options import OPTIONS, PRESET_VALUES, demo_request, option
+
+NOWHERE = Path("/no/such/config.toml")
+
+
+def settings(given=None, environment=None, config=NOWHERE):
+    return read_settings(given or {}, environment or {}, config)
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.toml"
+
+    def write(text):
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_every_field_of_a_request_has_its_option_or_is_an_argument():
+    named = {option.field for option in OPTIONS} - {None}
+    assert named | {"model", "revision"} == {field.name for field in fields(MeasurementRequest)}
+
+
+def test_names_and_variables_are_unique():
+    assert len({option.name for option in OPTIONS}) == len({option.variable for option in OPTIONS}) == len(OPTIONS)
+
+
+def test_nothing_set_is_the_default_request():
+    assert request_from(settings(), "demo", None) == MeasurementRequest(model="demo")
+
+
+@pytest.mark.parametrize("choice", OPTIONS, ids=lambda option: option.name)
+def test_a_written_default_reads_back(choice):
+    if choice.default is not None:
+        assert choice.read(choice.write(choice.default)) == choice.default
+
+
+def test_the_command_line_beats_the_environment_beats_the_file_beats_the_default(config):
+    path = config("documents = 10\nmax-length = 20\nanchors = 30")
+    environment = {"IB_EXPLORER_MAX_LENGTH": "21", "IB_EXPLORER_ANCHORS": "31"}
+    found = settings({"anchors": "32", "corpus": None}, environment, path)
+    assert found["anchors"] == Setting(32, "command line")
+    assert found["max-length"] == Setting(21, "environment")
+    assert found["documents"] == Setting(10, str(path))
+    assert found["corpus"] == Setting(None, "default")
+
+
+def test_an_empty_variable_sets_nothing():
+    assert settings(environment={"IB_EXPLORER_ANCHORS": ""})["anchors"].source == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("temperature = 0.01", "temperature", ("0.01",)),
+        ("temperature = ['exact', 0.5, 'x2']", "temperature", ("exact", "0.5", "x2")),
+        ("anchor-seeds = [3, 1]", "anchor-seeds", (3, 1)),
+        ("anchor-seeds = 7", "anchor-seeds", (7,)),
+        ("granularity = 'token, bigram'", "granularity", ("token", "bigram")),
+    ],
+)
+def test_a_file_may_use_numbers_and_lists(config, text, name, value):
+    assert settings(config=config(text))[name].value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("colour = 'red'", "unknown key 'colour'"),
+        ("[measure]\nanchors = 3", "unknown key 'measure'"),
+        ("anchors = ", "not TOML"),
+        ("anchors = 'many'", "whole numbers"),
+        ("anchors = true", "anchors cannot be True"),
+        ("anchors = 1.5", "whole numbers"),
+        ("granularity = 'word'", "choose from token"),
+        ("preset = 'best'", "choose from corrected"),
+        ("corpus = ['a', 'b']", "corpus cannot be"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(config, text, part):
+    path = config(text)
+    with pytest.raises(InputError) as caught:
+        settings(config=path)
+    assert caught.value.kind == "config"
+    assert part in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_file_that_is_a_folder_or_not_text_is_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        settings(config=tmp_path)
+    (tmp_path / "c.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not TOML"):
+        settings(config=tmp_path / "c.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("anchors", "ten"), ("anchor-seeds", "1,,2"), ("weights", "heavy"), ("granularity", "")]
+)
+def test_a_wrong_value_on_the_command_line_is_an_input_error_of_its_option(name, text):
+    with pytest.raises(InputError) as caught:
+        settings({name: text})
+    assert caught.value.kind == name
+
+
+def test_the_paper_preset_sets_temperature_and_weights():
+    found = settings({"preset": "paper"})
+    assert found["temperature"] == Setting(("leading-order",), "preset paper")
+    assert found["weights"].value == ("frequency",)
+
+
+def test_what_is_set_as_plainly_as_a_preset_beats_it_and_what_is_set_less_does_not(config):
+    found = settings({"preset": "paper", "weights": "uniform"}, {}, config("temperature = 0.01"))
+    assert found["weights"] == Setting(("uniform",), "command line")
+    assert found["temperature"].value == ("leading-order",)
+
+
+def test_presets_set_options_that_exist():
+    for values in PRESET_VALUES.values():
+        for name, value in values.items():
+            assert option(name).read(option(name).write(value)) == value
+
+
+def test_the_demo_needs_no_network():
+    request = demo_request("cpu")
+    assert (request.model, request.revision, request.corpus, request.device) == ("demo", "all", "docstrings", "cpu")
