@@ -133,7 +133,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str) -> Any:
         size = sum(path.stat().st_size for path in weight_files(folder)) / 1e9
         raise MeasurementError(
             "memory",
-            f"{where} ({size:.1f} GB on disk) does not fit into the memory of {device}: free some or choose another device.",
+            f"{where} ({size:.1f} GB on disk) does not fit into the memory of {device}: choose another device.",
         ) from error
     except SafetensorError as error:
         raise InputError(
@@ -162,7 +162,7 @@ def _find_blocks(model: nn.Module, config: Any, where: str) -> tuple[nn.Module, 
 
 
 def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> None:
-    """Prove on six tokens what measuring takes for granted: no token is seen by an earlier one, and blocks are layers."""
+    """Prove on six tokens what measuring takes for granted: no token sees a later one, and blocks are layers."""
     outputs: list[torch.Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Any) -> None:

@@ -49,7 +49,7 @@ def tiny_tokenizer() -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) -> Callable[[str], Path]:
-    """``tiny_model(family)``: a folder with a random model (3 blocks, width 32) and ``tiny_tokenizer``, to be left alone.
+    """``tiny_model(family)``: a folder with a random model (3 blocks, width 32) and ``tiny_tokenizer``; read-only.
 
     Families: olmo2, llama, gpt_neox, gpt2, qwen2, qwen3, and t5 and bert, which are no decoders.
     """

@@ -1,0 +1,51 @@
+"""Which column of a table holds the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from estimator.errors import InputError
+
+USUAL = ("text", "content", "body", "document", "article", "passage", "story", "abstract", "sentence")
+
+
+def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | None, where: str) -> str:
+    """The ``named`` column, else one with a usual name, else the only one of the ``textual`` ones.
+
+    Raises :class:`InputError` (``"column"``) that names the ``columns`` there are.
+    """
+    there = ", ".join(columns) or "none"
+    if named is not None:
+        if named not in columns:
+            raise InputError("column", f"{where} has no column {named!r}: its columns are {there}.")
+        return named
+    usual = [column for name in USUAL for column in columns if column.lower() == name and column in textual]
+    if usual:
+        return usual[0]
+    if len(textual) != 1:
+        raise InputError("column", f"Which column of {where} holds the text? Name it with --text-column: {there}.")
+    return textual[0]
+
+
+def textual(record: Mapping[str, Any]) -> list[str]:
+    """The columns of one record that hold text rather than numbers, lists or nothing."""
+    return [column for column, value in record.items() if isinstance(value, str) and not _is_number(value)]
+
+
+def text_of(value: Any, column: str, where: str) -> str:
+    """The text of one cell, empty where there is none; raises :class:`InputError` when it holds something else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        kind = {"dict": "records", "list": "lists", "bool": "true or false"}.get(type(value).__name__, "numbers")
+        raise InputError("column", f"The column {column!r} of {where} holds {kind}, not text.")
+    return value.strip()
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
