@@ -20,8 +20,8 @@ _DECIDING = 8
 class HubText:
     """One split of a hub dataset: ``commit`` is its current one, ``split`` the one named or else found.
 
-    Opening it asks the hub and raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split, or out
-    of reach), ``"access"`` (gated), ``"column"``.
+    Opening it asks the hub and raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split,
+    or out of reach), ``"access"`` (gated), ``"column"``.
     """
 
     def __init__(self, name: str, config: str | None, split: str | None, text_column: str | None) -> None:
