@@ -1,1 +1,3 @@
-"""The command line: stdout is data, stderr is narration, and exit codes are 0, 1, 2 and 130."""
+"""The command line: stdout is data, stderr is narration, and these are the exit codes."""
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130

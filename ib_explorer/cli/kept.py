@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cache import Cache
 from cache.locations import locations
+from estimator.curve import BoundCurve
 from estimator.errors import InputError
-from estimator.measurement import CheckpointMeasurements
+from estimator.measurement import CheckpointMeasurements, Granularity
 
 
 def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
@@ -25,6 +26,19 @@ def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[Che
             f"there are measurements of {', '.join(sorted({measurements.model for measurements in found}))}.",
         )
     return [measurements for measurements in found if not wanted or measurements.model in wanted]
+
+
+def kept_curve(
+    cache_dir: Path | None, measured: Iterable[CheckpointMeasurements], granularity: Granularity
+) -> BoundCurve | None:
+    """The cached bound of the one sample that all of ``measured`` share; None when they differ or there is none."""
+    from cache.keys import key
+    from ib_explorer.worker.documents import bound_document
+
+    samples = {measurements.sample for measurements in measured}
+    if len(samples) != 1:
+        return None
+    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity)))
 
 
 def canonical_temperature(text: str) -> str:

@@ -12,9 +12,8 @@ import click
 
 from estimator.errors import InputError, MeasurementError
 from ib_explorer import __version__
+from ib_explorer.cli import DONE, FAILED, INTERRUPTED, WRONG
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 _COMMANDS = {
     "demo": ("ib_explorer.cli.demo", "Watch a tiny model being trained here draw its trajectory."),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.locations import locations
-from ib_explorer.cli.main import DONE, FAILED, WRONG
+from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, Job, PhaseProgress

@@ -1,0 +1,77 @@
+"""``ib-explorer plot``: the plane of what is cached, drawn with characters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from estimator.errors import InputError
+from estimator.measurement import GRANULARITIES, WEIGHTS, Granularity, Layer, Weights
+from estimator.request import PRESETS, Preset
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements
+
+WITHOUT_TERMINAL = (100, 32)
+"""Width and height of a picture that goes to a pipe or a file."""
+
+
+@click.command("plot")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
+@click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
+@click.option("--granularity", type=click.Choice(GRANULARITIES), default="token", show_default=True)
+@click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
+@click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
+@click.option(
+    "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
+)
+@click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
+@click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
+@cache_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    layer: str,
+    granularity: Granularity,
+    temperature: str,
+    weights: Weights,
+    preset: Preset,
+    width: int | None,
+    height: int | None,
+    cache_dir: Path | None,
+) -> None:
+    """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set)."""
+    from ib_explorer.picture import draw_plane
+    from ib_explorer.plane import View, plane
+
+    folder = chosen_cache_dir(ctx, cache_dir)
+    measured = kept_measurements(folder, models)
+    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset)
+    drawn = plane(measured, view, kept_curve(folder, measured, granularity))
+    if not drawn.points:
+        raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
+    columns, lines = _size()
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(draw_plane(drawn, width or columns, height or lines, colour=colour, selected=None))
+
+
+def _layer(text: str) -> Layer | Literal["each"]:
+    if text == "mean":
+        return "mean"
+    if text == "each":
+        return "each"
+    if text.isdecimal():
+        return int(text)
+    raise InputError("layers", f"{text!r} is not a layer to draw: give mean, each, or one number.")
+
+
+def _size() -> tuple[int, int]:
+    if not sys.stdout.isatty():
+        return WITHOUT_TERMINAL
+    columns, lines = shutil.get_terminal_size(WITHOUT_TERMINAL)
+    return max(columns, 20), max(lines - 1, 10)
