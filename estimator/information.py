@@ -58,6 +58,7 @@ class Estimator:
     ) -> None:
         self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
         self._min_count = min_count
+        self._device = device
         self._weightings = [
             [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
             for labels in label_sets
@@ -67,7 +68,7 @@ class Estimator:
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
-        draws = [self._measure_draw(draw, temperature) for draw in scores]
+        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
         information = []
         for index, (labels, weights, _) in enumerate(draws[0].information):
             values = [draw.information[index][2] for draw in draws]
@@ -135,7 +136,9 @@ class Estimator:
             cell_weight = weight[tally.cell_label]
             loss = p.new_zeros(tally.groups, dtype=torch.float64)
             weight_loss = torch.zeros_like(loss)
-            loss.index_add_(0, tally.cell_group, cell_weight * label_entropy[tally.cell_label] - rest_weight * rest_entropy)
+            loss.index_add_(
+                0, tally.cell_group, cell_weight * label_entropy[tally.cell_label] - rest_weight * rest_entropy
+            )
             loss.index_add_(0, tally.single_group, single_weight * single_entropy)
             weight_loss.index_add_(0, tally.cell_group, cell_weight - rest_weight)
             weight_loss.index_add_(0, tally.single_group, torch.full_like(single_entropy, single_weight))

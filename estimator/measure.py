@@ -10,22 +10,17 @@ from torch import Tensor
 from estimator.information import Estimator, LayerInformation
 from estimator.labels import ngram_labels
 from estimator.layers import site
-from estimator.measurement import Granularity, Measurement, Weights
+from estimator.measurement import Measurement, Weights
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.tally import document_groups
 from estimator.temperature import Temperature
 
 
-def sample_estimator(
-    sample: Sample,
-    granularities: Iterable[Granularity],
-    weights: Iterable[Weights],
-    device: torch.device | str = "cpu",
-) -> Estimator:
-    """The estimator of a sample's n-gram labels, with whole documents as jackknife groups."""
+def sample_estimator(sample: Sample, weights: Iterable[Weights], device: torch.device | str = "cpu") -> Estimator:
+    """The estimator of a sample's n-gram labels of every granularity, with whole documents as jackknife groups."""
     groups = document_groups(sample.document_of_position())
-    return Estimator(ngram_labels(sample, granularities), groups, weights=weights, device=device)
+    return Estimator(ngram_labels(sample), groups, weights=weights, device=device)
 
 
 def measure_layers(

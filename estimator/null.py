@@ -110,7 +110,9 @@ def group_moments(p: Tensor, rows: Tensor) -> GroupMoments:
     for size, means in ((1, shuffled), (3, thirds)):
         while len(means) >= LEAST_GROUPS or (size == 1 and len(means) > 1):
             scatter = entropy(means).double()
-            values = torch.stack([(means @ surprise).double() - scatter, (means.square() @ inverse).double() - 0.5 / unit])
+            values = torch.stack(
+                [(means @ surprise).double() - scatter, (means.square() @ inverse).double() - 0.5 / unit]
+            )
             covariance = torch.cov(values)
             moments.append(torch.cat([values.mean(1), covariance.diagonal(), covariance[0, 1:], scatter.var()[None]]))
             sizes.append(size)
@@ -118,11 +120,15 @@ def group_moments(p: Tensor, rows: Tensor) -> GroupMoments:
             even = len(means) // 2 * 2
             means = means[0:even:2].add(means[1:even:2]).mul_(0.5)
             size *= 2
-    variance = (torch.linalg.vecdot(p.T, p.T).double() / len(p) - marginal.square()).clamp_min(0) * len(p) / (len(p) - 1)
+    variance = (
+        (torch.linalg.vecdot(p.T, p.T).double() / len(p) - marginal.square()).clamp_min(0) * len(p) / (len(p) - 1)
+    )
     return GroupMoments(tuple(sizes), tuple(groups), torch.cat([*moments, (variance / safe).sum()[None] / (2 * unit)]))
 
 
-def null_curve(sizes: tuple[int, ...], groups: tuple[int, ...], values: FloatArray, deficit: float, positions: int) -> NullCurve:
+def null_curve(
+    sizes: tuple[int, ...], groups: tuple[int, ...], values: FloatArray, deficit: float, positions: int
+) -> NullCurve:
     """The curve of :func:`group_moments`; ``deficit`` is D(1) = H(Z) less the mean entropy of a position, known exactly.
 
     The chi-square of a random group has a known mean, so it serves as control variate for the divergence: for large

@@ -45,7 +45,8 @@ class MeasurementRequest:
             raise InputError("documents", f"A sample needs at least 2 documents, not {self.documents}.")
         if self.max_length < 8:
             raise InputError(
-                "max-length", f"A document needs 8 tokens to hold one position, so --max-length cannot be {self.max_length}."
+                "max-length",
+                f"A document needs 8 tokens to hold one position, so --max-length cannot be {self.max_length}.",
             )
         if self.anchors < 2:
             raise InputError("anchors", f"The soft assignment needs at least 2 anchors, not {self.anchors}.")

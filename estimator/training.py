@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
 
@@ -19,37 +16,9 @@ from transformers import Olmo2Config, Olmo2ForCausalLM, PreTrainedTokenizerFast
 
 from estimator.corpus import Corpus
 from estimator.progress import Progress
+from estimator.recipe import Recipe, checkpoint_folder
 
 END_OF_TEXT = "<|endoftext|>"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that decides the demo's weights. The first ``held_out`` documents are for measuring and never trained on."""
-
-    vocabulary: int = 2048
-    width: int = 128
-    intermediate: int = 256
-    depth: int = 4
-    heads: int = 4
-    context: int = 256
-    batch: int = 16
-    window: int = 128
-    learning_rate: float = 4e-3
-    warmup: int = 30
-    held_out: int = 96
-    seed: int = 7
-    steps: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32, 64, 91, 128, 181, 256, 362, 512)
-
-    @property
-    def digest(self) -> str:
-        """Names the run's folder."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
-
-
-def checkpoint_folder(run: Path, step: int) -> Path:
-    """Where the checkpoint of ``step`` lies in a run."""
-    return run / f"checkpoint-{step}"
 
 
 def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) -> Iterator[int]:

@@ -74,7 +74,9 @@ def test_agrees_with_the_definition(anchors: int) -> None:
     rng = np.random.default_rng(anchors)
     ids = np.minimum(rng.zipf(1.4, 700), 300)
     scores = _scores(_states(700, 24, anchors), anchors, 1, anchors)
-    found = Estimator([label_set(ids)], _groups(700), weights=("frequency", "uniform"), min_count=1).measure(scores, 0.1)
+    found = Estimator([label_set(ids)], _groups(700), weights=("frequency", "uniform"), min_count=1).measure(
+        scores, 0.1
+    )
     marginal, frequency, uniform = _brute_force(scores[0], ids, 0.1)
     assert found.entropy == pytest.approx(marginal, abs=1e-6)
     values = {weights: value.plugin for _, weights, value in found.information}

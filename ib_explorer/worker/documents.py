@@ -1,0 +1,65 @@
+"""The canonical documents whose digests are the keys of the cache: all that decides a value, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from estimator import ESTIMATOR_VERSION
+from estimator.anchors import anchors_digest, stack_anchors
+from estimator.request import MeasurementRequest
+from estimator.revision import Revision
+
+SCHEMA = 1
+_PROBE_WIDTH = 64
+
+
+def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
+    """Identifies the tokens of a sample before any text is tokenised: ``corpus`` identity, ``tokenizer`` digest, size."""
+    return {
+        "schema": SCHEMA,
+        "kind": "sample",
+        "corpus": corpus,
+        "tokenizer": tokenizer,
+        "documents": request.documents,
+        "max_length": request.max_length,
+    }
+
+
+def checkpoint_document(
+    revision: Revision, commit: str, tokenizer: str, sample: str, dtype: str, request: MeasurementRequest
+) -> dict[str, Any]:
+    """Identifies all measurements of one checkpoint on one sample with one set of anchors.
+
+    A hub model is its id and commit, a local one its content digest. Anchors are identified by what a draw of a fixed
+    width gives: the width of the model follows from the model.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": "measurements",
+        "estimator": ESTIMATOR_VERSION,
+        "model": revision.model if revision.folder is None else None,
+        "commit": commit,
+        "tokenizer": tokenizer,
+        "sample": sample,
+        "dtype": dtype,
+        "anchors": request.anchors,
+        "anchor_seeds": list(request.anchor_seeds),
+        "anchor_draw": anchors_digest(stack_anchors(request.anchors, _PROBE_WIDTH, request.anchor_seeds)),
+        "variant": "raw",
+    }
+
+
+def scores_document(checkpoint: dict[str, Any], layers: tuple[int, ...]) -> dict[str, Any]:
+    """Identifies the scores of some layers of a checkpoint."""
+    return {**checkpoint, "kind": "scores", "layers": list(layers)}
+
+
+def bound_document(sample: str, granularity: str) -> dict[str, Any]:
+    """Identifies the bound of a sample's joint counts."""
+    return {
+        "schema": SCHEMA,
+        "kind": "bound",
+        "estimator": ESTIMATOR_VERSION,
+        "sample": sample,
+        "granularity": granularity,
+    }
