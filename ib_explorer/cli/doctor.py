@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from contextlib import aclosing
 from importlib import metadata
 from pathlib import Path
 
@@ -92,14 +91,14 @@ async def _device(cache_dir: Path | None, device: str) -> str:
     client = WorkerClient(places.cache, device, log_dir=places.log)
     await client.start()
     try:
-        async with asyncio.timeout(WAIT_FOR_WORKER), aclosing(client.events()) as events:
-            async for event in events:
+        async with asyncio.timeout(WAIT_FOR_WORKER):
+            async for event in client.events():
                 if isinstance(event, Ready):
                     return event.device
                 if isinstance(event, Failed):
                     return event.message
     except TimeoutError:
-        pass
+        return f"the worker has not started within {WAIT_FOR_WORKER:.0f} s; its log is in {places.log}"
     finally:
         await client.close()
-    return f"the worker has not started within {WAIT_FOR_WORKER:.0f} s; its log is in {places.log}"
+    return "the worker has gone"

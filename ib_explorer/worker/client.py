@@ -15,7 +15,8 @@ from ib_explorer.worker.lane import Lane, Patience
 from ib_explorer.worker.messages import Bound, Event, Job, ListRevisions, Measure, Ready
 
 _LANES: dict[type[Job], str] = {Measure: "measure", Bound: "bound", ListRevisions: "listing"}
-_WORKER = (sys.executable, "-P", "-m", "ib_explorer.worker")
+WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
+"""How a worker is started; ``-P`` keeps modules of the folder where the user happens to be out of it."""
 
 
 class WorkerClient:
@@ -32,7 +33,7 @@ class WorkerClient:
         device: str = "auto",
         *,
         log_dir: Path | None = None,
-        command: Sequence[str] = _WORKER,
+        command: Sequence[str] | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -44,7 +45,7 @@ class WorkerClient:
         def lane(name: str) -> Lane:
             log = log_dir / f"worker-{name}.log"
             place = ["--device", device] if name == "measure" else ["--device", "cpu", "--background"]
-            arguments = [*command, "--cache-dir", str(cache_dir), "--log", str(log), *place]
+            arguments = [*(command or WORKER), "--cache-dir", str(cache_dir), "--log", str(log), *place]
             return Lane(arguments, environment, log, partial(self._deliver, name), patience or Patience())
 
         self._lanes = {name: lane(name) for name in _LANES.values()}

@@ -8,13 +8,81 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.progress import Progress
 from ib_explorer.worker.__main__ import take_pipes
-from ib_explorer.worker.messages import Event, Job, ListRevisions, Measured, Note
+from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Note, Revisions
 from ib_explorer.worker.process import serve
+
+
+def fabricated_checkpoint(
+    key: str, model: str, revision: str, *, noise: bool = False, loss: float | None = 2.5
+) -> CheckpointMeasurements:
+    """Two layers and two granularities of a checkpoint that was never measured."""
+    side = Information(plugin=0.3, null=0.1, high=0.25, se=0.01, spread=0.002, labels=50, singletons=0.125)
+    lost = replace(side, plugin=0.1, se=0.02)
+    rows = tuple(
+        Measurement(
+            layer=layer,
+            site="final_norm" if layer == 2 else "block",
+            granularity=granularity,
+            weights="frequency",
+            variant="raw",
+            temperature_rule="exact",
+            temperature=0.1,
+            entropy=0.9 / layer,
+            ceiling=0.5,
+            complexity=lost if noise else side,
+            expressivity=replace(side, plugin=0.2),
+            loss=loss,
+            resultant_length=0.4,
+            participation_ratio=None,
+        )
+        for layer in (1, 2)
+        for granularity in ("token", "bigram")
+    )
+    return CheckpointMeasurements(
+        key=key,
+        model=model,
+        revision=revision,
+        commit="c" * 40,
+        stage=None,
+        step=int(revision.removeprefix("step")),
+        tokens=None,
+        depth=2,
+        width=8,
+        corpus="docstrings",
+        sample="a" * 64,
+        documents=4,
+        positions=100,
+        anchors=100,
+        anchor_seeds=(0, 1),
+        dtype="float32",
+        estimator_version="1",
+        rows=rows,
+    )
+
+
+def fabricated_curve(granularity: str) -> BoundCurve:
+    """A bound that was never computed."""
+    return BoundCurve(
+        granularity=granularity,
+        rate=(0.0, 1.0, 2.0),
+        relevance=(0.0, 0.75, 1.0),
+        beta=(None, 4.0, None),
+        input_entropy=2.0,
+        mutual_information=1.0,
+        positions=100,
+        input_labels=50,
+        output_labels=50,
+        one_successor=0.25,
+    )
 
 
 class FakeRunner:
@@ -22,9 +90,38 @@ class FakeRunner:
 
     device = "fake"
 
+    def __init__(self, cache_dir: Path | None = None) -> None:
+        self._cache_dir = cache_dir
+
     def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
         name = request.model if isinstance(request, ListRevisions) else request.request.model
-        getattr(self, name.replace("-", "_"))(request.job, emit, progress)
+        if isinstance(request, Bound) and name == "kept":
+            self.curve(request, emit)
+        elif isinstance(request, ListRevisions) and name == "kept":
+            emit(Revisions(request.job, ({"model": name, "name": "step1", "step": 1, "folder": "/x"},)))
+        elif name == "kept":
+            self.measurements(request, emit)
+        else:
+            getattr(self, name.replace("-", "_"))(request.job, emit, progress)
+
+    def measurements(self, request: Measure, emit: Callable[[Event], None]) -> None:
+        from cache import Cache
+        from cache.keys import key
+
+        for name in ("step1", "step2"):
+            document = {"schema": 1, "kind": "measurements", "revision": name}
+            made = fabricated_checkpoint(key(document), request.request.model, name)
+            Cache(self._cache_dir).measurements.merge(document, made)
+            emit(Measured(request.job, made.key, name, cached=False))
+
+    def curve(self, request: Bound, emit: Callable[[Event], None]) -> None:
+        from cache import Cache
+        from cache.keys import key
+        from ib_explorer.worker.documents import bound_document
+
+        document = bound_document("a" * 64, request.granularity)
+        Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity))
+        emit(BoundReady(request.job, key(document)))
 
     def quick(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
         progress.revision = "step1"
@@ -75,12 +172,13 @@ class FakeRunner:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cache-dir")
+    parser.add_argument("--cache-dir", type=Path)
     parser.add_argument("--device")
     parser.add_argument("--log", type=Path)
     parser.add_argument("--background", action="store_true")
-    stdin, stdout = take_pipes(parser.parse_args().log)
-    serve(FakeRunner, stdin, stdout, grace=0.2)
+    arguments = parser.parse_args()
+    stdin, stdout = take_pipes(arguments.log)
+    serve(partial(FakeRunner, arguments.cache_dir), stdin, stdout, grace=0.2)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ def test_without_a_terminal_progress_is_a_line_now_and_then():
     now, out = [0.0], io.StringIO()
     narration = Narration({1: "demo"}, out, clock=lambda: now[0])
     for done in range(101):
+        now[0] = LINE_EVERY * done / 50
         narration.hear(progress(done))
-        now[0] += LINE_EVERY / 50
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0] == "demo step1: forward pass 0/100 documents"
