@@ -213,11 +213,15 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._asked.add(request)
         self._give("measure", request)
 
-    def _give(self, kind: str, request: MeasurementRequest) -> None:
-        number = self.client.next_job()
+    def _wake(self) -> None:
+        """Listen to the client, which starts its worker; again after a worker that died."""
         if not self._working:
             self._working = True
             self.run_worker(self._listen(), group="events")
+
+    def _give(self, kind: str, request: MeasurementRequest) -> None:
+        number = self.client.next_job()
+        self._wake()
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
         task: Task = Measure(number, request) if kind == "measure" else Bound(number, request, "token")
         self.run_worker(self._submit(task), group="submit")
@@ -288,7 +292,8 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._set(replace(self.state, limits=None), at_once=True)
 
     def action_measure(self) -> None:
-        """Ask what to measure."""
+        """Ask what to measure; the worker starts while the form is filled."""
+        self._wake()
         models = [record.model for record in self.state.records]
         latest = next((job.request for job in reversed(self.state.jobs)), self.initial)
         self.push_screen(MeasureDialog(models, latest), self._ordered)

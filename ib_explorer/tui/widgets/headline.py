@@ -27,18 +27,35 @@ class Headline(Static):
     def _text(self) -> Text:
         if self.scene is None:
             return Text("ib-explorer")
-        state, view = self.scene.state, self.scene.state.view
-        left = Text("ib-explorer", style="bold", no_wrap=True)
-        if state.place is not None:
-            at = (self.scene.at or 0) + 1
-            left.append(f"  {state.place.trajectory.model}", style="")
-            left.append(f"  {checkpoint_name(state.place.checkpoint)}", style="bold")
-            left.append(f"  {at} of {len(self.scene.checkpoints)}", style="dim")
-            running = any(job.is_open and job.kind == "measure" for job in state.jobs)
-            if state.playing:
-                left.append("  ▶ playing", style="bold")
-            elif running:
-                left.append("  ● live" if state.live else "  ‖ held", style="bold")
-        right = f"{layer_name(view.layer)} · {view.granularity} · {view.temperature_rule} · {view.preset}"
-        space = self.size.width - left.cell_len - len(right)
-        return left.append(" " * space + right) if space >= 2 else left
+        view = self.scene.state.view
+        long = f"{layer_name(view.layer)} · {view.granularity} · {view.temperature_rule} · {view.preset}"
+        short = f"{view.layer} · {view.granularity} · {view.temperature_rule} · {view.preset}"
+        model = self.scene.state.place.trajectory.model if self.scene.state.place else ""
+        width = self.content_size.width
+        # What gives way first in a narrow window: the application's name, the long words, the model's folder.
+        for name, shown, right in (
+            ("ib-explorer  ", model, long),
+            ("ib-explorer  ", model, short),
+            ("", model, short),
+            ("", model.rstrip("/").rsplit("/", 1)[-1], short),
+        ):
+            left = Text(name, style="bold", no_wrap=True) + self._where(shown)
+            space = width - left.cell_len - len(right)
+            if space >= 2:
+                return left.append(" " * space + right)
+        left.truncate(max(width - len(short) - 2, 0), overflow="ellipsis", pad=True)
+        return left.append("  " + short)
+
+    def _where(self, model: str) -> Text:
+        assert self.scene is not None
+        state, text = self.scene.state, Text(no_wrap=True)
+        if state.place is None:
+            return text
+        text.append(f"{model}  ")
+        text.append(checkpoint_name(state.place.checkpoint), style="bold")
+        text.append(f"  {(self.scene.at or 0) + 1} of {len(self.scene.checkpoints)}", style="dim")
+        if state.playing:
+            text.append("  ▶ playing", style="bold")
+        elif any(job.is_open and job.kind == "measure" for job in state.jobs):
+            text.append("  ● live" if state.live else "  ‖ held", style="bold")
+        return text

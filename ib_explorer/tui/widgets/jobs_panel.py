@@ -46,7 +46,7 @@ def job_line(job: Job, width: int) -> Text:
     share = job.share
     words = {"queued": "waiting", "cancelling": "stopping"}.get(job.status, job.phase or "starting")
     about = f"{describe(job)}" + (f" {job.revision}" if job.revision else "")
-    room = max(width - 54, 12)
+    room = max(width - 57, 12)
     line = Text(no_wrap=True)
     line.append(f"{about[:room]:{room}} ", style="bold")
     line.append(f"{words:9}")
@@ -55,7 +55,7 @@ def job_line(job: Job, width: int) -> Text:
     line.append("━" * (16 - filled), style="rgb(70,70,70)")
     line.append(f"{'' if share is None else f'{share * 100:.0f} %':>6}")
     rate = job.rate
-    line.append(f"{'' if rate is None else f'{_rounded(rate)} {job.unit}/s':>14}", style="dim")
+    line.append(f"{'' if rate is None else f'{_rounded(rate)} {job.unit}/s':>17}", style="dim")
     line.append(f"{duration(job.seconds_left):>7}")
     return line
 

@@ -10,7 +10,17 @@ from ib_explorer.plane import Point
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, layer_name, percent, value, why_withheld
 
-_COLUMNS = ("corrected", "high", "plug-in", "null", "±error", "draws", "labels", "once")
+_COLUMNS = {
+    "corrected": 9,
+    "high": 8,
+    "plug-in": 8,
+    "null": 8,
+    "±error": 8,
+    "draws": 8,
+    "labels": 9,
+    "once": 6,
+}
+_NAME = 10
 
 
 class Readout(Static):
@@ -36,17 +46,17 @@ def readout(point: Point, corrected: bool) -> Text:
     """The numbers of ``point``; the value that is drawn (corrected or plug-in) stands out."""
     row, record = point.measurement, point.checkpoint
     text = Text(no_wrap=True)
-    text.append(f"{'':8}" + "".join(f"{name:>9}" for name in _COLUMNS) + "\n", style="dim")
+    text.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items()) + "\n", style="dim")
     for name, side in (("I(X;Z)", row.complexity), ("I(Y;Z)", row.expressivity)):
-        text.append(f"{name:8}", style="bold")
-        for column, written in zip(_COLUMNS, _written(side), strict=True):
+        text.append(f"{name:{_NAME}}", style="bold")
+        for (column, width), written in zip(_COLUMNS.items(), _written(side), strict=True):
             drawn = column == ("corrected" if corrected else "plug-in")
-            text.append(f"{written:>9}", style="bold" if drawn else "")
+            text.append(f"{written:>{width}}", style="bold" if drawn else "")
         text.append("\n")
-    text.append("I(Y)/I(X)", style="bold")
-    text.append(f"{value(row.optimality_corrected, 8)}")
-    text.append(f" {'':9}{value(row.optimality, 8)}  ")
-    text.append((why_withheld(row) or "optimality, corrected and plug-in") + "\n", style="dim")
+    text.append(f"{'optimality':{_NAME}}", style="bold")
+    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "")
+    text.append(" " * 8 + value(row.optimality, 8), style="" if corrected else "bold")
+    text.append(f"  {why_withheld(row)}\n", style="dim")
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
     text.append(f"N {count(record.positions)} in {count(record.documents)} documents", style="dim")
     return text
