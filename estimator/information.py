@@ -1,8 +1,8 @@
 """From the scores of one layer to the information its states carry about each label set.
 
 The estimator is an honest Shannon quantity: draw an anchor A from p given z; then H(Z) is H(A) and
-I(X;Z) = H(A) − Σ_x π(x) H(A | X = x), as fractions of log n (Conklin et al., section 3). Beside this plug-in value stand its null,
-a jackknife over document groups, and the error of the difference.
+I(X;Z) = H(A) − Σ_x π(x) H(A | X = x), as fractions of log n (Conklin et al., section 3). Beside this plug-in value
+stand its null, a jackknife over document groups, and the error of the difference.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LayerInformation:
-    """What one layer keeps, averaged over anchor draws: H(Z), the ceiling, and an Information per (label set, weights)."""
+    """What one layer keeps, averaged over anchor draws: H(Z), the ceiling, an Information per label set and weights."""
 
     entropy: float
     ceiling: float

@@ -21,7 +21,7 @@ SIDES: tuple[Side, ...] = ("input", "output")
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """A label for every position: ``ids`` [positions] in 0..labels-1, and how often each occurs, ``counts`` [labels]."""
+    """A label for every position: ``ids`` [positions] in 0..labels-1, and ``counts`` [labels] of each."""
 
     granularity: Granularity
     side: Side

@@ -16,7 +16,7 @@ def check_layers(text: str) -> None:
 
 
 def parse_layers(text: str, depth: int | None) -> tuple[int, ...]:
-    """The layers that ``text`` means in a model of ``depth`` blocks, ascending: ``all`` and ``mean`` are 1 to the depth.
+    """The layers that ``text`` means in a model of ``depth`` blocks, ascending; ``all`` and ``mean`` are 1 to depth.
 
     Layer 0 is the embedding. Raises :class:`InputError` for anything but ``all``, ``mean``, or a list like ``0,3,5-8``
     within 0..depth (with ``depth`` None the upper end is not checked).
@@ -36,7 +36,7 @@ def parse_layers(text: str, depth: int | None) -> tuple[int, ...]:
 
 
 def site(layer: int, depth: int) -> Site:
-    """Where a layer is read: the embedding, a block's output, or (the last) after the final norm, as the paper's code has it."""
+    """Where a layer is read: the embedding, a block's output, or (the last, as in the paper) after the final norm."""
     if layer == 0:
         return "embedding"
     return "final_norm" if layer == depth else "block"

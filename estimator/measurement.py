@@ -50,7 +50,7 @@ class Information:
 class Measurement:
     """One point of the information plane: a layer, a granularity, a weighting and a temperature of one checkpoint.
 
-    ``entropy`` is H(Z) and ``ceiling`` the information that one label per position would score, both fractions of log n.
+    ``entropy`` is H(Z) and ``ceiling`` what one label per position would score, both as fractions of log n.
     ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z). ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to
     the depth.
     """

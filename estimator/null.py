@@ -75,16 +75,16 @@ def _log_interpolate(k: FloatArray, sizes: FloatArray, values: FloatArray, power
 
 
 def random_rows(positions: int) -> npt.NDArray[np.int64]:
-    """The positions that the curve is estimated from, in the random order that groups them; the same for every layer."""
+    """The positions the curve is estimated from, in the random order that groups them; the same for every layer."""
     order = np.random.Generator(np.random.PCG64(_SEED)).permutation(positions)
     return order[:ROWS].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupMoments:
-    """What random groups of ``sizes`` positions scatter like; ``moments`` [sizes, 6] and ``limit`` of r(k) as one tensor.
+    """How random groups of ``sizes`` positions scatter: [sizes, 6] moments, then the limit of r(k), as one tensor.
 
-    A row holds the means of divergence and chi-square, their variances, their covariance, and the variance of the entropy.
+    A row holds the means of divergence and chi-square, their variances and covariance, and the entropy's variance.
     """
 
     sizes: tuple[int, ...]
@@ -129,7 +129,7 @@ def group_moments(p: Tensor, rows: Tensor) -> GroupMoments:
 def null_curve(
     sizes: tuple[int, ...], groups: tuple[int, ...], values: FloatArray, deficit: float, positions: int
 ) -> NullCurve:
-    """The curve of :func:`group_moments`; ``deficit`` is D(1) = H(Z) less the mean entropy of a position, known exactly.
+    """The curve of :func:`group_moments`; ``deficit`` is D(1) = H(Z) − B(1), which is known exactly.
 
     The chi-square of a random group has a known mean, so it serves as control variate for the divergence: for large
     groups the two nearly coincide and the estimate's error all but vanishes.

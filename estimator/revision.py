@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Revision:
     """One checkpoint: where it is and where in training it stands.
 
-    ``model`` is the name shown (hub id, folder or ``"demo"``), ``name`` the branch, tag or checkpoint folder. ``commit``
-    is the hub's commit; None for a local ``folder``, whose content digest takes its place. ``step`` and ``tokens`` count
-    from the start of ``stage`` (tokens as published, rounded to 1e9 on most hubs).
+    ``model`` is the name shown (hub id, folder or ``"demo"``), ``name`` the branch, tag or checkpoint folder.
+    ``commit`` is the hub's; None for a local ``folder``, whose content digest takes its place. ``step`` and
+    ``tokens`` count from the start of ``stage`` (tokens as published, rounded to 1e9 on most hubs).
     """
 
     model: str

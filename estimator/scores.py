@@ -35,7 +35,7 @@ def compute_scores(
     *,
     batch_tokens: int | None = None,
 ) -> None:
-    """Fill ``out[i]`` [draws, positions, anchors] (float16, any device) with the cosines of ``layers[i]`` to ``anchors``.
+    """Fill ``out[i]`` [draws, positions, anchors] (float16, any device) with the cosines of ``layers[i]``.
 
     ``anchors`` [draws, anchors, width] have unit length. Documents are sorted by length and batched to about
     ``batch_tokens`` tokens; padding stands right of a document, where a causal model cannot see it. Out of memory, the
@@ -144,10 +144,10 @@ class _LayerReader:
         """Score the aimed rows of ``hidden`` [documents, tokens, width] as ``layer``."""
         if layer not in self._out:
             return
-        z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows).float()
-        norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+        z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)
+        norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=torch.float32)
         self._broken[layer] += norm.isfinite().logical_not().sum()
-        cosines = (z @ self._directions).div_(norm.clamp_min(torch.finfo(torch.float32).tiny))
+        cosines = (z.float() @ self._directions).div_(norm.clamp_min(torch.finfo(torch.float32).tiny))
         out = self._out[layer]
         scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, torch.float16)
         out.index_copy_(1, self._positions.to(out.device), scores)

@@ -20,7 +20,7 @@ CHUNK = 256
 
 
 def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """p_j = softmax_j(score_j / ε) [positions, anchors] and the entropy of each row [positions], as fractions of log n."""
+    """p_j = softmax_j(score_j / ε) [positions, anchors] and each row's entropy [positions], in units of log n."""
     log_p = torch.log_softmax(scores.float() / temperature, dim=-1)
     p = log_p.exp()
     return p, torch.linalg.vecdot(p, log_p).div_(-float(np.log(p.shape[-1])))
@@ -51,8 +51,8 @@ def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArra
 class Tally:
     """One label set made ready for summation on a device (see the module's text for cells and groups).
 
-    ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start`` and
-    belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe what is summed;
+    ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start``
+    and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe what is summed;
     ``single`` [positions with a label of their own] and ``single_group`` the rest.
     """
 
@@ -103,7 +103,7 @@ class Tally:
         )
 
     def sums(self, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums of p [positions, anchors] per cell (float32 where a cell is one chunk, exact enough) and per label (float64)."""
+        """Sums of p [positions, anchors] per cell (float32 where every cell is one chunk) and per label (float64)."""
         cells, labels = len(self.cell_count), len(self.label_count)
         if not cells:
             return p.new_zeros((0, p.shape[1])), p.new_zeros((0, p.shape[1]), dtype=torch.float64)

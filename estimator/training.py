@@ -1,4 +1,4 @@
-"""The demo's model: a tiny OLMo2 trained here on the documentation strings, saved as Hugging Face checkpoints as it learns."""
+"""The demo's model: a tiny OLMo2 trained here on documentation strings, saved as Hugging Face checkpoints."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ END_OF_TEXT = "<|endoftext|>"
 def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) -> Iterator[int]:
     """Train in ``run``, yielding each checkpoint's step as soon as it is complete on disk.
 
-    Checkpoints that are there already are kept and yielded in their turn; a finished run trains nothing. An interrupted one is trained
-    again from its seed, which gives the same weights, and only what is missing is written.
+    Checkpoints that are there already are kept and yielded in their turn; a finished run trains nothing. An
+    interrupted one is trained again from its seed, which gives the same weights, and only what is missing is written.
     """
     missing = [step for step in recipe.steps if not checkpoint_folder(run, step).is_dir()]
     if not missing:

@@ -1,4 +1,4 @@
-"""Label weights π(x), in full and with each document group left out, as far as they can be known before any forward pass."""
+"""Label weights π(x), in full and without each document group: all that is known before a forward pass."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Weighting:
         kept = eligible[cell_label]
         cell_label, cell_group, cell_count = cell_label[kept], cell_group[kept], cell_count[kept]
         rest = counts[cell_label] - cell_count
-        sizes, index = np.unique(np.concatenate([counts[eligible], rest[rest > 0]]), return_inverse=True)
+        sizes = np.unique(np.concatenate([counts[eligible], rest[rest > 0]]))
         size_of = np.zeros(int(sizes[-1]) + 1, dtype=np.int64)
         size_of[sizes] = np.arange(len(sizes))
 

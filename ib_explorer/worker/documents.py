@@ -14,7 +14,7 @@ _PROBE_WIDTH = 64
 
 
 def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
-    """Identifies the tokens of a sample before any text is tokenised: ``corpus`` identity, ``tokenizer`` digest, size."""
+    """Identifies the tokens of a sample before any text is tokenised: corpus, tokenizer digest and size."""
     return {
         "schema": SCHEMA,
         "kind": "sample",

@@ -1,4 +1,4 @@
-"""Measuring a checkpoint: scores from the cache or from a forward pass, then information (this module imports torch)."""
+"""Measuring a checkpoint: scores from the cache or a forward pass, then information (this module imports torch)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Measurer:
         document: dict[str, Any],
         progress: Progress,
     ) -> Iterator[tuple[int, Tensor]]:
-        """Scores of each layer in turn: kept on disk if the budget allows, else in memory, a block of layers at a time."""
+        """Scores of each layer in turn: kept on disk if the budget allows, else in memory, by blocks of layers."""
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
         shape = (len(request.anchor_seeds), sample.positions, request.anchors)
         layer_bytes = 2 * int(np.prod(shape))
@@ -100,14 +100,14 @@ class Measurer:
             with self._store.create(document, {_array(layer): (shape, "float16") for layer in layers}) as arrays:
                 out = [torch.from_numpy(arrays[_array(layer)]) for layer in layers]
                 compute_scores(model, sample, anchors, layers, out, progress)
-            kept = self._store.get(document)
             yield from zip(layers, out, strict=True)
             return
         room = MEMORY_SHARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         block = max(1, int(room // layer_bytes))
         if block < len(layers):
             progress.note(
-                f"Scores take {layer_bytes * len(layers) / 2**30:.1f} GiB: measuring {block} of {len(layers)} layers at a time."
+                f"Scores take {layer_bytes * len(layers) / 2**30:.1f} GiB: "
+                f"measuring {block} of {len(layers)} layers at a time."
             )
         for start in range(0, len(layers), block):
             part = layers[start : start + block]

@@ -45,7 +45,7 @@ def _scores(z: np.ndarray, anchors: int, draws: int, seed: int) -> torch.Tensor:
 
 
 def _brute_force(scores: torch.Tensor, ids: np.ndarray, temperature: float) -> tuple[float, float, float]:
-    """H(Z), Σ π H(Z|x) with frequency weights and with uniform ones over all labels, in float64 and by the definition."""
+    """H(Z), Σ π H(Z|x) with frequency and with uniform weights, in float64 and by the definition."""
     p = torch.softmax(scores.double() / temperature, -1).numpy()
 
     def h(q: np.ndarray) -> float:
@@ -165,7 +165,7 @@ def test_noise_has_no_information_and_no_optimality(structured: bool) -> None:
 
 
 def test_signal_is_found_and_bracketed() -> None:
-    """Classes with known directions: the truth (many positions per label) lies in the bracket of few positions per label."""
+    """The truth (many positions per label) lies in the bracket of few positions per label."""
     rng = np.random.default_rng(29)
     centres = rng.standard_normal((32, 32))
     many, few = rng.permutation(np.repeat(np.arange(32), 600)), rng.permutation(np.repeat(np.arange(32), 16))
