@@ -30,7 +30,7 @@ from estimator.progress import Progress
 from estimator.revision import Revision
 
 ANSWER_WITHIN = 5.0
-"""Seconds that the hub has to answer at all; the client's own requests wait without limit."""
+"""Seconds that the hub has to answer at all."""
 
 _MB = 1_000_000
 _SMALL_FILES = [CONFIG, *TOKENIZER_FILES]
@@ -39,14 +39,16 @@ _NOT_WANTED = ["*/*", "consolidated*"]
 
 
 def answers(within: float = ANSWER_WITHIN) -> bool:
-    """Whether the hub can be used: it answers a HEAD request ``within`` seconds and offline mode is off."""
+    """Whether the hub can be used: offline mode is off and it answers ``within`` seconds, with no error of its own.
+
+    Asked before every other request, because the client waits without limit, and retries for long on a server's errors.
+    """
     if constants.is_offline_mode():
         return False
     try:
-        get_session().head(constants.ENDPOINT, timeout=within)
+        return get_session().head(constants.ENDPOINT, timeout=within).status_code < 500
     except (HTTPError, OSError):
         return False
-    return True
 
 
 def list_refs(model: str) -> list[tuple[str, str]]:
