@@ -92,10 +92,13 @@ def load_model(revision: Revision, device: str, dtype: str, progress: Progress) 
 def _decoder_config(folder: Path, where: str) -> Any:
     """The configuration, refused early where it tells that the model is no decoder-only language model."""
     from huggingface_hub.errors import StrictDataclassError
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     try:
+        family = PretrainedConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
+        if family is not None and family not in CONFIG_MAPPING:
+            raise InputError("architecture", f"{where} is of a kind ({family}) that this transformers does not know.")
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (StrictDataclassError, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise InputError("config", f"The config.json of {where} cannot be read: {_first_line(error)}") from error
@@ -127,6 +130,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str) -> Any:
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported, and refused below in better words
                 **options,
             )
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -142,7 +146,13 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str) -> Any:
         ) from error
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
         raise InputError("weights", f"The model {where} cannot be loaded: {_first_line(error)}") from error
-    # Missing weights would be drawn at random, and measured as if they had been learned.
+    # Weights that are missing or do not fit were drawn at random, and would be measured as if they had been learned.
+    if report["mismatched_keys"]:
+        name, saved, expected = sorted(report["mismatched_keys"])[0]
+        raise InputError(
+            "weights",
+            f"The weights of {where} do not fit its config.json: {name} is {tuple(saved)} and not {tuple(expected)}.",
+        )
     if missing := sorted(report["missing_keys"]):
         raise InputError(
             "weights", f"The weights of {where} lack {len(missing)} of the model's tensors, {missing[0]} among them."
@@ -217,5 +227,5 @@ def _quiet_transformers() -> Iterator[None]:
 
 def _first_line(error: BaseException) -> str:
     """The beginning of a library's message, short enough for a dialog."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+    line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:!")
     return (line if len(line) <= 200 else line[:200] + "…") + "."

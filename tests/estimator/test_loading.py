@@ -76,15 +76,20 @@ def test_models_that_are_no_decoders_are_refused(tiny_model, family, says):
     assert error.value.kind == "architecture"
 
 
+def test_an_unknown_architecture_is_refused(copied):
+    (copied / "config.json").write_text('{"model_type": "no-such-architecture"}')
+    with pytest.raises(InputError, match=r"a kind \(no-such-architecture\) that this transformers") as error:
+        load_model(revision(copied), "cpu", "auto", Progress())
+    assert error.value.kind == "architecture"
+
+
 def test_a_vision_model_is_refused(copied):
     (copied / "config.json").write_text('{"model_type": "vit"}')
     with pytest.raises(InputError, match="not a decoder-only language model"):
         load_model(revision(copied), "cpu", "auto", Progress())
 
 
-@pytest.mark.parametrize(
-    "text", ["{", '{"model_type": "no-such-architecture"}', "{}", '{"model_type": "olmo2", "hidden_size": "x"}']
-)
+@pytest.mark.parametrize("text", ["{", "{}", '{"model_type": "olmo2", "hidden_size": "x"}'])
 def test_a_bad_configuration_is_one_sentence(copied, text):
     (copied / "config.json").write_text(text)
     with pytest.raises(InputError) as error:
@@ -114,9 +119,9 @@ def test_missing_tensors_are_not_drawn_at_random(copied):
 def test_tensors_of_another_shape_are_refused(copied):
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match=r"is \(48, 32\) and not \(64, 32\)|is \(32, 48\) and not \(32, 64\)") as error:
         load_model(revision(copied), "cpu", "auto", Progress())
-    assert error.value.kind == "weights" and "\n" not in str(error.value)
+    assert error.value.kind == "weights"
 
 
 def test_pickled_weights_are_refused(copied):
