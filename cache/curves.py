@@ -1,0 +1,30 @@
+"""Bound curves on disk: one file is the curve of one sample at one granularity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from cache.documents import Entry
+from cache.records import RecordStore
+from estimator.curve import BoundCurve
+
+_FIELDS = tuple(field.name for field in fields(BoundCurve))
+
+
+class CurveStore(RecordStore[BoundCurve]):
+    """All curves, by the key of what decides them."""
+
+    def all(self) -> list[tuple[dict[str, Any], BoundCurve]]:
+        """Every curve with the document that decides it, in the order of their keys."""
+        return [(entry.document, curve) for entry, curve in self._all()]
+
+    def put(self, document: Mapping[str, Any], curve: BoundCurve) -> None:
+        """Keep ``curve`` under ``document``; raises ValueError when a value is not finite, InputError as a write does."""
+        self.documents.put(document, {"schema": self.schema, **asdict(curve)}, {"granularity": curve.granularity})
+
+    def _decode(self, entry: Entry) -> BoundCurve:
+        value: dict[str, Any] = {name: entry.value[name] for name in _FIELDS}
+        value |= {name: tuple(points) for name, points in value.items() if isinstance(points, list)}
+        return BoundCurve(**value)

@@ -1,0 +1,146 @@
+"""Values kept one to a file, found by the document that decides them. The files are the truth; there is no index."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cache.files import listing, prune_partial, set_aside, unreadable, write_atomically
+from cache.keys import is_key, key
+from cache.sealed import seal, unseal
+
+_SHARD = re.compile(r"[0-9a-f]{2}")
+_SUFFIX = ".json"
+
+Stamp = tuple[int, int, int]
+"""Inode, size and time of change (ns) of a file: another stamp means another content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: the document that decides the value, names for people (no part of the key), and the value."""
+
+    key: str
+    document: dict[str, Any]
+    about: dict[str, Any]
+    value: dict[str, Any]
+
+
+class DocumentStore:
+    """Entries in ``folder``, as ``ab/abcdef….json``; several processes may read and write it at once.
+
+    Every file is verified when it is read. One that does not verify is a miss and is moved to ``aside``.
+    """
+
+    def __init__(self, folder: Path, aside: Path) -> None:
+        self.folder = folder
+        self.aside = aside
+
+    def put(self, document: Mapping[str, Any], value: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+        """Keep ``value`` under the key of ``document``, in place of any before, and return the key.
+
+        Raises :class:`estimator.errors.InputError` (``"disk"``, ``"cache"``), and TypeError or ValueError for what a
+        document cannot hold.
+        """
+        name = key(document)
+        path = self.path(name)
+        write_atomically(path, seal({"document": document, "about": about, "value": value}))
+        prune_partial(path.parent)
+        return name
+
+    def get(self, name: str) -> Entry | None:
+        """The entry of a key; None if there is none that verifies. Raises ValueError when ``name`` is no key."""
+        path = self.path(name)
+        data = _read(path)
+        if data is None:
+            return None
+        try:
+            content = unseal(data)
+            entry = Entry(name, *(_mapping(content, part) for part in ("document", "about", "value")))
+            if key(entry.document) != name:
+                raise ValueError("the document is not that of the file's name")
+        except (KeyError, TypeError, ValueError):
+            self.set_aside(name)
+            return None
+        return entry
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries that verify, in the order of their keys."""
+        for name in self.stamps():
+            entry = self.get(name)
+            if entry is not None:
+                yield entry
+
+    def stamps(self) -> dict[str, Stamp]:
+        """The keys of all files with their stamps, in order, without reading a file: cheap enough to poll.
+
+        Raises :class:`estimator.errors.InputError` (``"cache"``) when the folder is there and cannot be read.
+        """
+        found: dict[str, Stamp] = {}
+        for shard in shards(self.folder):
+            try:
+                with os.scandir(shard) as files:
+                    for file in files:
+                        name = file.name.removesuffix(_SUFFIX)
+                        if name != file.name and is_key(name) and name.startswith(shard.name):
+                            with contextlib.suppress(FileNotFoundError):
+                                found[name] = _stamp(file.stat())
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise unreadable(shard, error) from error
+        return dict(sorted(found.items()))
+
+    def stamp(self, name: str) -> Stamp | None:
+        """The stamp of a key's file; None if there is none."""
+        try:
+            return _stamp(self.path(name).stat())
+        except OSError:
+            return None
+
+    def path(self, name: str) -> Path:
+        """Where the entry of a key is kept; raises ValueError when ``name`` is no key."""
+        if not is_key(name):
+            raise ValueError(f"{name!r} is not a key")
+        return self.folder / name[:2] / f"{name}{_SUFFIX}"
+
+    def set_aside(self, name: str) -> None:
+        """Move the file of a key out of the way; the next :meth:`get` is a miss."""
+        set_aside(self.path(name), self.aside)
+
+
+def shards(folder: Path) -> list[Path]:
+    """The subfolders among which files are spread by the first two digits of their keys."""
+    return [shard for shard in listing(folder) if _SHARD.fullmatch(shard.name)]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        return b""
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            return None
+    # On NFS a file that another machine has just replaced is stale; by name, the new one is there.
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _stamp(state: os.stat_result) -> Stamp:
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _mapping(content: dict[str, Any], part: str) -> dict[str, Any]:
+    value = content[part]
+    if not isinstance(value, dict):
+        raise TypeError(f"{part} is no object")
+    return value

@@ -1,0 +1,167 @@
+"""Files that are whole or absent: atomic writes, errors in words, and a place for what does not verify."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from estimator.errors import InputError
+
+PARTIAL = ".partial"
+"""How the names of unfinished files and folders end; readers pass over them."""
+
+STALE_AFTER = 24 * 3600.0
+"""Seconds without a change after which something unfinished is taken for the remains of a process that died."""
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path``: readers see the old file or the new one, and a failure leaves nothing behind.
+
+    Folders are made as needed. Raises :class:`InputError`, ``"disk"`` without space and ``"cache"`` where the folder
+    cannot be written.
+    """
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = partial_path(path)
+        try:
+            # Not mkstemp: its files are for one user only, and a cache may be shared by a group.
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the operating system says of writing below ``folder`` into an :class:`InputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise no_space(folder) from error
+        reason = error.strerror or str(error)
+        raise InputError(
+            "cache",
+            f"{folder} cannot be written ({reason}): choose another folder with --cache-dir or IB_EXPLORER_CACHE.",
+        ) from error
+
+
+def no_space(folder: Path, needed: int | None = None) -> InputError:
+    """The error of a full disk; ``needed`` bytes are named where they are known."""
+    what = "no space left" if needed is None else f"no space for the {in_words(needed)} needed"
+    return InputError("disk", f"There is {what} in {folder}: free some or set --cache-dir to a folder on another disk.")
+
+
+def in_words(size: int) -> str:
+    """A number of bytes as people say it, such as ``1.5 GB``."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def partial_path(path: Path) -> Path:
+    """A name beside ``path`` for its unfinished content, of this process alone."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
+
+
+def set_aside(path: Path, aside: Path) -> Path | None:
+    """Move a file or folder that does not verify into ``aside`` and return where it is; None where it cannot be moved.
+
+    Never raises OSError: in a cache that may only be read, what does not verify stays where it is and is still a miss.
+    """
+    target = aside / f"{path.name}.{secrets.token_hex(4)}"
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    except OSError:
+        return None
+    return target
+
+
+def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
+    """Remove what lies unfinished and unchanged for ``older_than`` seconds directly in ``folder``; returns the bytes."""
+    freed = 0
+    for path in listing(folder):
+        if path.name.endswith(PARTIAL) and time.time() - last_change(path) > older_than:
+            freed += remove(path)
+    return freed
+
+
+def listing(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where there is none; raises :class:`InputError` where it cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(Path(entry.path) for entry in found)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def unreadable(folder: Path, error: OSError) -> InputError:
+    """The error of a cache folder that is there and cannot be listed."""
+    reason = error.strerror or str(error)
+    return InputError(
+        "cache", f"{folder} cannot be read ({reason}): choose another folder with --cache-dir or IB_EXPLORER_CACHE."
+    )
+
+
+def contents(path: Path) -> list[tuple[Path, os.stat_result]]:
+    """The files at or below ``path`` with their state; what vanishes meanwhile is passed over."""
+    found = []
+    inner = [Path(folder) / name for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
+    for file in inner:
+        with contextlib.suppress(OSError):
+            found.append((file, file.stat()))
+    return found
+
+
+def last_change(path: Path) -> float:
+    """When a file, or anything in a folder, was last written (seconds since 1970); 0 where nothing is left."""
+    return max((state.st_mtime for _, state in contents(path)), default=_mtime(path))
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def remove(path: Path) -> int:
+    """Remove a file or folder and return the bytes it held; it vanishes at once, even if another process reads it."""
+    freed = sum(state.st_size for _, state in contents(path))
+    if path.name.endswith(PARTIAL):
+        gone = path
+    else:
+        gone = partial_path(path)
+        try:
+            os.replace(path, gone)
+        except OSError:
+            return 0
+    if gone.is_dir():
+        shutil.rmtree(gone, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            gone.unlink()
+    return freed

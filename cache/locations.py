@@ -1,0 +1,82 @@
+"""The one module that knows where the application keeps things."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from cache.files import disk_errors, partial_path
+
+CACHE_VARIABLE = "IB_EXPLORER_CACHE"
+_XDG = {"cache": "XDG_CACHE_HOME", "config": "XDG_CONFIG_HOME", "state": "XDG_STATE_HOME", "log": "XDG_STATE_HOME"}
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The folders of this user, absolute; none of them needs to exist.
+
+    ``origin`` says of each, by name, where it came from, for people: ``"--cache-dir"``, a variable, or the platform.
+    """
+
+    cache: Path
+    config: Path
+    state: Path
+    log: Path
+    origin: Mapping[str, str]
+
+
+def locations(cache_dir: str | os.PathLike[str] | None = None) -> Locations:
+    """Where things are: ``cache_dir`` if given, or IB_EXPLORER_CACHE, or the platform's folder for caches.
+
+    Configuration, state and logs follow the platform. Makes nothing and looks at no disk; see :func:`prepare`.
+    """
+    platform = PlatformDirs("ib-explorer", appauthor=False)
+    cache, config, state, log = (
+        platform.user_cache_path,
+        platform.user_config_path,
+        platform.user_state_path,
+        platform.user_log_path,
+    )
+    origin = {
+        name: _platform_origin(folder, _XDG[name])
+        for name, folder in (("cache", cache), ("config", config), ("state", state), ("log", log))
+    }
+    if cache_dir is not None and os.fspath(cache_dir):
+        cache, origin["cache"] = Path(cache_dir), "--cache-dir"
+    elif chosen := os.environ.get(CACHE_VARIABLE):
+        cache, origin["cache"] = Path(chosen), CACHE_VARIABLE
+    return Locations(_absolute(cache), config, state, log, origin)
+
+
+def prepare(folder: Path) -> Path:
+    """Make ``folder`` if it is not there and see that it can be written, before hours are spent on what goes into it.
+
+    Raises :class:`estimator.errors.InputError`: ``"cache"`` where it cannot be made or written, ``"disk"`` when full.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = partial_path(folder / "trial")
+        try:
+            trial.write_bytes(b"1")
+        finally:
+            with contextlib.suppress(OSError):
+                trial.unlink(missing_ok=True)
+    return folder
+
+
+def _platform_origin(folder: Path, variable: str) -> str:
+    # Not every platform heeds these variables: the folder shows whether this one did.
+    chosen = os.environ.get(variable, "").strip()
+    return variable if chosen and folder.is_relative_to(chosen) else "default of this platform"
+
+
+def _absolute(folder: Path) -> Path:
+    # Not resolved: a link that the user made stays visible in messages.
+    with contextlib.suppress(RuntimeError):
+        folder = folder.expanduser()
+    return Path(os.path.abspath(folder))

@@ -1,0 +1,68 @@
+"""Measurements on disk: one file is one checkpoint on one sample with one set of anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from cache.columns import decode_rows, encode_rows
+from cache.documents import Entry
+from cache.keys import key
+from cache.records import RecordStore
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Measurement
+
+_ABOUT = ("model", "revision", "corpus")
+_FIELDS = tuple(field.name for field in fields(CheckpointMeasurements) if field.name not in ("key", "rows"))
+
+
+class MeasurementStore(RecordStore[CheckpointMeasurements]):
+    """All measurements, by the key of what decides them."""
+
+    def all(self) -> list[CheckpointMeasurements]:
+        """Every checkpoint's measurements, in the order of their keys."""
+        return [record for _, record in self._all()]
+
+    def merge(self, document: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
+        """Add rows to what is kept under ``document``; a row replaces its equal in identity. Returns what is kept now.
+
+        When two processes merge into one checkpoint at the same moment, the later file stands and rows of the earlier
+        may be lost (a miss, to be measured again); no file is ever half one and half the other. Raises ValueError when
+        ``measurements.key`` is not the document's key or a value is not finite, InputError as writing does.
+        """
+        if measurements.key != key(document):
+            raise ValueError("the measurements carry another key than that of their document")
+        known = self.load(measurements.key)
+        rows = {identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
+        merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)))
+        if merged != known:
+            self._put(document, merged)
+        return merged
+
+    def _put(self, document: Mapping[str, Any], measurements: CheckpointMeasurements) -> None:
+        named = {name: getattr(measurements, name) for name in _FIELDS}
+        about = {name: named.pop(name) for name in _ABOUT}
+        value = {"schema": self.schema, **named, "table": encode_rows(measurements.rows)}
+        self.documents.put(document, value, about)
+
+    def _decode(self, entry: Entry) -> CheckpointMeasurements:
+        value = {name: entry.about[name] if name in _ABOUT else entry.value[name] for name in _FIELDS}
+        value["anchor_seeds"] = tuple(value["anchor_seeds"])
+        return CheckpointMeasurements(key=entry.key, rows=decode_rows(entry.value["table"]), **value)
+
+
+def identity(row: Measurement) -> tuple[Any, ...]:
+    """What tells a row from the others of its checkpoint."""
+    return row.layer, row.site, row.granularity, row.weights, row.variant, row.temperature_rule
+
+
+def row_key(measurements: CheckpointMeasurements, row: Measurement) -> str:
+    """The SHA-256 that identifies one row among all checkpoints, samples and anchors: the CSV's ``key``."""
+    names = ("layer", "site", "granularity", "weights", "variant", "temperature_rule")
+    return key({"measurements": measurements.key, **dict(zip(names, identity(row), strict=True))})
+
+
+def _place(row: Measurement) -> tuple[Any, ...]:
+    """Where a row stands: by layer and then granularity from token to quadgram; means come last."""
+    layer = (1, 0) if row.layer == "mean" else (0, row.layer)
+    return *layer, row.site, GRANULARITIES.index(row.granularity), row.weights, row.variant, row.temperature_rule

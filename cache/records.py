@@ -1,0 +1,77 @@
+"""Typed records over a document store, decoded once per process and change."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from cache.documents import DocumentStore, Entry, Stamp
+
+Record = TypeVar("Record")
+
+
+class RecordStore(ABC, Generic[Record]):
+    """What measurements and curves have in common: reading, and knowing what has changed since."""
+
+    schema = 1
+    """The number of the values' layout, in every value; files of another layout are passed over, never set aside."""
+
+    def __init__(self, documents: DocumentStore) -> None:
+        self.documents = documents
+        self._decoded: dict[str, tuple[Stamp, Entry, Record]] = {}
+
+    @abstractmethod
+    def _decode(self, entry: Entry) -> Record:
+        """The record of an entry; raises KeyError, TypeError or ValueError where the entry is not one's own."""
+
+    def load(self, key: str) -> Record | None:
+        """The record of a key; None if there is none that verifies. Raises ValueError when ``key`` is no key."""
+        stamp = self.documents.stamp(key)
+        found = None if stamp is None else self._read(key, stamp)
+        return None if found is None else found[1]
+
+    def revision(self) -> int:
+        """A number that differs whenever a record was added, changed or removed, by whichever process: for polling."""
+        return hash(tuple(self.documents.stamps().items()))
+
+    def _all(self) -> list[tuple[Entry, Record]]:
+        """All that verify, in the order of their keys; only files that have changed are read again."""
+        stamps = self.documents.stamps()
+        for gone in self._decoded.keys() - stamps.keys():
+            self._decoded.pop(gone, None)
+        with _without_collection():
+            found = [self._read(key, stamp) for key, stamp in stamps.items()]
+        return [record for record in found if record is not None]
+
+    def _read(self, key: str, stamp: Stamp) -> tuple[Entry, Record] | None:
+        known = self._decoded.get(key)
+        if known is not None and known[0] == stamp:
+            return known[1:]
+        entry = self.documents.get(key)
+        if entry is None or entry.value.get("schema") != self.schema:
+            return None
+        try:
+            record = self._decode(entry)
+        except (KeyError, TypeError, ValueError):
+            self.documents.set_aside(key)
+            return None
+        # The document stays for whoever asks for it; the value is in the record.
+        entry = Entry(key, entry.document, entry.about, {})
+        self._decoded[key] = stamp, entry, record
+        return entry, record
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Hold off the garbage collector, which would walk a hundred thousand new records again and again (twice the time)."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
