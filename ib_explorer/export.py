@@ -6,11 +6,11 @@ import csv
 import io
 import math
 import os
-import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from cache.files import partial_path
 from cache.measurements import row_key
 from estimator.errors import InputError
 from estimator.layers import parse_layers
@@ -111,18 +111,14 @@ def write_csv(path: Path, pairs: Iterable[Row]) -> None:
     Raises :class:`InputError` (``"csv"``) when the file cannot be written.
     """
     text = csv_text(pairs)
+    temporary = partial_path(path)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except OSError:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(temporary, path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise InputError("csv", f"The CSV cannot be written to {path}: {error.strerror}.") from error
 
 
@@ -182,9 +178,3 @@ def _field(value: object) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return repr(float(value)) if isinstance(value, float) else str(value)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

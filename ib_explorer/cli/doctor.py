@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -57,16 +56,12 @@ def _versions() -> list[tuple[str, str]]:
 
 def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
     places = locations(cache_dir)
-    if cache_dir is not None:
-        source = "command line"
-    else:
-        source = "environment" if os.environ.get("IB_EXPLORER_CACHE") else "default"
     config = config_file()
     return [
-        ("cache", f"{places.cache}  ({source})"),
-        ("state", str(places.state)),
-        ("log", str(places.log)),
-        ("configuration", f"{config}{'' if config.exists() else '  (no such file: nothing is set)'}"),
+        ("cache", f"{places.cache}  ({places.origin['cache']})"),
+        ("state", f"{places.state}  ({places.origin['state']})"),
+        ("log", f"{places.log}  ({places.origin['log']})"),
+        ("configuration", f"{config}  ({places.origin['config']}{'' if config.exists() else '; no such file'})"),
     ]
 
 
