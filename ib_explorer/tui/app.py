@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
-from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.request import MeasurementRequest
 from ib_explorer.plane import Trajectory
-from ib_explorer.tui import moves
+from ib_explorer.tui import background, moves
 from ib_explorer.tui.keymap import bindings, keys
 from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
 from ib_explorer.tui.scene import Scene, scene
@@ -31,6 +31,7 @@ from ib_explorer.tui.state import (
     Job,
     State,
     at_last_checkpoint,
+    same_sample,
     with_event,
     with_job,
     with_log,
@@ -45,6 +46,8 @@ from ib_explorer.worker.messages import Job as Task
 REDRAW_EVERY = 0.5
 PLAY_EVERY = 0.6
 """Seconds between redraws for news, and between the checkpoints of the animation. Keys redraw at once."""
+SETTLE_AFTER = 0.3
+"""Seconds that a view must stay before what it lacks is measured: stepping past it asks for nothing."""
 
 
 class ExplorerApp(App[None], inherit_bindings=False):
@@ -52,7 +55,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     TITLE = "ib-explorer"
     CSS = files("assets").joinpath("explorer.tcss").read_text(encoding="utf-8")
-    BINDINGS = bindings()
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = ""
 
     def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
@@ -61,7 +64,8 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self.state = State()
         self._dirty = True
         self._working = False
-        self._asked: set[MeasurementRequest] = set()
+        self._settling: Timer | None = None
+        self.settle_after = SETTLE_AFTER
 
     def get_default_screen(self) -> MainScreen:
         """The screen of the plane, beneath all dialogs."""
@@ -73,7 +77,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self.theme = PLANE.name
         self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
         self.set_interval(PLAY_EVERY, self._play_on)
-        self.run_worker(self._read_cache(), group="cache")
+        self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette: every command of the key map, by its words."""
@@ -81,7 +85,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             if key.action != "command_palette":
                 yield SystemCommand(key.text, f"{key.group.lower()} · {key.shown}", self._runner(key.action))
 
-    def _runner(self, action: str) -> Any:
+    def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
             await self.run_action(action)
 
@@ -105,43 +109,6 @@ class ExplorerApp(App[None], inherit_bindings=False):
         """What there is to see now."""
         return scene(self.state)
 
-    # Background tasks: they only post messages
-
-    async def _read_cache(self) -> None:
-        self.post_message(Kept(await asyncio.to_thread(self.cache.measurements.all)))
-
-    async def _load(self, job: int, key: str) -> None:
-        self.post_message(Loaded(job, await asyncio.to_thread(self.cache.measurements.load, key)))
-
-    async def _load_curve(self, key: str) -> None:
-        self.post_message(CurveLoaded(await asyncio.to_thread(self.cache.curves.load, key)))
-
-    async def _listen(self) -> None:
-        try:
-            await self.client.start()
-        except OSError as error:
-            self.post_message(Gone(f"The worker could not be started: {error}."))
-            return
-        async for event in self.client.events():
-            self.post_message(Said(event))
-        self.post_message(Gone())
-
-    async def _submit(self, task: Task) -> None:
-        try:
-            await self.client.submit(task)
-        except OSError as error:
-            self.post_message(Said(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
-
-    async def _export(self, path: Path, pairs: list[tuple[CheckpointMeasurements, Measurement]]) -> None:
-        from ib_explorer.export import write_csv
-
-        try:
-            await asyncio.to_thread(write_csv, path, pairs)
-        except OSError as error:
-            self.post_message(Exported(path, len(pairs), error.strerror or str(error)))
-        else:
-            self.post_message(Exported(path, len(pairs)))
-
     # What they said
 
     @on(Kept)
@@ -159,16 +126,14 @@ class ExplorerApp(App[None], inherit_bindings=False):
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
         if isinstance(event, Measured):
-            self.run_worker(self._load(event.job, event.key), group="cache")
+            self.run_worker(background.load(self.cache, event.job, event.key, self.post_message), group="cache")
         elif isinstance(event, BoundReady):
-            self.run_worker(self._load_curve(event.key), group="cache")
+            self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Failed):
             self._failed(event)
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
-        if job is not None:
-            self._asked.discard(job.request)
         if job is not None and job.kind == "bound":
             self.notify(f"No bound: {event.message}", severity="warning", markup=False)
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
@@ -188,10 +153,10 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if record is None or job is None:
             self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
             return
-        first = job.request not in self.state.requests.values()
         requests = {**self.state.requests, Trajectory.of(record): job.request}
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
-        if first and not any(other.kind == "bound" and other.request == job.request for other in self.state.jobs):
+        bounds = [other for other in self.state.jobs if other.kind == "bound"]
+        if not any(same_sample(other.request, job.request) for other in bounds):
             self._give("bound", job.request)
 
     @on(CurveLoaded)
@@ -204,40 +169,46 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if message.problem is None:
             self.notify(f"{message.rows} rows written to {message.path}", markup=False)
         else:
-            self.push_screen(ErrorDialog("export", f"{message.path}: {message.problem}", input_error=True))
+            self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 
     # Work
 
     def order(self, request: MeasurementRequest) -> None:
         """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
-        self._asked.add(request)
         self._give("measure", request)
 
     def _wake(self) -> None:
         """Listen to the client, which starts its worker; again after a worker that died."""
         if not self._working:
             self._working = True
-            self.run_worker(self._listen(), group="events")
+            self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, kind: str, request: MeasurementRequest) -> None:
         number = self.client.next_job()
         self._wake()
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
         task: Task = Measure(number, request) if kind == "measure" else Bound(number, request, "token")
-        self.run_worker(self._submit(task), group="submit")
+        self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
 
     def _look(self, state: State) -> None:
-        """Show another view, and have measured what it lacks: the worker answers that from stored scores."""
+        """Show another view; what it lacks is asked for once the user has stayed on it for a moment."""
         self._set(state, at_once=True)
-        view, place = state.view, state.place
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(self.settle_after, self._complete_view)
+
+    def _complete_view(self) -> None:
+        """Have measured what the view lacks: the worker answers that from stored scores, without the model."""
+        view, place = self.state.view, self.state.place
         if place is None or any(series.trajectory == place.trajectory for series in self.scene.plane.series):
             return
-        known = state.requests.get(place.trajectory)
+        known = self.state.requests.get(place.trajectory)
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
         request = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
-        if request not in self._asked:
+        jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
+        if all(job.status in ("failed", "cancelled") for job in jobs):
             self.order(request)
 
     # What keys do
@@ -325,7 +296,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
         def write(path: Path | None) -> None:
             if path is not None:
-                self.run_worker(self._export(path, pairs), group="export")
+                self.run_worker(background.export(path, pairs, self.post_message), group="export")
 
         self.push_screen(ExportDialog(len(pairs), f"{model}-{self.state.view.granularity}.csv"), write)
 

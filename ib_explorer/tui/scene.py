@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.revision import Revision
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
-from ib_explorer.tui.state import Job, State
+from ib_explorer.tui.state import Job, State, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
@@ -119,11 +119,13 @@ def _branches(state: State) -> tuple[Branch, ...]:
 
 
 def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[CheckpointMeasurements]]) -> Trajectory | None:
-    """The trajectory that a job adds to: what its request gave before, if it gave anything yet."""
+    """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
     for trajectory, request in state.requests.items():
-        if trajectory in groups and request == job.request:
+        if trajectory in groups and same_sample(request, job.request):
             return trajectory
-    return None
+    model = job.revisions[0].model if job.revisions else job.request.model
+    named = [trajectory for trajectory in groups if trajectory.model == model and trajectory not in state.requests]
+    return named[0] if len(named) == 1 else None
 
 
 def _leaves(measured: list[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Layer
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Layer
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
@@ -184,6 +184,22 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Failed):
         return with_log(with_job(state, replace(job, status="failed")), f"Failed: {describe(job)}: {event.message}")
     return state
+
+
+def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
+    """Whether two requests differ at most in checkpoints and in what is computed from scores."""
+
+    def blind(request: MeasurementRequest) -> MeasurementRequest:
+        return replace(
+            request,
+            revision=None,
+            layers="all",
+            granularities=GRANULARITIES,
+            temperatures=("exact",),
+            weights=("frequency",),
+        )
+
+    return blind(one) == blind(other)
 
 
 def describe(job: Job) -> str:

@@ -10,23 +10,32 @@ from ib_explorer.tui.screens.dialog import Dialog
 
 # The kinds are those of InputError, MeasurementError and the worker's client; any other has the general title.
 _TITLES = {
-    "model": "This model cannot be used",
-    "revision": "No such checkpoint",
-    "corpus": "This text cannot be used",
-    "text": "This text cannot be used",
+    "access": "No access to this model",
+    "architecture": "This kind of model cannot be measured",
+    "cache": "The cache cannot be used",
     "column": "No such column",
-    "layers": "No such layer",
-    "temperature": "This temperature cannot be used",
-    "memory": "Out of memory",
-    "device": "The device failed",
+    "config": "This is not a model folder",
+    "corpus": "This text cannot be used",
+    "device": "The device cannot be used",
     "disk": "The disk is full",
+    "dtype": "This number format cannot be used",
+    "export": "The file was not written",
+    "internal": "Something broke",
+    "layers": "No such layer",
+    "memory": "Out of memory",
+    "model": "This model cannot be used",
+    "network": "The hub cannot be reached",
+    "revision": "No such checkpoint",
+    "temperature": "This temperature cannot be used",
+    "tokenizer": "This tokenizer cannot be used",
     "worker": "The worker stopped",
-    "hidden-states": "The model gave no usable numbers",
 }
 _ADVICE = {
-    "memory": "Try fewer documents, a shorter length, or another device.",
+    "cache": "Give another folder with --cache-dir.",
     "disk": "Free some space, or give another folder with --cache-dir, and measure again.",
-    "device": "Choose another device with m, or start again.",
+    "export": "Press x to choose another file.",
+    "memory": "Press m and try fewer documents, a shorter length, or another device.",
+    "network": "What is cached can still be looked at; press m to try again.",
     "worker": "What was measured is safe in the cache. Press m to measure again: a new worker starts by itself.",
 }
 

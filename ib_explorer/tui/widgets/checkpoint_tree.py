@@ -74,7 +74,9 @@ def _label(leaf: Leaf, current: bool) -> Text:
     style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)"}.get(leaf.mark, "dim")
     text = Text(no_wrap=True)
     text.append(f"{leaf.mark} ", style=style)
-    text.append(f"{checkpoint_name(leaf.checkpoint):14}", style="bold reverse" if current else "")
+    name = checkpoint_name(leaf.checkpoint)
+    text.append(name, style="bold reverse" if current else "")
+    text.append(" " * (14 - len(name)))
     if leaf.percent is not None:
         text.append(f" {leaf.percent:>3} %", style="dim")
     return text

@@ -29,7 +29,12 @@ class Readout(Static):
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
-        self.update(readout(scene.point, scene.state.view.preset == "corrected") if scene.point else Text())
+        if scene.point is not None:
+            self.update(readout(scene.point, scene.state.view.preset == "corrected"))
+        elif scene.state.place is not None:
+            self.update(Text("This checkpoint is not measured in this view.", style="dim"))
+        else:
+            self.update(Text())
 
 
 def title(scene: Scene) -> str:

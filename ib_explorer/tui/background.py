@@ -1,0 +1,80 @@
+"""What the application does in the background: each task reads or asks, and only posts messages of what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.message import Message
+
+from estimator.errors import InputError
+from estimator.measurement import CheckpointMeasurements, Measurement
+from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
+from ib_explorer.worker.messages import Failed
+from ib_explorer.worker.messages import Job as Task
+
+Post = Callable[[Message], object]
+
+NO_JOB = 0
+"""The number of a failure that belongs to no job."""
+
+
+async def read_cache(cache: Cache, post: Post) -> None:
+    """Post all measurements that are kept; of a cache that cannot be read, none and why."""
+    try:
+        records = await asyncio.to_thread(cache.measurements.all)
+    except OSError as error:
+        records = []
+        post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
+    post(Kept(records))
+
+
+async def load(cache: Cache, job: int, key: str, post: Post) -> None:
+    """Post the measurements that a job has put into the cache."""
+    try:
+        post(Loaded(job, await asyncio.to_thread(cache.measurements.load, key)))
+    except OSError:
+        post(Loaded(job, None))
+
+
+async def load_curve(cache: Cache, key: str, post: Post) -> None:
+    """Post the bound that a job has put into the cache."""
+    try:
+        post(CurveLoaded(await asyncio.to_thread(cache.curves.load, key)))
+    except OSError:
+        post(CurveLoaded(None))
+
+
+async def listen(client: Client, post: Post) -> None:
+    """Start the worker and post all it says, then that it is gone."""
+    try:
+        await client.start()
+    except OSError as error:
+        post(Gone(f"The worker could not be started: {error}."))
+        return
+    async for event in client.events():
+        post(Said(event))
+    post(Gone())
+
+
+async def submit(client: Client, task: Task, post: Post) -> None:
+    """Hand a job to the worker; post its failure if there is nobody to take it."""
+    try:
+        await client.submit(task)
+    except OSError as error:
+        post(Said(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
+
+
+async def export(path: Path, pairs: list[tuple[CheckpointMeasurements, Measurement]], post: Post) -> None:
+    """Write the points to a CSV file, and post whether that went well."""
+    from ib_explorer.export import write_csv
+
+    try:
+        await asyncio.to_thread(write_csv, path, pairs)
+    except OSError as error:
+        post(Exported(path, len(pairs), f"{path} cannot be written: {error.strerror or error}."))
+    except InputError as error:
+        post(Exported(path, len(pairs), str(error)))
+    else:
+        post(Exported(path, len(pairs)))
