@@ -21,7 +21,7 @@ class CurveStore(RecordStore[BoundCurve]):
         return [(entry.document, curve) for entry, curve in self._all()]
 
     def put(self, document: Mapping[str, Any], curve: BoundCurve) -> None:
-        """Keep ``curve`` under ``document``; raises ValueError when a value is not finite, InputError as a write does."""
+        """Keep ``curve`` under ``document``; raises ValueError for NaN and infinities, InputError as writing does."""
         self.documents.put(document, {"schema": self.schema, **asdict(curve)}, {"granularity": curve.granularity})
 
     def _decode(self, entry: Entry) -> BoundCurve:

@@ -19,6 +19,7 @@ PARTIAL = ".partial"
 STALE_AFTER = 24 * 3600.0
 """Seconds without a change after which something unfinished is taken for the remains of a process that died."""
 
+_ANOTHER = "choose another folder with --cache-dir or IB_EXPLORER_CACHE"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -57,10 +58,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         if error.errno in _NO_SPACE:
             raise no_space(folder) from error
         reason = error.strerror or str(error)
-        raise InputError(
-            "cache",
-            f"{folder} cannot be written ({reason}): choose another folder with --cache-dir or IB_EXPLORER_CACHE.",
-        ) from error
+        raise InputError("cache", f"{folder} cannot be written ({reason}): {_ANOTHER}.") from error
 
 
 def no_space(folder: Path, needed: int | None = None) -> InputError:
@@ -99,7 +97,7 @@ def set_aside(path: Path, aside: Path) -> Path | None:
 
 
 def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
-    """Remove what lies unfinished and unchanged for ``older_than`` seconds directly in ``folder``; returns the bytes."""
+    """Remove what lies unfinished in ``folder``, unchanged for ``older_than`` seconds; returns the bytes freed."""
     freed = 0
     for path in listing(folder):
         if path.name.endswith(PARTIAL) and time.time() - last_change(path) > older_than:
@@ -121,9 +119,7 @@ def listing(folder: Path) -> list[Path]:
 def unreadable(folder: Path, error: OSError) -> InputError:
     """The error of a cache folder that is there and cannot be listed."""
     reason = error.strerror or str(error)
-    return InputError(
-        "cache", f"{folder} cannot be read ({reason}): choose another folder with --cache-dir or IB_EXPLORER_CACHE."
-    )
+    return InputError("cache", f"{folder} cannot be read ({reason}): {_ANOTHER}.")
 
 
 def contents(path: Path) -> list[tuple[Path, os.stat_result]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
-from cache.columns import decode_rows, encode_rows
+from cache.columns import IDENTITY, decode_rows, encode_rows
 from cache.documents import Entry
 from cache.keys import key
 from cache.records import RecordStore
@@ -33,7 +34,7 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         if measurements.key != key(document):
             raise ValueError("the measurements carry another key than that of their document")
         known = self.load(measurements.key)
-        rows = {identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
+        rows = {_identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
         merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)))
         if merged != known:
             self._put(document, merged)
@@ -51,15 +52,12 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         return CheckpointMeasurements(key=entry.key, rows=decode_rows(entry.value["table"]), **value)
 
 
-def identity(row: Measurement) -> tuple[Any, ...]:
-    """What tells a row from the others of its checkpoint."""
-    return row.layer, row.site, row.granularity, row.weights, row.variant, row.temperature_rule
-
-
 def row_key(measurements: CheckpointMeasurements, row: Measurement) -> str:
     """The SHA-256 that identifies one row among all checkpoints, samples and anchors: the CSV's ``key``."""
-    names = ("layer", "site", "granularity", "weights", "variant", "temperature_rule")
-    return key({"measurements": measurements.key, **dict(zip(names, identity(row), strict=True))})
+    return key({"measurements": measurements.key, **{name: getattr(row, name) for name in IDENTITY}})
+
+
+_identity = attrgetter(*IDENTITY)
 
 
 def _place(row: Measurement) -> tuple[Any, ...]:

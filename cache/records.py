@@ -66,7 +66,7 @@ class RecordStore(ABC, Generic[Record]):
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Hold off the garbage collector, which would walk a hundred thousand new records again and again (twice the time)."""
+    """Hold off the garbage collector, which would walk the growing records again and again: twice the time."""
     if not gc.isenabled():
         yield
         return
