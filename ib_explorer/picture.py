@@ -99,9 +99,11 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
     """At most ``count`` (2 or more) round values from ``lower`` to ``upper``, and how they are written."""
     span = upper - lower
     power = 10.0 ** math.floor(math.log10(span / count))
-    step = next(factor * power for factor in (1, 2, 5, 10, 20) if span / (factor * power) <= count)
-    first, last = math.ceil(lower / step - 1e-9), math.floor(upper / step + 1e-9)
-    values = [index * step for index in range(first, last + 1)][:count]
+    for step in (factor * power for factor in (1, 2, 5, 10, 20)):
+        first, last = math.ceil(lower / step - 1e-9), math.floor(upper / step + 1e-9)
+        if last - first < count:
+            break
+    values = [index * step for index in range(first, last + 1)]
     largest = max((abs(value) for value in values), default=0.0)
     if largest >= 1e5 or step < 1e-6:
         return values, [f"{value:.1e}" for value in values]

@@ -244,7 +244,7 @@ def _extent(values: Sequence[float]) -> tuple[float, float]:
     """Padded ends, rounded outwards to a twentieth of their size, so that a new point seldom moves them."""
     centre = min(values) / 2 + max(values) / 2
     half = max(max(values) / 2 - min(values) / 2, LEAST_EXTENT / 2, abs(centre) * 1e-9) * (1 + 2 * PADDING)
-    if half > 1e300:
+    if not (abs(centre) < 1e300 and half < 1e300):
         return -1e300, 1e300
     grain = 10.0 ** math.floor(math.log10(half)) / 5
     lower, upper = math.floor((centre - half) / grain) * grain, math.ceil((centre + half) / grain) * grain

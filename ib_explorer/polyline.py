@@ -65,10 +65,7 @@ def _clip_segment(start: Place, end: Place) -> tuple[Place, Place] | None:
         return None
 
     def at(share: float) -> Place:
-        if share == 0:
-            return start
-        if share == 1:
-            return end
-        return min(max(x0 + share * dx, 0.0), 1.0), min(max(y0 + share * dy, 0.0), 1.0)
+        x, y = {0.0: start, 1.0: end}.get(share, (x0 + share * dx, y0 + share * dy))
+        return min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)
 
     return at(enter), at(leave)

@@ -1,0 +1,196 @@
+"""Made-up measurements, a cache in memory and a client that plays a script, for tests of the plane and the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import asdict, replace
+
+from estimator.curve import BoundCurve
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from estimator.request import MeasurementRequest
+from estimator.revision import Revision
+from ib_explorer.worker.messages import (
+    Bound,
+    BoundReady,
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Measure,
+    Measured,
+    PhaseProgress,
+    Ready,
+    Revisions,
+    Started,
+)
+
+STEPS = (0, 1, 4, 16, 64, 256)
+DEPTH = 3
+
+
+def information(corrected: float, null: float, labels: int = 100, se: float = 0.002) -> Information:
+    """Information with a bracket of half its null."""
+    return Information(corrected + null, null, corrected + null / 2, se, 0.003, labels, 0.25)
+
+
+def checkpoint(
+    step: int, *, model: str = "demo", rules: Iterable[str] = ("exact", "leading-order"), se: float = 0.002
+) -> CheckpointMeasurements:
+    """A checkpoint whose information grows with its step and whose expressivity grows with the layer."""
+    rows = []
+    for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, rules):
+        grown = math.log1p(step) / math.log1p(STEPS[-1])
+        null = 0.02 * (1 + GRANULARITIES.index(granularity))
+        rows.append(
+            Measurement(
+                layer=layer,
+                site="embedding" if layer == 0 else "block",
+                granularity=granularity,
+                weights="frequency",
+                variant="as-is",
+                temperature_rule=rule,
+                temperature=0.01,
+                entropy=0.7,
+                ceiling=0.55,
+                complexity=information(0.02 + 0.16 * grown, null, 100, se),
+                expressivity=information(0.01 + 0.1 * grown * (1 + layer) / (1 + DEPTH), null, 101, se),
+            )
+        )
+    return CheckpointMeasurements(
+        key=f"{model}-{step}",
+        model=model,
+        revision=f"step{step}",
+        commit=f"{model}{step}",
+        stage=None,
+        step=step,
+        tokens=None,
+        depth=DEPTH,
+        width=64,
+        corpus="docstrings",
+        sample="sample",
+        documents=32,
+        positions=5000,
+        anchors=100,
+        anchor_seeds=(0, 1),
+        dtype="float32",
+        estimator_version="1",
+        rows=tuple(rows),
+    )
+
+
+def trajectory(model: str = "demo", steps: Iterable[int] = STEPS) -> list[CheckpointMeasurements]:
+    """Checkpoints of one model, in training order."""
+    return [checkpoint(step, model=model) for step in steps]
+
+
+def curve() -> BoundCurve:
+    """A bound of the synthetic sample, in bits."""
+    rate = tuple(0.5 * index for index in range(11))
+    relevance = tuple(3 * (1 - math.exp(-bits / 3)) for bits in rate)
+    return BoundCurve("token", rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
+
+
+class Kept(dict):
+    """One folder of a cache in memory."""
+
+    def all(self) -> list:
+        """All values."""
+        return list(self.values())
+
+    def load(self, key: str) -> object:
+        """One value, or None."""
+        return self.get(key)
+
+
+class MemoryCache:
+    """What the screen reads of a cache."""
+
+    def __init__(self, records: Iterable[CheckpointMeasurements] = ()) -> None:
+        self.measurements = Kept({record.key: record for record in records})
+        self.curves = Kept()
+
+
+class ScriptedClient:
+    """Answers every job by ``script``: events, or None where the worker dies; what was asked stays in ``jobs``."""
+
+    def __init__(self, script: Callable[[Job], Iterable[Event | None]] = lambda job: ()) -> None:
+        self.script = script
+        self.jobs: list[Job] = []
+        self.cancelled: list[int] = []
+        self.starts = 0
+        self.closed = False
+        self._numbers = itertools.count(1)
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    async def start(self) -> None:
+        self.starts += 1
+        self.say(Ready(1, "cpu"))
+
+    def next_job(self) -> int:
+        return next(self._numbers)
+
+    async def submit(self, request: Job) -> None:
+        self.jobs.append(request)
+        for event in self.script(request):
+            self._queue.put_nowait(event)
+
+    async def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
+        self.say(CancelledJob(job))
+
+    async def events(self) -> AsyncIterator[Event]:
+        while (event := await self._queue.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        self.closed = True
+        self._queue.put_nowait(None)
+
+    def say(self, event: Event) -> None:
+        self._queue.put_nowait(event)
+
+    def die(self) -> None:
+        self._queue.put_nowait(None)
+
+
+def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
+    """A script that measures the demo's checkpoints at the temperatures asked for, and its bound."""
+
+    def script(job: Job) -> Iterable[Event | None]:
+        yield Started(job.job)
+        if isinstance(job, Bound):
+            cache.curves["curve"] = curve()
+            yield BoundReady(job.job, "curve")
+        elif isinstance(job, Measure):
+            yield listed(job.job)
+            for step in STEPS:
+                fresh = checkpoint(step, rules=job.request.temperatures)
+                old = cache.measurements.get(fresh.key)
+                rows = (
+                    tuple(row for row in old.rows if row.temperature_rule not in job.request.temperatures)
+                    if old
+                    else ()
+                )
+                cache.measurements[fresh.key] = replace(fresh, rows=rows + fresh.rows)
+                yield PhaseProgress(job.job, "forward", 32, 32, "documents", fresh.revision)
+                yield Measured(job.job, fresh.key, fresh.revision, False)
+        yield Finished(job.job)
+
+    return script
+
+
+def listed(job: int, model: str = "demo") -> Revisions:
+    """The event that lists the synthetic checkpoints."""
+    return Revisions(job, tuple(asdict(Revision(model, f"step{step}", step=step)) for step in STEPS))
+
+
+def failing(kind: str, message: str, *, input_error: bool) -> Callable[[Job], Iterable[Event | None]]:
+    """A script by which every measurement fails."""
+    return lambda job: [Started(job.job), Failed(job.job, kind, message, input_error)]
+
+
+REQUEST = MeasurementRequest("demo", revision="all", documents=32)
