@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from estimator.request import MeasurementRequest
+from ib_explorer.tui.app import ExplorerApp
+from ib_explorer.tui.screens.error_dialog import ErrorDialog
+from ib_explorer.tui.screens.export_dialog import ExportDialog
+from ib_explorer.tui.screens.help_screen import HelpScreen
+from ib_explorer.tui.screens.log_screen import LogScreen
+from ib_explorer.tui.screens.measure_dialog import MeasureDialog
+from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
+from ib_explorer.tui.widgets.headline import Headline
+from ib_explorer.tui.widgets.plane_view import PlaneView
+from ib_explorer.tui.widgets.point_table import PointTable
+from ib_explorer.tui.widgets.readout import Readout
+from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from tests.ib_explorer.synthetic import (
+    REQUEST,
+    STEPS,
+    MemoryCache,
+    ScriptedClient,
+    checkpoint,
+    failing,
+    listed,
+    measuring,
+    trajectory,
+)
+
+LARGE, SMALL = (120, 40), (80, 24)
+both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
+
+
+@asynccontextmanager
+async def explorer(cache=None, client=None, initial=None, size=LARGE):
+    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial)
+    app.settle_after = 0.01
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        yield app, pilot
+
+
+async def settled(pilot: Pilot, until: Callable[[], bool] = lambda: True) -> None:
+    """Wait for messages until something holds; the test's own time limit is the only clock."""
+    for _ in range(400):
+        await pilot.pause()
+        if until():
+            pilot.app._redraw_if_dirty()
+            await pilot.pause()
+            return
+    raise AssertionError("waited in vain")
+
+
+def text_of(app: ExplorerApp, kind: type[Static]) -> str:
+    return str(app.screen_stack[0].query_one(kind).content)
+
+
+def picture(app: ExplorerApp) -> str:
+    return app.screen_stack[0].query_one(PlaneView).render().plain
+
+
+def step(app: ExplorerApp) -> int | None:
+    return app.state.place.checkpoint.step if app.state.place else None
+
+
+@both_sizes
+async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
+    async with explorer(MemoryCache(trajectory()), size=size) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        drawn = picture(app)
+        assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
+        assert "step 256" in text_of(app, Headline) and "corrected" in text_of(app, Headline)
+        readout = text_of(app, Readout)
+        for word in ("plug-in", "null", "corrected", "high", "±error", "draws", "ceiling", "H(Z)", "labels", "once"):
+            assert word in readout
+        assert "N 5,000 in 32 documents" in readout
+        assert app.client.starts == 0
+
+
+async def test_with_nothing_cached_the_screen_says_what_to_do() -> None:
+    async with explorer() as (app, _):
+        assert "Press m to measure" in picture(app)
+
+
+async def test_a_request_is_measured_drawn_and_bounded() -> None:
+    cache = MemoryCache()
+    client = ScriptedClient(measuring(cache))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
+        assert [type(job) for job in client.jobs] == [Measure, Bound]
+        assert client.jobs[0].request == REQUEST
+        assert client.jobs[1].granularity == "token"
+        assert "IB curve" in picture(app)
+        assert step(app) == STEPS[-1]
+
+
+@both_sizes
+async def test_single_keys_step_everything_either_way(size: tuple[int, int]) -> None:
+    async with explorer(MemoryCache(trajectory()), size=size) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("k", "k")
+        assert step(app) == STEPS[-3]
+        assert f"step {STEPS[-3]}" in text_of(app, Headline)
+        await pilot.press("right")
+        assert step(app) == STEPS[-2]
+        await pilot.press("home")
+        assert step(app) == STEPS[0]
+        await pilot.press("end", "g", "l")
+        assert (app.state.view.granularity, app.state.view.layer) == ("bigram", "each")
+        assert "layer 3" in picture(app)
+        await pilot.press("down")
+        assert app.scene.point.measurement.layer == 2
+        await pilot.press("L", "G", "t", "p")
+        view = app.state.view
+        assert (view.layer, view.granularity, view.temperature_rule, view.preset) == (
+            "mean",
+            "token",
+            "leading-order",
+            "paper",
+        )
+        before = picture(app)
+        await pilot.press("plus")
+        assert picture(app) != before
+        await pilot.press("shift+left", "0")
+        assert picture(app) == before
+
+
+async def test_tabs_show_layers_and_all_points() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("3")
+        table = app.screen.query_one(PointTable)
+        assert table.row_count == len(STEPS) and table.cursor_row == len(STEPS) - 1
+        await pilot.press("up", "up")
+        await settled(pilot)
+        assert step(app) == STEPS[-3]
+        await pilot.press("2")
+        bars = str(app.screen.query_one("#bars", Static).content)
+        assert "optimality" in bars and bars.count("█") > 10
+        await pilot.press("1", "k")
+        assert step(app) == STEPS[-4]
+
+
+async def test_the_tree_takes_the_cursor_along() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        tree = app.screen.query_one(CheckpointTree)
+        tree.focus()
+        await pilot.press("up", "up", "enter")
+        await settled(pilot, lambda: step(app) == STEPS[-3])
+        await pilot.press("escape")
+        assert app.focused is None
+
+
+async def test_at_80_columns_the_side_panel_is_a_drawer() -> None:
+    async with explorer(MemoryCache(trajectory()), size=SMALL) as (app, pilot):
+        side = app.screen.query_one("#side")
+        assert not side.display
+        await pilot.press("s")
+        assert side.display and app.screen.query_one("#main").region.width == 80
+        await pilot.press("s")
+        assert not side.display
+    async with explorer(MemoryCache(trajectory()), size=LARGE) as (app, pilot):
+        side = app.screen.query_one("#side")
+        assert side.display
+        await pilot.press("s")
+        assert not side.display and app.screen.query_one("#main").region.width == 120
+
+
+@pytest.mark.parametrize("size", [(59, 24), (80, 15), (12, 3)])
+async def test_a_tiny_window_asks_for_room_and_comes_back(size: tuple[int, int]) -> None:
+    async with explorer(MemoryCache(trajectory()), size=size) as (app, pilot):
+        assert app.screen.query_one("#too-small").display
+        assert not app.screen.query_one("#body").display
+        await pilot.press("k")
+        await pilot.resize_terminal(*LARGE)
+        await settled(pilot)
+        assert app.screen.query_one("#body").display and "◉" in picture(app)
+
+
+async def test_playing_goes_from_the_start_to_the_end() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("space")
+        assert app.state.playing and step(app) == STEPS[0]
+        seen = []
+        while app.state.playing:
+            app._play_on()
+            seen.append(step(app))
+        assert seen == list(STEPS[1:])
+        await pilot.press("space", "space")
+        assert not app.state.playing
+
+
+async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
+    cache = MemoryCache()
+    client = ScriptedClient(measuring(cache))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
+        await pilot.press("T")
+        assert app.state.view.temperature_rule == "x2"
+        await settled(pilot, lambda: app.scene.point is not None)
+        assert [job.request.temperatures for job in client.jobs if isinstance(job, Measure)] == [("exact",), ("x2",)]
+        assert sum(isinstance(job, Bound) for job in client.jobs) == 1
+        assert len(app.scene.branches) == 1
+
+
+async def test_measuring_is_asked_for_in_a_dialog() -> None:
+    client = ScriptedClient()
+    async with explorer(MemoryCache(trajectory()), client) as (app, pilot):
+        await pilot.press("m")
+        dialog = app.screen
+        assert isinstance(dialog, MeasureDialog)
+        dialog.query_one("#model", Input).value = "some/model"
+        dialog.query_one("#checkpoints", Input).value = "log:16"
+        dialog.query_one("#documents", Input).value = "1"
+        await pilot.press("enter")
+        assert app.screen is dialog
+        assert "at least 2 documents" in str(dialog.query_one("#problem", Static).content)
+        dialog.query_one("#documents", Input).value = "many"
+        await pilot.press("enter")
+        assert "whole number" in str(dialog.query_one("#problem", Static).content)
+        dialog.query_one("#documents", Input).value = "64"
+        await pilot.press("enter")
+        await settled(pilot, lambda: bool(client.jobs))
+        assert client.jobs[0].request == MeasurementRequest("some/model", revision="log:16", documents=64)
+
+
+async def test_a_running_job_is_shown_and_cancelled() -> None:
+    client = ScriptedClient(
+        lambda job: [Started(job.job), listed(job.job), PhaseProgress(job.job, "forward", 3, 12, "documents", "step0")]
+    )
+    async with explorer(client=client, initial=REQUEST) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].phase == "forward")
+        jobs = str(app.screen.query_one("#jobs", Static).content)
+        assert "forward" in jobs and "25 %" in jobs
+        await pilot.press("c")
+        await settled(pilot, lambda: app.state.jobs[0].status == "cancelled")
+        assert client.cancelled == [1]
+        await pilot.press("c")
+        assert client.cancelled == [1]
+
+
+@both_sizes
+async def test_a_failure_is_a_dialog_that_says_what_to_do(size: tuple[int, int]) -> None:
+    client = ScriptedClient(failing("corpus", "There is no text in [notes].txt.", input_error=True))
+    async with explorer(client=client, initial=REQUEST, size=size) as (app, pilot):
+        await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert app.screen.title_text == "This text cannot be used"
+        assert str(app.screen.query_one(".sentence", Static).content) == "There is no text in [notes].txt."
+        assert "Press m" in app.screen.advice
+        await pilot.press("escape")
+        assert not isinstance(app.screen, ErrorDialog)
+
+
+async def test_a_worker_that_dies_leaves_a_working_screen_and_the_next_job_starts_another() -> None:
+    client = ScriptedClient(lambda job: [Started(job.job)])
+    async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].status == "running")
+        client.die()
+        await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert app.screen.title_text == "The worker stopped"
+        await pilot.press("escape", "k")
+        assert step(app) == STEPS[-2]
+        assert not any(job.is_open for job in app.state.jobs)
+        app.order(replace(REQUEST, documents=64))
+        await settled(pilot, lambda: client.starts == 2 and len(client.jobs) == 2)
+
+
+async def test_a_worker_that_cannot_start_is_said_so() -> None:
+    class Broken(ScriptedClient):
+        async def start(self) -> None:
+            raise OSError("no more processes")
+
+    async with explorer(client=Broken(), initial=REQUEST) as (app, pilot):
+        await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert "no more processes" in app.screen.message
+
+
+async def test_a_missing_bound_does_not_get_in_the_way() -> None:
+    cache = MemoryCache()
+    measure = measuring(cache)
+    client = ScriptedClient(
+        lambda job: [Failed(job.job, "corpus", "No bound.", False)] if isinstance(job, Bound) else measure(job)
+    )
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")
+        assert not isinstance(app.screen, ErrorDialog)
+
+
+async def test_export_writes_what_is_on_the_screen(tmp_path: Path) -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("l", "x")
+        assert isinstance(app.screen, ExportDialog)
+        path = tmp_path / "points.csv"
+        app.screen.query_one("#path", Input).value = str(tmp_path / "nowhere" / "points.csv")
+        await pilot.press("enter")
+        assert "There is no folder" in str(app.screen.query_one("#problem", Static).content)
+        app.screen.query_one("#path", Input).value = str(path)
+        await pilot.press("enter")
+        await settled(pilot, path.exists)
+        await app.workers.wait_for_complete([w for w in app.workers if w.group == "export"])
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["step"], row["layer"]) for row in rows] == [
+            (str(step), str(layer)) for layer in (1, 2, 3) for step in STEPS
+        ]
+
+
+async def test_an_existing_file_is_overwritten_only_when_told_twice(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("mine")
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("x")
+        app.screen.query_one("#path", Input).value = str(path)
+        await pilot.press("enter")
+        assert path.read_text() == "mine" and isinstance(app.screen, ExportDialog)
+        await pilot.press("enter")
+        await settled(pilot, lambda: path.read_text() != "mine")
+
+
+async def test_withheld_optimality_says_why() -> None:
+    async with explorer(MemoryCache([checkpoint(4, se=1.0)])) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 4)
+        assert "–" in text_of(app, Readout) and "cannot be told from 0" in text_of(app, Readout)
+
+
+async def test_help_and_log_open_and_close() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape", "i")
+        assert isinstance(app.screen, LogScreen)
+        await pilot.press("escape")
+        assert app.screen is app.screen_stack[0]
+
+
+@pytest.mark.parametrize("keys", [["q"], ["ctrl+c"], ["m", "ctrl+c"], ["x", "ctrl+c"]])
+async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
+    client = ScriptedClient(lambda job: [Started(job.job)])
+    async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press(*keys)
+        await settled(pilot, lambda: client.closed)
+    assert not app.is_running
