@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,6 +41,16 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a reader of stdout who has seen enough ends it well (click itself would exit with 1)."""
+        try:
+            outcome = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_stdout()
+            return DONE
+        return outcome
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
@@ -67,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every foreseen error is one sentence on stderr."""
     try:
         outcome = cli.main(args=arguments, prog_name="ib-explorer", standalone_mode=False)
-        sys.stdout.flush()
     except InputError as error:
         return _complain(str(error), WRONG)
     except MeasurementError as error:
@@ -77,9 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error.format_message() + hint, WRONG)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted; what was finished is kept.", INTERRUPTED)
-    except BrokenPipeError:
-        _forget_stdout()
-        return DONE
     return outcome if isinstance(outcome, int) else DONE
 
 

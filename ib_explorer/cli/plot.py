@@ -49,9 +49,9 @@ def command(
     from ib_explorer.picture import draw_plane
     from ib_explorer.plane import View, plane
 
+    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset)
     folder = chosen_cache_dir(ctx, cache_dir)
     measured = kept_measurements(folder, models)
-    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset)
     drawn = plane(measured, view, kept_curve(folder, measured, granularity))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
