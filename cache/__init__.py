@@ -1,0 +1,22 @@
+"""What is kept on disk: measurements, curves, scores, samples, the demo's runs. Imports no torch, knows no screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cache.rooms import Cache as Cache
+    from cache.rooms import Occupied as Occupied
+    from cache.rooms import Pruned as Pruned
+    from cache.rooms import Verified as Verified
+
+__all__ = ["Cache", "Occupied", "Pruned", "Verified"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looking up a folder (`--help`, `doctor`) should not wait for numpy.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cache import rooms
+
+    return getattr(rooms, name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache.files import listing, prune_partial, set_aside, unreadable, write_atomically
+from cache.files import PARTIAL, listing, prune_partial, set_aside, unreadable, write_atomically
 from cache.keys import is_key, key
 from cache.sealed import seal, unseal
 
@@ -104,6 +104,17 @@ class DocumentStore:
         except OSError:
             return None
 
+    def verify(self) -> tuple[int, list[str]]:
+        """Read every file: how many are as they were written, and the names of those set aside."""
+        sound, bad = 0, []
+        for path in entry_paths(self.folder):
+            name = path.name.removesuffix(_SUFFIX)
+            if is_key(name) and self.path(name) == path and self.get(name) is not None:
+                sound += 1
+            elif set_aside(path, self.aside) or not path.exists():
+                bad.append(path.name)
+        return sound, bad
+
     def path(self, name: str) -> Path:
         """Where the entry of a key is kept; raises ValueError when ``name`` is no key."""
         if not is_key(name):
@@ -118,6 +129,11 @@ class DocumentStore:
 def shards(folder: Path) -> list[Path]:
     """The subfolders among which files are spread by the first two digits of their keys."""
     return [shard for shard in listing(folder) if _SHARD.fullmatch(shard.name)]
+
+
+def entry_paths(folder: Path) -> list[Path]:
+    """Everything in the subfolders of a store but what is unfinished, whether or not it belongs there."""
+    return [path for shard in shards(folder) for path in listing(shard) if not path.name.endswith(PARTIAL)]
 
 
 def _read(path: Path) -> bytes | None:

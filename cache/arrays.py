@@ -1,0 +1,298 @@
+"""Large arrays on disk within a budget: memory-mapped, verified, the least recently used let go first."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cache.documents import entry_paths, shards
+from cache.files import disk_errors, in_words, no_space, partial_path, prune_partial, remove, set_aside
+from cache.keys import key
+from cache.sealed import seal, unseal
+from estimator.errors import InputError
+
+HEADER = "header.json"
+MARGIN = 64 * 2**20
+"""Bytes that stay free on the disk when arrays are made."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_SAMPLES = 64
+_SAMPLE_BYTES = 4096
+_BLOCK = 16 * 2**20
+
+Shapes = Mapping[str, tuple[Sequence[int], npt.DTypeLike]]
+
+
+class StoredArrays(dict[str, npt.NDArray[Any]]):
+    """The arrays of one entry by name, read-only memory maps, and the values that were kept ``about`` them."""
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]) -> None:
+        super().__init__(arrays)
+        self.about = dict(about)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One entry as it lies on the disk: its folder, its bytes, and when it was last used (seconds since 1970)."""
+
+    path: Path
+    bytes: int
+    used: float
+
+
+class ArrayStore:
+    """Sets of named arrays in ``folder``, each in a folder ``ab/abcdef…/`` of its own, of ``budget`` bytes together.
+
+    Sets that this process has in use are never let go. Another process that still reads one goes on reading.
+    """
+
+    def __init__(self, folder: Path, budget: int, aside: Path) -> None:
+        self.folder = folder
+        self.budget = budget
+        self.aside = aside
+        self._in_use: dict[str, list[weakref.ref[npt.NDArray[Any]]]] = {}
+
+    def get(self, document: Mapping[str, Any], *, full: bool = False) -> StoredArrays | None:
+        """The arrays of ``document``; None if there are none that verify, and what did not is set aside.
+
+        Shapes, types and 64 samples of 4 kB of each array are verified; with ``full`` every byte is. Counts as a use.
+        """
+        name = key(document)
+        found = self._read(self._path(name), name, full)
+        if found is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self._path(name) / HEADER)
+            self._use(name, found)
+        return found
+
+    @contextlib.contextmanager
+    def create(
+        self, document: Mapping[str, Any], shapes: Shapes, about: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Within the block, give zeroed arrays of ``{name: (shape, dtype)}`` to write; at its end they are kept.
+
+        An exception in the block leaves nothing behind. When another process was first, its arrays stay. Raises
+        :class:`estimator.errors.InputError`, ``"disk"`` where :meth:`admits` says no.
+        """
+        name = key(document)
+        path = self._path(name)
+        self._make_room(_total(shapes))
+        temporary = partial_path(path)
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        try:
+            with disk_errors(self.folder):
+                temporary.mkdir(parents=True)
+                for array, (shape, dtype) in shapes.items():
+                    arrays[array] = _reserve(temporary / _file(array), tuple(shape), np.dtype(dtype))
+            yield arrays
+            with disk_errors(self.folder):
+                header = {"document": document, "about": about or {}, "arrays": _describe(arrays)}
+                (temporary / HEADER).write_bytes(seal(header))
+                self._keep(temporary, path, name)
+            self._use(name, arrays)
+        finally:
+            for written in arrays.values():
+                written.flags.writeable = False
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def put(
+        self,
+        document: Mapping[str, Any],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep copies of ``arrays``; raises as :meth:`create` does."""
+        with self.create(document, {name: (array.shape, array.dtype) for name, array in arrays.items()}, about) as kept:
+            for name, array in arrays.items():
+                kept[name][...] = array
+
+    def admits(self, size: int) -> bool:
+        """Whether :meth:`create` can make ``size`` bytes of arrays, once all that may go has been let go."""
+        return size <= self._largest()
+
+    def items(self) -> list[Kept]:
+        """What is kept, the least recently used first."""
+        found = []
+        for path in entry_paths(self.folder):
+            with contextlib.suppress(OSError):
+                size = sum(file.stat().st_size for file in path.iterdir())
+                found.append(Kept(path, size, (path / HEADER).stat().st_mtime))
+        return sorted(found, key=lambda item: (item.used, item.path.name))
+
+    def prune(self, budget: int) -> int:
+        """Let go the least recently used until ``budget`` bytes are left or all is in use; returns the bytes freed."""
+        items = self.items()
+        excess = sum(item.bytes for item in items) - budget
+        freed = 0
+        for item in items:
+            if freed >= excess:
+                break
+            freed += self.drop(item)
+        return freed
+
+    def drop(self, item: Kept) -> int:
+        """Remove one entry unless this process has it in use; returns the bytes freed."""
+        return 0 if self._is_in_use(item.path.name) else remove(item.path)
+
+    def verify(self) -> tuple[int, list[str]]:
+        """Read every byte: how many entries are as they were written, and the names of those set aside."""
+        sound, bad = 0, []
+        for path in entry_paths(self.folder):
+            if self._path(path.name) == path and self._read(path, path.name, full=True) is not None:
+                sound += 1
+            elif set_aside(path, self.aside) or not path.exists():
+                bad.append(path.name)
+        return sound, bad
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / name
+
+    def _read(self, path: Path, name: str, full: bool) -> StoredArrays | None:
+        try:
+            header = unseal((path / HEADER).read_bytes())
+            if key(header["document"]) != name:
+                raise ValueError("the document is not that of the folder's name")
+            arrays = {array: _open(path / _file(array), told, full) for array, told in header["arrays"].items()}
+            found = StoredArrays(arrays, header["about"])
+        except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+            # Pruned by another process, all of it is gone at once; what is there and incomplete is damaged.
+            if path.exists():
+                set_aside(path, self.aside)
+            return None
+        except OSError:
+            return None
+        return found
+
+    def _keep(self, temporary: Path, path: Path, name: str) -> None:
+        for _ in range(2):
+            try:
+                os.rename(temporary, path)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+            # Sound arrays that are there already are as good as ours; unsound ones have been set aside by the look.
+            if self._read(path, name, full=False) is not None:
+                return
+
+    def _make_room(self, size: int) -> None:
+        if size > self.budget:
+            raise InputError(
+                "disk",
+                f"{in_words(size)} of arrays are more than the {in_words(self.budget)} that {self.folder} may hold: "
+                "measure fewer documents, anchor draws or layers at once.",
+            )
+        for shard in shards(self.folder):
+            prune_partial(shard)
+        if not self.admits(size):
+            raise no_space(self.folder, size)
+        self.prune(self.budget - size)
+        for item in self.items():
+            if self._free() >= size:
+                break
+            self.drop(item)
+
+    def _largest(self) -> int:
+        items = self.items()
+        loose = sum(item.bytes for item in items if not self._is_in_use(item.path.name))
+        held = sum(item.bytes for item in items) - loose
+        return max(0, min(self.budget - held, self._free() + loose))
+
+    def _free(self) -> int:
+        existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+        with disk_errors(self.folder):
+            return max(0, shutil.disk_usage(existing).free - MARGIN)
+
+    def _use(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._in_use[name] = self._living(name) + [weakref.ref(array) for array in arrays.values()]
+
+    def _living(self, name: str) -> list[weakref.ref[npt.NDArray[Any]]]:
+        return [reference for reference in self._in_use.get(name, []) if reference() is not None]
+
+    def _is_in_use(self, name: str) -> bool:
+        return bool(self._living(name))
+
+
+def _file(array: str) -> str:
+    if not _NAME.fullmatch(array):
+        raise ValueError(f"an array's name is made of letters, digits, _ and -, not {array!r}")
+    return f"{array}.npy"
+
+
+def _total(shapes: Shapes) -> int:
+    return sum(int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize for shape, dtype in shapes.values())
+
+
+def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A map of blocks that the disk does not have would kill the process when it writes to them.
+        with path.open("r+b") as file, _unsupported_is_fine():
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    return array
+
+
+@contextlib.contextmanager
+def _unsupported_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def _describe(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    described = {}
+    for name, array in arrays.items():
+        if isinstance(array, np.memmap):
+            array.flush()
+        described[name] = {
+            "shape": array.shape,
+            "dtype": array.dtype.str,
+            "sampled": _sampled_digest(array),
+            "sha256": _full_digest(array),
+        }
+    return described
+
+
+def _open(path: Path, told: Mapping[str, Any], full: bool) -> npt.NDArray[Any]:
+    """The array at ``path``; raises ValueError or OSError where it is not the one that the header tells of."""
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if list(array.shape) != told["shape"] or array.dtype.str != told["dtype"]:
+        raise ValueError(f"{path.name} has another shape or type than its header says")
+    if _sampled_digest(array) != told["sampled"] or (full and _full_digest(array) != told["sha256"]):
+        raise ValueError(f"{path.name} does not fit its digest")
+    return array
+
+
+def _bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    return np.asarray(array).reshape(-1).view(np.uint8)
+
+
+def _sampled_digest(array: npt.NDArray[Any]) -> str:
+    content = _bytes(array)
+    digest = hashlib.sha256(str(content.size).encode())
+    last = max(0, content.size - _SAMPLE_BYTES)
+    for start in sorted({last * i // (_SAMPLES - 1) for i in range(_SAMPLES)}):
+        digest.update(content[start : start + _SAMPLE_BYTES].data)
+    return digest.hexdigest()
+
+
+def _full_digest(array: npt.NDArray[Any]) -> str:
+    content = _bytes(array)
+    digest = hashlib.sha256()
+    for start in range(0, content.size, _BLOCK):
+        digest.update(content[start : start + _BLOCK].data)
+    return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""Content digests of files, remembered, so that a model of 29 GB is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cache.files import write_atomically
+from cache.keys import key
+from cache.sealed import seal, unseal
+from estimator.errors import InputError
+
+HeardOf = Callable[[int, int], None]
+"""Called with bytes read and bytes in all; what it raises stops the reading."""
+
+_BLOCK = 16 * 2**20
+_SETTLED = 2.0
+"""Seconds: a file changed later than this before now may change again without its time of change showing it."""
+
+
+def folder_digest(files: Sequence[Path], memo: Path, progress: HeardOf | None = None) -> str:
+    """The SHA-256 over names and bytes of ``files``, in any order; names are relative to their common folder.
+
+    ``memo`` is a file that remembers the digest of each path with its size, time of change and inode. Raises
+    :class:`InputError` (``"files"``) when there are no files or one cannot be read.
+    """
+    if not files:
+        raise InputError("files", "There are no files whose content could identify the model: name another folder.")
+    paths = [Path(os.path.abspath(file)) for file in files]
+    root = os.path.commonpath([path.parent for path in paths])
+    states = {path: _state(path) for path in paths}
+    known = _remembered(memo)
+    total = sum(size for size, _, _ in states.values())
+    done = 0
+    digests: dict[str, str] = {}
+    learned: dict[str, list[Any]] = {}
+    for path, state in states.items():
+        entry = known.get(str(path))
+        if entry is not None and tuple(entry[:3]) == state:
+            digest = str(entry[3])
+        else:
+            digest = _read(path, progress, done, total)
+            if _state(path) == state and abs(time.time() - state[1] / 1e9) > _SETTLED:
+                learned[str(path)] = [*state, digest]
+        done += state[0]
+        if progress is not None:
+            progress(done, total)
+        digests[path.relative_to(root).as_posix()] = digest
+    if learned:
+        # Read again: another process may have learned something meanwhile. A lost race costs one more reading.
+        write_atomically(memo, seal({"files": {**_remembered(memo), **learned}}))
+    return key(digests)
+
+
+def _remembered(memo: Path) -> dict[str, list[Any]]:
+    try:
+        files = unseal(memo.read_bytes())["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return files if isinstance(files, dict) else {}
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+def _read(path: Path, progress: HeardOf | None, before: int, total: int) -> str:
+    digest = hashlib.sha256()
+    done = before
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                done += len(block)
+                if progress is not None:
+                    progress(done, total)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return digest.hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or str(error)
+    return InputError("files", f"{path} cannot be read ({reason}): check that it is there and who may read it.")
