@@ -137,6 +137,33 @@ def test_a_cache_folder_can_be_named_before_or_after_the_command(run, tmp_path):
     assert run("export")[0] == 2
 
 
+def test_the_cache_is_shown_and_found_sound(run):
+    run("measure", "kept")
+    code, out, _ = run("cache", "info")
+    assert code == 0 and any(line.split()[:2] == ["measurements", "2"] for line in out.splitlines())
+    code, out, _ = run("cache", "verify")
+    assert code == 0 and out.splitlines()[0].split() == ["measurements", "2", "sound", "0", "set", "aside"]
+
+
+def test_a_damaged_measurement_is_named_and_set_aside(run, tmp_path):
+    run("measure", "kept")
+    victim = sorted((tmp_path / "cache").rglob("measurements/*/*.json"))[0]
+    victim.write_bytes(victim.read_bytes()[:-9])
+    code, out, _ = run("cache", "verify")
+    assert code == 1 and victim.stem in out
+    assert not victim.exists()
+    assert run("cache", "verify")[0] == 0
+
+
+def test_pruning_keeps_measurements_unless_they_are_named(run):
+    run("measure", "kept")
+    assert run("cache", "prune")[0] == 0
+    assert len(table(run("export")[1])) == 12
+    assert run("cache", "prune", "--room", "measurements")[1].startswith("removed 2 entries")
+    assert run("export")[0] == 2
+    assert run("cache", "prune", "--room", "attic")[0] == 2
+
+
 def test_checkpoints_are_listed(run):
     code, out, _ = run("checkpoints", "kept")
     assert code == 0 and table(out)[0]["revision"] == "step1" and table(out)[0]["commit"] == ""
