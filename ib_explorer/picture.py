@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
-
-import plotext
 
 from ib_explorer.plane import Limits, Plane, Point
 from ib_explorer.polyline import Place, clipped, inside, runs, thinned
+
+if TYPE_CHECKING:
+    import plotext
 
 Colour = tuple[int, int, int]
 
@@ -113,6 +115,8 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
 
 def _empty_figure(width: int, height: int, window: Limits) -> plotext.figure:
     """plotext's one figure, cleared; everything is drawn in the unit square, where its kernel is at ease."""
+    import plotext  # takes a tenth of a second, which the first frame and --help need not wait for
+
     plotext.terminal.limit(False, False)
     figure = plotext.figure
     figure.clear()
@@ -176,6 +180,8 @@ def _far(window: Limits) -> float:
 
 
 def _marker(symbol: str, colour: Colour) -> plotext.marker:
+    import plotext
+
     return plotext.marker(symbol, plotext.pixel(colour))
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Granularity, Information, Layer, Measurement, Weights
+from estimator.measurement import CheckpointMeasurements, Granularity, Layer, Measurement, Weights
 from estimator.request import Preset
 from estimator.revision import Revision
 
@@ -118,10 +118,10 @@ def plane(measurements: Sequence[CheckpointMeasurements], view: View, curve: Bou
     series: list[Series] = []
     trajectories = _trajectories(measurements)
     for trajectory, records in trajectories.items():
-        checkpoints = checkpoints_of(records)
-        for layer in _layers(records, view):
-            found = [_point(parts, layer, view) for parts in checkpoints]
-            points = tuple(point for point in found if point is not None)
+        layers = _layers(records, view)
+        found = [_points(parts, layers, view) for parts in checkpoints_of(records)]
+        for layer in layers:
+            points = tuple(points[layer] for points in found if layer in points)
             if points:
                 name = _series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
                 series.append(Series(trajectory, layer, name, points))
@@ -188,25 +188,29 @@ def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer
     return [layer for layer in layers_measured(records) if layer != 0] or [0]
 
 
-def _point(records: Sequence[CheckpointMeasurements], layer: Layer, view: View) -> Point | None:
+def _points(records: Sequence[CheckpointMeasurements], layers: Sequence[Layer], view: View) -> dict[Layer, Point]:
+    """One checkpoint's points by layer; where several records have the same row, the first one's counts."""
+    points: dict[Layer, Point] = {}
     for record in records:
         rows = record.select(
-            layers=[layer],
+            layers=layers,
             granularity=view.granularity,
             weights=view.weights,
             temperature_rule=view.temperature_rule,
         )
-        if rows:
-            row = rows[0]
-            x, y = ((side.corrected if view.preset == "corrected" else side.plugin) for side in _sides(row))
-            x_bracket, y_bracket = ((side.corrected, side.high) for side in _sides(row))
-            offset_x, offset_y = ((side.null if view.preset == "paper" else 0.0) for side in _sides(row))
-            return Point(record, row, x, y, x_bracket, y_bracket, (offset_x, offset_y))
-    return None
+        for row in rows:
+            if row.layer not in points:
+                points[row.layer] = _point(record, row, view)
+    return points
 
 
-def _sides(row: Measurement) -> tuple[Information, Information]:
-    return row.complexity, row.expressivity
+def _point(record: CheckpointMeasurements, row: Measurement, view: View) -> Point:
+    sides = (row.complexity, row.expressivity)
+    corrected = view.preset == "corrected"
+    x, y = (side.corrected if corrected else side.plugin for side in sides)
+    x_bracket, y_bracket = ((side.corrected, side.high) for side in sides)
+    x_null, y_null = (0.0 if corrected else side.null for side in sides)
+    return Point(record, row, x, y, x_bracket, y_bracket, (x_null, y_null))
 
 
 def _series_name(

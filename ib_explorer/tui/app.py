@@ -62,6 +62,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
         self.state = State()
+        self._scene: Scene | None = None
         self._dirty = True
         self._working = False
         self._settling: Timer | None = None
@@ -102,12 +103,14 @@ class ExplorerApp(App[None], inherit_bindings=False):
         main = self.screen_stack[0] if self.screen_stack else None
         if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
             self._dirty = False
-            main.show(scene(self.state))
+            main.show(self.scene)
 
     @property
     def scene(self) -> Scene:
-        """What there is to see now."""
-        return scene(self.state)
+        """What there is to see now, derived once for each state."""
+        if self._scene is None or self._scene.state is not self.state:
+            self._scene = scene(self.state)
+        return self._scene
 
     # What they said
 
@@ -323,5 +326,6 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     @on(PointTable.Chosen)
     def _point_chosen(self, message: PointTable.Chosen) -> None:
-        if message.point != self.scene.point:
-            self._set(moves.to_point(self.scene, message.point), at_once=True)
+        point = message.point
+        if point is not None and point != self.scene.point:
+            self._set(moves.to_point(self.scene, point), at_once=True)

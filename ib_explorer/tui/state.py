@@ -107,22 +107,17 @@ class State:
 
     def curve(self) -> BoundCurve | None:
         """The bound of the sample that is looked at, recognised by its positions and label counts."""
-        if self.place is None:
-            return None
-        shapes = {
-            (record.positions, row.granularity, row.complexity.labels, row.expressivity.labels)
+        return next((curve for curve in reversed(self.curves) if self._is_of_this_sample(curve)), None)
+
+    def _is_of_this_sample(self, curve: BoundCurve) -> bool:
+        return curve.granularity == self.view.granularity and any(
+            (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
             for record in self.records
-            if Trajectory.of(record) == self.place.trajectory
+            if record.positions == curve.positions
+            and self.place is not None
+            and Trajectory.of(record) == self.place.trajectory
             for row in record.rows
-            if row.granularity == self.view.granularity
-        }
-        return next(
-            (
-                curve
-                for curve in reversed(self.curves)
-                if (curve.positions, curve.granularity, curve.input_labels, curve.output_labels) in shapes
-            ),
-            None,
+            if row.granularity == curve.granularity
         )
 
 

@@ -30,6 +30,7 @@ class MainScreen(Screen[None]):
     """Shows one scene; the stylesheet decides what of it fits the terminal."""
 
     AUTO_FOCUS = ""
+    scene: Scene | None = None
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "unfocus", "back to the plane", show=False)]
 
     def compose(self) -> ComposeResult:
@@ -67,15 +68,29 @@ class MainScreen(Screen[None]):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
     def show(self, scene: Scene) -> None:
-        """Show this scene everywhere."""
+        """Show this scene everywhere; of the tabs, in the one that is open."""
+        self.scene = scene
         self.query_one(Headline).show(scene)
         self.query_one(CheckpointTree).show(scene)
         self.query_one(ViewPanel).show(scene)
-        self.query_one(PlaneView).show(scene)
-        self.query_one(LayersView).show(scene)
-        self.query_one(PointTable).show(scene)
         self.query_one(Readout).show(scene)
         self.query_one(JobsPanel).show(scene)
+        self._show_tab()
+
+    def _show_tab(self) -> None:
+        if self.scene is None:
+            return
+        match self.query_one(TabbedContent).active:
+            case "plane":
+                self.query_one(PlaneView).show(self.scene)
+            case "layers":
+                self.query_one(LayersView).show(self.scene)
+            case "table":
+                self.query_one(PointTable).show(self.scene)
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        """Bring the tab that was opened up to date."""
+        self._show_tab()
 
     def action_tab(self, name: str) -> None:
         """Show a tab; arrow keys belong to the table while it is shown."""

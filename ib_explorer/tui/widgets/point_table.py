@@ -29,11 +29,16 @@ class PointTable(DataTable[str]):
     """The points in the order of the plane; moving the table's cursor posts :class:`Chosen`."""
 
     class Chosen(Message):
-        """The user moved to a row."""
+        """The user moved to a row: ``point`` is the one that the cursor is on by the time this is heard."""
 
-        def __init__(self, point: Point) -> None:
+        def __init__(self, table: PointTable) -> None:
             super().__init__()
-            self.point = point
+            self.table = table
+
+        @property
+        def point(self) -> Point | None:
+            """The point under the table's cursor; None in an empty table."""
+            return self.table.current
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False)
@@ -59,8 +64,13 @@ class PointTable(DataTable[str]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Pass on a move of the user's; moves that follow the scene are not the table's to tell."""
         event.stop()
-        if self.has_focus and 0 <= event.cursor_row < len(self._points):
-            self.post_message(self.Chosen(self._points[event.cursor_row]))
+        if self.has_focus:
+            self.post_message(self.Chosen(self))
+
+    @property
+    def current(self) -> Point | None:
+        """The point under the cursor."""
+        return self._points[self.cursor_row] if 0 <= self.cursor_row < len(self._points) else None
 
 
 def _cells(point: Point, corrected: bool) -> list[str]:
