@@ -1,0 +1,334 @@
+"""The Information Bottleneck curve of a sample's own joint p(x, y): what an encoder that sees X alone can keep of Y.
+
+The solver is the self-consistent iteration of the paper's eqs. 12–14. Only the decoders log p(t) and log p(y|t) are
+kept; the encoder q(t|x) is streamed in blocks of x, so memory is |Y| × |T| and not |X| × |T|. Inside, information is in
+nats and β multiplies nats; every value handed out is in bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.special import entr, rel_entr
+
+from estimator.curve import BoundCurve
+from estimator.errors import InputError
+from estimator.labels import IntArray
+from estimator.measurement import Granularity
+from estimator.progress import Progress
+
+FloatArray = npt.NDArray[np.float64]
+
+DEFAULT_BETAS: tuple[float, ...] = tuple(float(beta) for beta in 1 + np.geomspace(0.02, 30, 50))
+"""Below β = 1 the trivial encoder is always the best one; at 31 the curve of a text has long been flat."""
+
+_LN2 = math.log(2)
+_MERGE_TOLERANCE = 1e-5
+_SAME = 1e-12
+_TINY = 1e-300
+_DEAD = 1e-100
+"""A decoder lighter than this is out of use; it stays until the next β removes it."""
+_SEED_SMOOTHING = 0.1
+"""Share of p(y) in each seed, so that every x is within reach of every decoder in the first iteration."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
+
+    counts: sp.csr_array
+
+    @cached_property
+    def positions(self) -> int:
+        """N, the number of pairs."""
+        return int(self.counts.sum())
+
+    @property
+    def input_labels(self) -> int:
+        """|X|."""
+        return int(self.counts.shape[0])
+
+    @property
+    def output_labels(self) -> int:
+        """|Y|."""
+        return int(self.counts.shape[1])
+
+    @cached_property
+    def input_weights(self) -> FloatArray:
+        """p(x) [|X|]."""
+        return np.asarray(self.counts.sum(axis=1)).ravel() / self.positions
+
+    @cached_property
+    def output_weights(self) -> FloatArray:
+        """p(y) [|Y|]."""
+        return np.asarray(self.counts.sum(axis=0)).ravel() / self.positions
+
+    @property
+    def input_entropy(self) -> float:
+        """H(X) in bits."""
+        return float(entr(self.input_weights).sum()) / _LN2
+
+    @property
+    def output_entropy(self) -> float:
+        """H(Y) in bits."""
+        return float(entr(self.output_weights).sum()) / _LN2
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in bits, plug-in."""
+        joint_entropy = float(entr(self.counts.data / self.positions).sum()) / _LN2
+        return max(self.input_entropy + self.output_entropy - joint_entropy, 0.0)
+
+    @property
+    def one_successor(self) -> float:
+        """Share of positions whose x was seen with a single y."""
+        successors = np.diff(self.counts.indptr)
+        return float(self.input_weights[successors == 1].sum())
+
+    def merged(self) -> Joint:
+        """The joint of the minimal sufficient statistics: x with equal p(y|x) become one, then y with equal p(x|y).
+
+        No encoder loses by it, so the curve is the same; only H(X) and H(Y) fall.
+        """
+        rows = _merge_proportional_rows(self.counts)
+        columns = _merge_proportional_rows(rows.T.tocsr())
+        return Joint(columns.T.tocsr())
+
+
+def joint_counts(x: IntArray, y: IntArray) -> Joint:
+    """Count the pairs of two label arrays [N] of any integers; raises ValueError for none, or unequal lengths."""
+    if len(x) != len(y) or not len(x):
+        raise ValueError(f"labels come in pairs: {len(x)} of the input, {len(y)} of the output")
+    input_labels, rows = np.unique(x, return_inverse=True)
+    output_labels, columns = np.unique(y, return_inverse=True)
+    ones = np.ones(len(x), dtype=np.int64)
+    counts = sp.coo_array((ones, (rows, columns)), shape=(len(input_labels), len(output_labels))).tocsr()
+    counts.sum_duplicates()
+    return Joint(counts)
+
+
+def _merge_proportional_rows(counts: sp.csr_array) -> sp.csr_array:
+    """Add up the rows that are multiples of one another, in the order of their first occurrence."""
+    counts.sort_indices()
+    divisors = np.gcd.reduceat(counts.data, counts.indptr[:-1])
+    reduced = counts.data // np.repeat(divisors, np.diff(counts.indptr))
+    classes: dict[tuple[bytes, bytes], int] = {}
+    members = np.empty(counts.shape[0], dtype=np.int64)
+    for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:], strict=True)):
+        key = (counts.indices[start:end].tobytes(), reduced[start:end].tobytes())
+        members[row] = classes.setdefault(key, len(classes))
+    ones = np.ones(len(members), dtype=np.int64)
+    adder = sp.csr_array((ones, (members, np.arange(len(members)))), shape=(len(classes), len(members)))
+    merged = (adder @ counts).tocsr()
+    merged.sort_indices()
+    return merged
+
+
+@dataclass(frozen=True, eq=False)
+class Decoders:
+    """What the solver keeps: ``log_weights`` log p(t) [|T|] and ``log_conditionals`` log p(y|t) [|Y|, |T|], in nats."""
+
+    log_weights: FloatArray
+    log_conditionals: FloatArray
+
+    @classmethod
+    def of_joint(cls, joint: FloatArray) -> Decoders:
+        """The decoders of p(y, t) [|Y|, |T|]."""
+        weights = joint.sum(axis=0)
+        alive = weights > _DEAD
+        log_weights = np.full(len(weights), -np.inf)
+        log_weights[alive] = np.log(weights[alive])
+        return cls(log_weights, np.log(np.maximum(joint, _TINY)) - np.log(np.maximum(weights, _DEAD)))
+
+    @classmethod
+    def seeded(cls, joint: Joint, clusters: int) -> Decoders:
+        """One decoder for each of the ``clusters`` most frequent x, mixed with a little of p(y)."""
+        seeds = np.argsort(-joint.input_weights, kind="stable")[:clusters]
+        chosen = joint.counts[seeds].T.toarray() / joint.positions
+        weights = chosen.sum(axis=0)
+        smoothed = (1 - _SEED_SMOOTHING) * chosen + _SEED_SMOOTHING * np.outer(joint.output_weights, weights)
+        return cls.of_joint(smoothed / weights.sum())
+
+    def merged(self, tolerance: float) -> Decoders:
+        """Decoders closer than ``tolerance`` nats of symmetric KL put together, and those out of use removed."""
+        used = np.flatnonzero(np.isfinite(self.log_weights))
+        order = used[np.argsort(-self.log_weights[used], kind="stable")]
+        weights, logs = np.exp(self.log_weights[order]), self.log_conditionals[:, order]
+        conditionals = np.exp(logs)
+        cross = conditionals.T @ logs
+        own = np.diag(cross)
+        close = own[:, None] + own[None, :] - cross - cross.T < tolerance
+        leader = np.argmax(close, axis=1)
+        # argmax finds the heaviest decoder that is close; following it to one that leads itself settles chains.
+        while not np.array_equal(leader, leader[leader]):
+            leader = leader[leader]
+        leaders, members = np.unique(leader, return_inverse=True)
+        if len(leaders) == len(self.log_weights):
+            return self
+        joint = np.zeros((len(logs), len(leaders)))
+        np.add.at(joint.T, members, (conditionals * weights).T)
+        return Decoders.of_joint(joint / joint.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Iteration:
+    """One pass at one β: the new ``decoders``, and I(X;T) and I(Y;T) of the encoder between old and new, in bits."""
+
+    decoders: Decoders
+    rate: float
+    relevance: float
+
+    def objective(self, beta: float) -> float:
+        """F = I(X;T) − β I(Y;T) in bits, which no iteration at the same β raises."""
+        return self.rate - beta * self.relevance
+
+
+class Bottleneck:
+    """The self-consistent equations on one joint, with the encoder streamed in blocks of ``block`` x."""
+
+    def __init__(self, joint: Joint, block: int = 8192) -> None:
+        self._output_entropy = float(entr(joint.output_weights).sum())
+        scale = sp.diags_array(1 / (joint.input_weights * joint.positions))
+        conditionals = (scale @ joint.counts).tocsr()
+        starts = range(0, joint.input_labels, block)
+        self._blocks = [(joint.input_weights[s : s + block], conditionals[s : s + block]) for s in starts]
+
+    def iterate(self, decoders: Decoders, beta: float) -> Iteration:
+        """q(t|x) ∝ p(t) exp(−β KL[p(y|x) ‖ p(y|t)]), then p(t) and p(y|t) of that q (the paper's eqs. 12–14)."""
+        joint = np.zeros_like(decoders.log_conditionals)
+        log_partition = 0.0
+        for weights, conditionals in self._blocks:
+            # H(Y|x) is left out of the KL: it shifts all t alike.
+            encoder = conditionals @ decoders.log_conditionals
+            encoder *= beta
+            encoder += decoders.log_weights
+            top = encoder.max(axis=1)
+            encoder -= top[:, None]
+            np.exp(encoder, out=encoder)
+            total = encoder.sum(axis=1)
+            log_partition += float(weights @ (top + np.log(total)))
+            encoder *= (weights / total)[:, None]
+            joint += conditionals.T @ encoder
+        following = Decoders.of_joint(joint)
+        cross_entropy = -float(np.vdot(joint, decoders.log_conditionals))
+        drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
+        rate = -beta * cross_entropy - log_partition - drift
+        relevance = self._output_entropy + float(np.vdot(joint, following.log_conditionals))
+        return Iteration(following, rate / _LN2, relevance / _LN2)
+
+    def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
+        """Iterate at ``beta`` until less than ``tolerance`` · β bits are to go, the gains taken as a geometric series.
+
+        A ``tolerance`` of 0 runs all of ``limit``: the objective is flat at its minimum, so its gains vanish in
+        rounding well before the last digits of rate and relevance settle.
+        """
+        objective = gain = math.inf
+        for _ in range(limit):
+            iteration = self.iterate(decoders, beta)
+            yield iteration
+            decoders = iteration.decoders
+            last_objective, objective = objective, iteration.objective(beta)
+            last_gain, gain = gain, max(last_objective - objective, 0.0)
+            if gain == 0:
+                remaining = 0.0
+            elif gain < last_gain < math.inf:
+                remaining = gain * gain / (last_gain - gain)
+            else:
+                continue
+            if remaining < tolerance * beta:
+                return
+
+
+def information_bottleneck(
+    joint: Joint,
+    granularity: Granularity,
+    *,
+    betas: Sequence[float] | None = None,
+    clusters: int = 256,
+    tolerance: float = 1e-5,
+    limit: int = 200,
+    block: int = 8192,
+    progress: Progress | None = None,
+) -> BoundCurve:
+    """The concave curve max I(Y;T) at given I(X;T) in bits, annealed from the highest of ``betas`` to the lowest.
+
+    |T| = ``clusters`` at most, so the curve is a lower bound of the true one, exact where |T| = |X|. Each β is iterated
+    until it is within ``tolerance`` bits of converged, ``limit`` times at most. Calls ``progress.phase`` once per β,
+    which may raise :class:`Cancelled`; raises :class:`InputError` when a β or ``clusters`` is out of range.
+    """
+    schedule = sorted(DEFAULT_BETAS if betas is None else betas, reverse=True)
+    if not all(0 < beta < math.inf for beta in schedule):
+        raise InputError("beta", "Every β of the bound must be a positive finite number.")
+    if clusters < 1:
+        raise InputError("clusters", f"The bound needs at least 1 cluster, not {clusters}.")
+    sufficient = joint.merged()
+    bottleneck = Bottleneck(sufficient, block)
+    decoders = Decoders.seeded(sufficient, clusters)
+    solved: list[tuple[float, float, float | None]] = []
+    for done, beta in enumerate(schedule, start=1):
+        for iteration in bottleneck.iterations(decoders, beta, tolerance, limit):
+            last = iteration
+        decoders = last.decoders.merged(_MERGE_TOLERANCE)
+        solved.append((last.rate, last.relevance, beta))
+        if progress is not None:
+            progress.phase("bound", done, len(schedule), "β")
+    # The minimal sufficient statistic is an encoder too, and so is X itself.
+    ends = [(source.input_entropy, joint.mutual_information, None) for source in (sufficient, joint)]
+    hull = _concave_hull([*solved, *ends], joint.mutual_information)
+    return BoundCurve(
+        granularity=granularity,
+        rate=tuple(rate for rate, _, _ in hull),
+        relevance=tuple(relevance for _, relevance, _ in hull),
+        beta=tuple(beta for _, _, beta in hull),
+        input_entropy=joint.input_entropy,
+        mutual_information=joint.mutual_information,
+        positions=joint.positions,
+        input_labels=joint.input_labels,
+        output_labels=joint.output_labels,
+        one_successor=joint.one_successor,
+    )
+
+
+def _concave_hull(
+    points: Sequence[tuple[float, float, float | None]], most: float
+) -> list[tuple[float, float, float | None]]:
+    """The upper hull of (rate, relevance, β) from (0, 0); rounding above the diagonal or above ``most`` is cut off."""
+    hull: list[tuple[float, float, float | None]] = [(0.0, 0.0, None)]
+    for rate, relevance, beta in sorted(points, key=lambda point: point[:2]):
+        relevance = min(relevance, rate, most)
+        if rate < _SAME:
+            continue
+        while len(hull) > 1:
+            (rate0, relevance0, _), (rate1, relevance1, _) = hull[-2:]
+            chord = relevance0 + (relevance - relevance0) * (rate1 - rate0) / (rate - rate0)
+            if rate - rate1 > _SAME and relevance1 > chord + _SAME:
+                break
+            hull.pop()
+        hull.append((rate, relevance, beta))
+    return hull
+
+
+def dpi_bound(joint: Joint) -> tuple[tuple[float, float], ...]:
+    """min(I(X;Z), I(X;Y)) as the corners (rate, relevance) of its line, in bits: what data processing alone allows."""
+    information = joint.mutual_information
+    return ((0.0, 0.0), (information, information), (joint.input_entropy, information))
+
+
+def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> tuple[float, float, float]:
+    """How far a point (I(X;Z), I(Y;Z)) in bits is under the curve: the vertical gap, ε_IB, and the β of ε_IB.
+
+    ε_IB = min_β (F_point − F_β)/β with F = rate − β relevance, over the curve's β and the two that every curve has:
+    1, the diagonal's, and infinity, the ceiling's. Both distances are in bits and negative above the curve.
+    """
+    rates, relevances = np.array(curve.rate), np.array(curve.relevance)
+    gap = float(np.interp(rate, rates, relevances)) - relevance
+    slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
+    epsilons = [float(np.max(relevances - slope * rates)) - (relevance - slope * rate) for slope in slopes]
+    best = int(np.argmin(epsilons))
+    return gap, epsilons[best], 1 / slopes[best] if slopes[best] > 0 else math.inf
