@@ -116,7 +116,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     @on(Kept)
     def _kept(self, message: Kept) -> None:
-        state = with_records(self.state, message.records)
+        state = with_records(replace(self.state, curves=tuple(message.curves)), message.records)
         wanted = [record for record in message.records if self.initial and record.model == self.initial.model]
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual.message import Message
 
+from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.measurement import CheckpointMeasurements, Measurement
 from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
@@ -21,13 +22,15 @@ NO_JOB = 0
 
 
 async def read_cache(cache: Cache, post: Post) -> None:
-    """Post all measurements that are kept; of a cache that cannot be read, none and why."""
+    """Post all measurements and bounds that are kept; of a cache that cannot be read, none and why."""
+    records: list[CheckpointMeasurements] = []
+    curves: list[BoundCurve] = []
     try:
         records = await asyncio.to_thread(cache.measurements.all)
+        curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
     except OSError as error:
-        records = []
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
-    post(Kept(records))
+    post(Kept(records, curves))
 
 
 async def load(cache: Cache, job: int, key: str, post: Post) -> None:

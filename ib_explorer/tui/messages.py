@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from textual.message import Message
 
@@ -49,6 +49,9 @@ class Measurements(Protocol):
 class Curves(Protocol):
     """The kept bounds."""
 
+    def all(self) -> Sequence[tuple[Mapping[str, Any], BoundCurve]]:
+        """All that verify, each with the document that identifies it."""
+
     def load(self, key: str) -> BoundCurve | None:
         """The curve with that key."""
 
@@ -84,9 +87,9 @@ class Gone(Message):
 class Kept(Message):
     """All that the cache held at the start."""
 
-    def __init__(self, records: list[CheckpointMeasurements]) -> None:
+    def __init__(self, records: list[CheckpointMeasurements], curves: list[BoundCurve]) -> None:
         super().__init__()
-        self.records = records
+        self.records, self.curves = records, curves
 
 
 class Loaded(Message):

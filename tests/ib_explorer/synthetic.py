@@ -94,24 +94,25 @@ def curve() -> BoundCurve:
     return BoundCurve("token", rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
 
 
-class Kept(dict):
-    """One folder of a cache in memory."""
+class MemoryCache:
+    """What the screen reads of a cache, in memory."""
 
+    def __init__(self, records: Iterable[CheckpointMeasurements] = (), curves: Iterable[BoundCurve] = ()) -> None:
+        self.measurements = _Measurements({record.key: record for record in records})
+        self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
+
+
+class _Measurements(dict):
     def all(self) -> list:
-        """All values."""
         return list(self.values())
 
     def load(self, key: str) -> object:
-        """One value, or None."""
         return self.get(key)
 
 
-class MemoryCache:
-    """What the screen reads of a cache."""
-
-    def __init__(self, records: Iterable[CheckpointMeasurements] = ()) -> None:
-        self.measurements = Kept({record.key: record for record in records})
-        self.curves = Kept()
+class _Curves(_Measurements):
+    def all(self) -> list:
+        return [({}, curve) for curve in self.values()]
 
 
 class ScriptedClient:

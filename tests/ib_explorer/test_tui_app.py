@@ -29,6 +29,7 @@ from tests.ib_explorer.synthetic import (
     MemoryCache,
     ScriptedClient,
     checkpoint,
+    curve,
     failing,
     listed,
     measuring,
@@ -73,9 +74,10 @@ def step(app: ExplorerApp) -> int | None:
 
 @both_sizes
 async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
-    async with explorer(MemoryCache(trajectory()), size=size) as (app, pilot):
+    async with explorer(MemoryCache(trajectory(), [curve()]), size=size) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         drawn = picture(app)
+        assert "IB curve" in drawn
         assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
         assert "step 256" in text_of(app, Headline) and "corrected" in text_of(app, Headline)
         readout = text_of(app, Readout)
