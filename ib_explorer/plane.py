@@ -15,7 +15,7 @@ from estimator.revision import Revision
 
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
-LEAST_EXTENT = 1e-3
+LEAST_EXTENT = 0.01
 """Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
 
 
@@ -241,7 +241,11 @@ def _limits(series: Sequence[Series]) -> Limits:
     points = [point for one in series for point in one.points if point.is_finite]
     if not points:
         return Limits((0.0, 1.0), (0.0, 1.0))
-    return Limits(_extent([point.x for point in points]), _extent([point.y for point in points]))
+    x, y = [point.x for point in points], [point.y for point in points]
+    if len(points) == 1:  # nothing else gives a scale: show its bracket
+        x += [end for end in points[0].x_bracket if math.isfinite(end)]
+        y += [end for end in points[0].y_bracket if math.isfinite(end)]
+    return Limits(_extent(x), _extent(y))
 
 
 def _extent(values: Sequence[float]) -> tuple[float, float]:

@@ -155,7 +155,8 @@ def with_job(state: State, job: Job) -> State:
 def with_event(state: State, event: Event, now: float) -> State:
     """The state after the worker has said ``event`` at second ``now`` of a monotonic clock."""
     if isinstance(event, Ready):
-        return with_log(replace(state, device=event.device), f"The worker is ready on {event.device}.")
+        where = "" if event.device == "auto" else f" on {event.device}"
+        return with_log(replace(state, device=event.device), f"The worker is ready{where}.")
     job = state.job(event.job)
     if job is None:
         return state

@@ -6,8 +6,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.state import Job, describe
-from ib_explorer.tui.wording import duration
+from ib_explorer.tui.state import Job
+from ib_explorer.tui.wording import checkpoint_name, duration
 
 
 class JobsPanel(Static):
@@ -45,8 +45,11 @@ def job_line(job: Job, width: int) -> Text:
     """One job in one line of fixed columns: what, phase, bar, percentage, count, rate, time left."""
     share = job.share
     words = {"queued": "waiting", "cancelling": "stopping"}.get(job.status, job.phase or "starting")
-    about = f"{describe(job)}" + (f" {job.revision}" if job.revision else "")
-    room = max(width - 57, 12)
+    about = job.request.model.rstrip("/").rsplit("/", 1)[-1]
+    at = next((revision for revision in job.revisions if revision.name == job.revision), None)
+    if job.revision:
+        about = f"{about} {checkpoint_name(at) if at else job.revision}"
+    room = max(width - 60, 12)
     line = Text(no_wrap=True)
     line.append(f"{about[:room]:{room}} ", style="bold")
     line.append(f"{words:9}")
@@ -55,7 +58,7 @@ def job_line(job: Job, width: int) -> Text:
     line.append("━" * (16 - filled), style="rgb(70,70,70)")
     line.append(f"{'' if share is None else f'{share * 100:.0f} %':>6}")
     rate = job.rate
-    line.append(f"{'' if rate is None else f'{_rounded(rate)} {job.unit}/s':>17}", style="dim")
+    line.append(f"{'' if rate is None else f'{_rounded(rate)} {job.unit}/s':>20}", style="dim")
     line.append(f"{duration(job.seconds_left):>7}")
     return line
 
