@@ -67,7 +67,7 @@ class ArrayStore:
     def get(self, document: Mapping[str, Any], *, full: bool = False) -> StoredArrays | None:
         """The arrays of ``document``; None if there are none that verify, and what did not is set aside.
 
-        Shapes, types and 64 samples of 4 kB of each array are verified; with ``full`` every byte is. Counts as a use.
+        Sizes and 64 samples of 4 kB of each array are verified; with ``full`` every byte is. Counts as a use.
         """
         name = key(document)
         found = self._read(self._path(name), name, full)
@@ -90,15 +90,16 @@ class ArrayStore:
         path = self._path(name)
         self._make_room(_total(shapes))
         temporary = partial_path(path)
-        arrays: dict[str, npt.NDArray[Any]] = {}
+        arrays: dict[str, np.memmap[Any, Any]] = {}
         try:
             with disk_errors(self.folder):
                 temporary.mkdir(parents=True)
                 for array, (shape, dtype) in shapes.items():
                     arrays[array] = _reserve(temporary / _file(array), tuple(shape), np.dtype(dtype))
-            yield arrays
+            yield dict(arrays)
             with disk_errors(self.folder):
-                header = {"document": document, "about": about or {}, "arrays": _describe(arrays)}
+                described = {array: _describe(written, temporary / _file(array)) for array, written in arrays.items()}
+                header = {"document": document, "about": about or {}, "arrays": described}
                 (temporary / HEADER).write_bytes(seal(header))
                 self._keep(temporary, path, name)
             self._use(name, arrays)
@@ -235,7 +236,7 @@ def _total(shapes: Shapes) -> int:
     return sum(int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize for shape, dtype in shapes.values())
 
 
-def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.memmap[Any, Any]:
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
         # A map of blocks that the disk does not have would kill the process when it writes to them.
@@ -253,45 +254,45 @@ def _unsupported_is_fine() -> Iterator[None]:
             raise
 
 
-def _describe(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    described = {}
-    for name, array in arrays.items():
-        if isinstance(array, np.memmap):
-            array.flush()
-        described[name] = {
-            "shape": array.shape,
-            "dtype": array.dtype.str,
-            "sampled": _sampled_digest(array),
-            "sha256": _full_digest(array),
-        }
-    return described
+def _describe(array: np.memmap[Any, Any], path: Path) -> dict[str, Any]:
+    array.flush()
+    content = _content(path)
+    return {
+        "shape": array.shape,
+        "dtype": array.dtype.str,
+        "offset": array.offset,
+        "bytes": content.size,
+        "sampled": _sampled_digest(content),
+        "sha256": _full_digest(content),
+    }
 
 
 def _open(path: Path, told: Mapping[str, Any], full: bool) -> npt.NDArray[Any]:
-    """The array at ``path``; raises ValueError or OSError where it is not the one that the header tells of."""
-    array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if list(array.shape) != told["shape"] or array.dtype.str != told["dtype"]:
-        raise ValueError(f"{path.name} has another shape or type than its header says")
-    if _sampled_digest(array) != told["sampled"] or (full and _full_digest(array) != told["sha256"]):
+    """The array that the header tells of; raises ValueError or OSError where the file is not the one it was.
+
+    Shape and type are those of the sealed header: what numpy would read from a damaged file could be anything.
+    """
+    if path.stat().st_size != told["bytes"]:
+        raise ValueError(f"{path.name} has another size than its header says")
+    content = _content(path)
+    if _sampled_digest(content) != told["sampled"] or (full and _full_digest(content) != told["sha256"]):
         raise ValueError(f"{path.name} does not fit its digest")
-    return array
+    return np.memmap(path, np.dtype(told["dtype"]), "r", told["offset"], tuple(told["shape"]))
 
 
-def _bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return np.asarray(array).reshape(-1).view(np.uint8)
+def _content(path: Path) -> npt.NDArray[np.uint8]:
+    return np.memmap(path, np.uint8, "r")
 
 
-def _sampled_digest(array: npt.NDArray[Any]) -> str:
-    content = _bytes(array)
-    digest = hashlib.sha256(str(content.size).encode())
+def _sampled_digest(content: npt.NDArray[np.uint8]) -> str:
+    digest = hashlib.sha256()
     last = max(0, content.size - _SAMPLE_BYTES)
     for start in sorted({last * i // (_SAMPLES - 1) for i in range(_SAMPLES)}):
         digest.update(content[start : start + _SAMPLE_BYTES].data)
     return digest.hexdigest()
 
 
-def _full_digest(array: npt.NDArray[Any]) -> str:
-    content = _bytes(array)
+def _full_digest(content: npt.NDArray[np.uint8]) -> str:
     digest = hashlib.sha256()
     for start in range(0, content.size, _BLOCK):
         digest.update(content[start : start + _BLOCK].data)

@@ -1,0 +1,291 @@
+"""Measurements and curves on disk: exact to the last bit, merged by what a row is."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cache import columns
+from cache.columns import decode_rows, encode_rows
+from cache.curves import CurveStore
+from cache.documents import DocumentStore
+from cache.keys import key
+from cache.measurements import MeasurementStore, row_key
+from estimator.curve import BoundCurve
+from estimator.measurement import GRANULARITIES, WEIGHTS, CheckpointMeasurements, Information, Measurement
+
+DOCUMENT = {"kind": "measurements", "commit": "abc"}
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+counts = st.integers(min_value=0, max_value=2**62)
+information = st.builds(Information, numbers, numbers, numbers, numbers, numbers, counts, numbers)
+measurement_rows = st.builds(
+    Measurement,
+    layer=st.integers(0, 200) | st.just("mean"),
+    site=st.sampled_from(["embedding", "block", "final_norm", "mean"]),
+    granularity=st.sampled_from(GRANULARITIES),
+    weights=st.sampled_from(WEIGHTS),
+    variant=st.text(max_size=8),
+    temperature_rule=st.text(max_size=8),
+    temperature=numbers,
+    entropy=numbers,
+    ceiling=numbers,
+    complexity=information,
+    expressivity=information,
+    loss=st.none() | numbers,
+    resultant_length=st.none() | numbers,
+    participation_ratio=st.none() | numbers,
+)
+
+
+def row(layer: int = 1, complexity: float = 0.5, **changes: Any) -> Measurement:
+    side = Information(complexity, 0.1, 0.2, 0.01, 0.002, 17, 0.25)
+    one = Measurement(layer, "block", "token", "frequency", "raw", "exact", 0.1, 0.7, 0.56, side, side)
+    return replace(one, **changes)
+
+
+def page(rows: tuple[Measurement, ...], document: dict[str, Any] = DOCUMENT, **changes: Any) -> CheckpointMeasurements:
+    return replace(
+        CheckpointMeasurements(
+            key=key(document),
+            model="allenai/OLMo-2-0425-1B",
+            revision="stage1-step1000-tokens3B",
+            commit="abc",
+            stage="stage1",
+            step=1000,
+            tokens=3 * 10**9,
+            depth=2,
+            width=8,
+            corpus="docstrings",
+            sample="d" * 64,
+            documents=16,
+            positions=1000,
+            anchors=100,
+            anchor_seeds=(0, 1, 2, 3),
+            dtype="float32",
+            estimator_version="1",
+            rows=rows,
+        ),
+        **changes,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MeasurementStore:
+    return _store(tmp_path)
+
+
+def _store(folder: Path) -> MeasurementStore:
+    return MeasurementStore(DocumentStore(folder / "measurements", folder / "aside"))
+
+
+@given(st.lists(measurement_rows, max_size=6))
+def test_rows_come_back_to_the_last_bit(rows: list[Measurement]) -> None:
+    back = decode_rows(encode_rows(rows))
+    assert list(back) == rows
+    assert repr(back) == repr(tuple(rows))
+    assert hash(back) == hash(tuple(rows))
+
+
+def test_the_columns_are_all_there_is() -> None:
+    named = {*columns.IDENTITY, *columns.FLOATS, *columns.OPTIONAL, *columns.SIDES}
+    assert named == {field.name for field in fields(Measurement)}
+    assert {*columns.INFORMATION_FLOATS, *columns.INFORMATION_INTEGERS} == {field.name for field in fields(Information)}
+    # Rows are made without __init__, so nothing may hang on it.
+    assert not any(hasattr(record, "__post_init__") for record in (Measurement, Information))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("name", ["entropy", "loss", "complexity"])
+def test_rows_are_finite(store: MeasurementStore, bad: float, name: str) -> None:
+    broken = row(complexity=bad) if name == "complexity" else row(**{name: bad})
+    with pytest.raises(ValueError, match="finite"):
+        store.merge(DOCUMENT, page((broken,)))
+    assert store.all() == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@given(rows=st.lists(measurement_rows, max_size=3, unique_by=lambda r: (r.layer, r.site, r.granularity, r.weights)))
+def test_a_page_comes_back_in_another_process(tmp_path: Path, rows: list[Measurement]) -> None:
+    document = {"rows": repr(rows)}
+    kept = _store(tmp_path).merge(document, page(tuple(rows), document))
+    assert set(kept.rows) == set(rows)
+    assert _store(tmp_path).load(kept.key) == kept
+
+
+def test_places_in_training_may_be_unknown(store: MeasurementStore, tmp_path: Path) -> None:
+    kept = store.merge(DOCUMENT, page((row(),), stage=None, step=None, tokens=None))
+    assert _store(tmp_path).all() == [kept]
+
+
+def test_new_rows_replace_their_equals_and_others_stay(store: MeasurementStore) -> None:
+    first = (row(1), row(2), row(2, granularity="bigram"))
+    store.merge(DOCUMENT, page(first))
+    merged = store.merge(DOCUMENT, page((row(2, 0.9), row(2, temperature_rule="0.01"))))
+    assert merged.rows == (row(1), row(2, temperature_rule="0.01"), row(2, 0.9), row(2, granularity="bigram"))
+    assert store.load(key(DOCUMENT)) == merged
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layer": 9},
+        {"site": "final_norm"},
+        {"granularity": "quadgram"},
+        {"weights": "uniform"},
+        {"variant": "centred"},
+        {"temperature_rule": "x0.5"},
+    ],
+)
+def test_what_a_row_is(store: MeasurementStore, change: dict[str, Any]) -> None:
+    other = row(**change)
+    assert len(store.merge(DOCUMENT, page((row(), other))).rows) == 2
+    assert row_key(page(()), row()) != row_key(page(()), other)
+
+
+def test_the_order_of_merging_does_not_matter(tmp_path: Path) -> None:
+    rows = [row(layer, granularity=granularity) for layer in (3, 1, 2) for granularity in ("quadgram", "token")]
+    one, other = _store(tmp_path / "one"), _store(tmp_path / "other")
+    for step in rows:
+        one.merge(DOCUMENT, page((step,)))
+    other.merge(DOCUMENT, page(tuple(reversed(rows))))
+    (kept,) = one.all()
+    assert other.all() == [kept]
+    assert [(r.layer, r.granularity) for r in kept.rows] == [
+        (layer, granularity) for layer in (1, 2, 3) for granularity in ("token", "quadgram")
+    ]
+
+
+def test_the_latest_names_stand(store: MeasurementStore) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    assert store.merge(DOCUMENT, page((), revision="main")).revision == "main"
+    assert [kept.revision for kept in store.all()] == ["main"]
+
+
+def test_a_page_carries_its_documents_key(store: MeasurementStore) -> None:
+    with pytest.raises(ValueError, match="another key"):
+        store.merge({"another": "document"}, page((row(),)))
+
+
+def test_the_key_of_a_row_does_not_hang_on_its_values() -> None:
+    assert row_key(page(()), row()) == row_key(page((), revision="main"), row(complexity=0.9, loss=1.0))
+    assert row_key(page(()), row()) != row_key(page((), {"another": "document"}), row())
+    assert len(row_key(page(()), row(layer="mean", site="mean"))) == 64
+
+
+def test_polling_sees_what_another_store_wrote_changed_and_removed(tmp_path: Path) -> None:
+    reader, writer = _store(tmp_path), _store(tmp_path)
+    seen = reader.revision()
+    assert reader.all() == []
+    for act in (
+        lambda: writer.merge(DOCUMENT, page((row(1),))),
+        lambda: writer.merge(DOCUMENT, page((row(2),))),
+        lambda: writer.merge({"n": 2}, page((row(1),), {"n": 2})),
+        lambda: writer.documents.path(key({"n": 2})).unlink(),
+    ):
+        act()
+        assert reader.revision() != seen
+        seen = reader.revision()
+        assert reader.all() == writer.all()
+        assert reader.revision() == seen
+
+
+def test_a_merge_that_adds_nothing_writes_nothing(store: MeasurementStore) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    before = store.revision()
+    store.merge(DOCUMENT, page((row(),)))
+    assert store.revision() == before
+
+
+def test_what_has_not_changed_is_not_read_again(store: MeasurementStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    (kept,) = store.all()
+    monkeypatch.setattr(store.documents, "get", None)
+    assert store.all()[0] is kept
+
+
+def test_damage_is_a_miss_even_after_a_good_read(store: MeasurementStore) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    assert len(store.all()) == 1
+    path = store.documents.path(key(DOCUMENT))
+    path.write_bytes(path.read_bytes()[:-9])
+    assert store.load(key(DOCUMENT)) is None
+    assert store.all() == []
+    assert store.merge(DOCUMENT, page((row(2),))).rows == (row(2),)
+
+
+@pytest.mark.parametrize("table", [None, {}, {"rows": 3}, "text", {"rows": 1, "values": {}}])
+def test_a_sound_file_that_is_no_page_is_set_aside(store: MeasurementStore, table: Any) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    entry = store.documents.get(key(DOCUMENT))
+    assert entry is not None
+    store.documents.put(DOCUMENT, {**entry.value, "table": table}, entry.about)
+    assert store.load(key(DOCUMENT)) is None
+    assert len(list(store.documents.aside.iterdir())) == 1
+
+
+def test_codes_outside_their_values_are_noticed() -> None:
+    encoded = encode_rows([row(1), row(2)])
+    encoded["values"]["layer"] = [1]
+    with pytest.raises(ValueError, match="layer"):
+        decode_rows(encoded)
+
+
+def test_a_page_of_another_layout_is_passed_over_and_left_alone(store: MeasurementStore) -> None:
+    store.merge(DOCUMENT, page((row(),)))
+    store.documents.put({"n": 2}, {"schema": 99}, {})
+    assert len(store.all()) == 1
+    assert store.documents.path(key({"n": 2})).exists()
+
+
+def _merge_all(folder: Path, writer: int) -> None:
+    store = _store(folder)
+    for turn in range(12):
+        store.merge(DOCUMENT, page((row(10 * turn + writer),)))
+        store.merge({"writer": writer}, page((row(turn),), {"writer": writer}))
+
+
+def test_processes_that_merge_at_once_never_corrupt(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_merge_all, args=(tmp_path, n)) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    store = _store(tmp_path)
+    assert not store.documents.aside.exists()
+    for writer in range(3):
+        own = store.load(key({"writer": writer}))
+        assert own is not None
+        assert [r.layer for r in own.rows] == list(range(12))
+    shared = store.load(key(DOCUMENT))
+    assert shared is not None
+    assert {r.layer for r in shared.rows} <= {10 * turn + n for turn in range(12) for n in range(3)}
+
+
+CURVE = BoundCurve("token", (0.0, 0.1, 1 / 3), (0.0, 0.05, 0.1 + 0.2), (None, 7.5, None), 8.1, 2.2, 1000, 90, 91, 0.4)
+
+
+def test_curves_come_back_with_their_documents(tmp_path: Path) -> None:
+    store = CurveStore(DocumentStore(tmp_path / "curves", tmp_path / "aside"))
+    document = {"kind": "bound", "sample": "d" * 64}
+    store.put(document, CURVE)
+    again = CurveStore(store.documents)
+    assert again.load(key(document)) == CURVE
+    assert again.all() == [(document, CURVE)]
+    assert again.load(key({})) is None
+
+
+def test_a_curve_store_sets_aside_what_is_no_curve(tmp_path: Path) -> None:
+    store = CurveStore(DocumentStore(tmp_path / "curves", tmp_path / "aside"))
+    store.documents.put({}, {"schema": 1, "rate": []}, {})
+    assert store.all() == []
+    assert len(list((tmp_path / "aside").iterdir())) == 1

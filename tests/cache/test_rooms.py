@@ -1,0 +1,158 @@
+"""The cache as a whole."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cache
+from cache import Cache, Occupied, Pruned, Verified
+from cache.files import partial_path
+from cache.keys import key
+from estimator.curve import BoundCurve
+from estimator.errors import InputError
+from estimator.measurement import CheckpointMeasurements
+
+CURVE = BoundCurve("token", (0.0, 1.0), (0.0, 1.0), (None, None), 1.0, 1.0, 10, 2, 2, 1.0)
+
+
+def page(document: dict[str, int]) -> CheckpointMeasurements:
+    seeds = (0,)
+    return CheckpointMeasurements(
+        key(document), "m", "main", "c", None, None, None, 2, 8, "c4", "s", 2, 9, 100, seeds, "float32", "1", ()
+    )
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Cache:
+    found = Cache(tmp_path / "cache", score_budget=10**6)
+    for n in range(3):
+        found.measurements.merge({"n": n}, page({"n": n}))
+        found.scores.put({"n": n}, {"x": np.zeros(1000, dtype=np.uint8)})
+        os.utime(found.scores.items()[-1].path / "header.json", (100.0 + n, 100.0 + n))
+    found.curves.put({"c": 1}, CURVE)
+    found.samples.put({"s": 1}, {"tokens": np.arange(5)}, {"corpus": "c4"})
+    (found.runs / "demo" / "checkpoint-1").mkdir(parents=True)
+    (found.runs / "demo" / "checkpoint-1" / "model.safetensors").write_bytes(b"1234")
+    gc.collect()
+    return found
+
+
+def rooms(found: list[Occupied]) -> dict[str, int]:
+    return {occupied.room: occupied.files for occupied in found}
+
+
+def test_opening_a_cache_makes_nothing(tmp_path: Path) -> None:
+    found = Cache(tmp_path / "none")
+    assert found.measurements.all() == []
+    assert found.curves.all() == []
+    assert all(occupied == Occupied(occupied.room, 0, 0) for occupied in found.info())
+    assert all(verified.set_aside == () for verified in found.verify())
+    assert found.prune() == Pruned(0, 0)
+    assert not (tmp_path / "none").exists()
+
+
+def test_info_counts_files_and_bytes(filled: Cache) -> None:
+    assert rooms(filled.info()) == {
+        "measurements": 3,
+        "curves": 1,
+        "scores": 6,
+        "samples": 2,
+        "runs": 1,
+        "aside": 0,
+    }
+    on_disk = sum(path.stat().st_size for path in filled.root.rglob("*") if path.is_file())
+    assert sum(occupied.bytes for occupied in filled.info()) == on_disk
+
+
+def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
+    assert [(verified.room, verified.sound) for verified in filled.verify()] == [
+        ("measurements", 3),
+        ("curves", 1),
+        ("scores", 3),
+        ("samples", 1),
+    ]
+    damaged = filled.measurements.documents.path(key({"n": 1}))
+    damaged.write_bytes(b"")
+    (filled.samples.items()[0].path / "tokens.npy").write_bytes(b"")
+    reports = {verified.room: verified for verified in filled.verify()}
+    assert reports["measurements"] == Verified("measurements", 2, (damaged.name,))
+    assert reports["samples"] == Verified("samples", 0, (key({"s": 1}),))
+    assert reports["scores"] == Verified("scores", 3, ())
+    assert len(filled.measurements.all()) == 2
+    assert len(list(filled.aside.iterdir())) == 2
+
+
+def test_pruning_takes_scores_and_what_was_set_aside_and_no_measured_value(filled: Cache) -> None:
+    filled.measurements.documents.path(key({"n": 1})).write_bytes(b"damaged")
+    filled.verify()
+    pruned = filled.prune()
+    assert pruned.entries == 4
+    assert pruned.bytes > 3000
+    left = rooms(filled.info())
+    assert (left["scores"], left["aside"], left["measurements"], left["samples"], left["runs"]) == (0, 0, 2, 2, 1)
+
+
+def test_pruning_to_a_size_lets_the_oldest_go(filled: Cache) -> None:
+    one = filled.scores.items()[0].bytes
+    assert filled.prune(["scores"], to_bytes=2 * one).entries == 1
+    assert [filled.scores.get({"n": n}) is not None for n in range(3)] == [False, True, True]
+    assert filled.prune(["scores"], to_bytes=10 * one) == Pruned(0, 0)
+
+
+def test_pruning_what_is_old_spares_what_was_used_since(filled: Cache) -> None:
+    assert filled.scores.get({"n": 0}) is not None
+    gc.collect()
+    assert filled.prune(["scores"], older_than=3600.0).entries == 2
+    assert filled.scores.get({"n": 0}) is not None
+    assert filled.prune(["measurements", "curves", "runs"], older_than=3600.0) == Pruned(0, 0)
+
+
+def test_each_room_can_be_emptied(filled: Cache) -> None:
+    filled.prune(["measurements", "curves", "samples", "runs", "scores"])
+    assert sum(rooms(filled.info()).values()) == 0
+    assert filled.measurements.all() == []
+
+
+def test_pruning_also_takes_old_remains(filled: Cache) -> None:
+    name = filled.measurements.documents.path(key({"n": 0}))
+    old, fresh = partial_path(name), partial_path(name)
+    for path in (old, fresh):
+        path.write_bytes(b"12345")
+    long_ago = time.time() - 48 * 3600
+    os.utime(old, (long_ago, long_ago))
+    assert filled.prune([]) == Pruned(0, 5)
+    assert fresh.exists()
+
+
+def test_a_room_there_is_not(filled: Cache) -> None:
+    with pytest.raises(InputError, match="no room 'attic'") as caught:
+        filled.prune(["attic"])
+    assert caught.value.kind == "room"
+
+
+def test_the_digest_of_a_folder_is_remembered_in_the_cache(filled: Cache) -> None:
+    files = [filled.runs / "demo" / "checkpoint-1" / "model.safetensors"]
+    os.utime(files[0], (1000, 1000))
+    assert len(filled.folder_digest(files)) == 64
+    assert (filled.root / "digests.json").exists()
+
+
+def test_the_package_names_only_what_it_has() -> None:
+    assert not hasattr(cache, "Attic")
+
+
+def test_looking_up_folders_does_not_wait_for_numpy_nor_anything_for_torch() -> None:
+    code = (
+        "import sys, cache.locations; assert 'numpy' not in sys.modules; "
+        "from cache import Cache; assert 'numpy' in sys.modules; "
+        "assert not {'torch', 'transformers', 'datasets', 'textual', 'ib_explorer'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
