@@ -12,7 +12,7 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One command: the keys that give it, the application's action, and its words for help and footer."""
+    """One command: the keys that give it, the action, and its words for help and footer (``shown``: its keys there)."""
 
     group: str
     keys: tuple[str, ...]

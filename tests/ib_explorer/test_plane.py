@@ -109,3 +109,9 @@ def test_a_single_point_is_not_blown_up() -> None:
     limits = plane([with_values(0.2, 0.1)], View(layer=1), None).limits
     assert limits.x[1] - limits.x[0] >= LEAST_EXTENT
     assert limits.x[0] < 0.2 < limits.x[1]
+
+
+def test_a_lone_point_has_the_scale_of_its_bracket() -> None:
+    drawn = plane([checkpoint(64)], View(), None)
+    (point,) = drawn.points
+    assert drawn.limits.x[0] <= point.x_bracket[0] and point.x_bracket[1] <= drawn.limits.x[1]

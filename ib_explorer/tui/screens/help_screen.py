@@ -46,7 +46,7 @@ def help_text() -> Text:
     for group, members in groupby(keys(), key=lambda key: key.group):
         text.append(f"{group}\n", style="bold")
         for key in members:
-            shown = " ".join(dict.fromkeys([*key.shown.split(), *map(_written, key.keys)]))
+            shown = "  ".join(_written(one) for one in key.keys)
             text.append(f"  {shown:22}")
             text.append(f"{key.text}\n", style="dim")
         text.append("\n")
