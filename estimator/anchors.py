@@ -17,7 +17,8 @@ def draw_anchors(anchors: int, width: int, seed: int) -> FloatArray:
     Drawn from numpy's PCG64 in float64, so that every device and every batch size sees the same ones.
     """
     rows = np.random.Generator(np.random.PCG64(seed)).standard_normal((anchors, width))
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def stack_anchors(anchors: int, width: int, seeds: Sequence[int]) -> FloatArray:

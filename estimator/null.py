@@ -71,7 +71,8 @@ class NullCurve:
 
 def _log_interpolate(k: FloatArray, sizes: FloatArray, values: FloatArray, power: float) -> FloatArray:
     inside = np.interp(np.log(np.minimum(k, sizes[-1])), np.log(sizes), values)
-    return np.where(k > sizes[-1], inside * (sizes[-1] / k) ** power, inside)
+    values_at: FloatArray = np.where(k > sizes[-1], inside * (sizes[-1] / k) ** power, inside)
+    return values_at
 
 
 def random_rows(positions: int) -> npt.NDArray[np.int64]:

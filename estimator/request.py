@@ -67,7 +67,8 @@ class MeasurementRequest:
         known = {field.name for field in fields(cls)}
         if unknown := set(data) - known:
             raise TypeError(f"unknown request fields: {', '.join(sorted(unknown))}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        fields_given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**fields_given)
 
 
 def _check_choices(name: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:

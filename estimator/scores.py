@@ -6,19 +6,20 @@ granularity, temperature, weights) is computed from them, without the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from estimator.batches import BATCH_TOKENS, Batch, batched, make_batch
 from estimator.errors import InputError, MeasurementError
 from estimator.loading import LoadedModel
 from estimator.progress import Progress
 from estimator.sample import Sample
-
-BATCH_TOKENS = {"cpu": 2048, "cuda": 16_384, "mps": 8192}
 
 
 class _DeepestLayerReached(Exception):
@@ -42,61 +43,28 @@ def compute_scores(
     batch is halved and the pass goes on. Raises :class:`InputError` when hidden states are not finite,
     :class:`MeasurementError` when not even one document fits.
     """
-    budget = batch_tokens or BATCH_TOKENS.get(model.device.type, 2048)
-    queue = list(_batches(np.diff(sample.offsets), budget))
+    queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type]))
     reader = _LayerReader(model, anchors, layers, out)
-    done, total = 0, len(sample.tokens)
-    progress.phase("forward", 0, total, "tokens")
+    done, total = 0, sample.positions
+    progress.phase("forward", 0, total, "positions")
     with torch.inference_mode(), reader:
         while queue:
-            documents = queue.pop(0)
+            batch = queue.popleft()
             try:
-                _forward(model, reader, sample, documents)
+                reader.read_batch(batch)
             except torch.OutOfMemoryError as error:
-                if len(documents) == 1:
+                if len(batch.documents) == 1:
                     raise MeasurementError(
                         "memory", f"{model.device} has not enough memory for one document: lower --max-length."
                     ) from error
                 torch.cuda.empty_cache()
-                half = len(documents) // 2
-                queue[:0] = [documents[:half], documents[half:]]
-                progress.note(f"Out of memory with {len(documents)} documents at once; going on with {half}.")
+                half = len(batch.documents) // 2
+                queue.extendleft(make_batch(sample, part) for part in (batch.documents[half:], batch.documents[:half]))
+                progress.note(f"Out of memory with {len(batch.documents)} documents at once; going on with {half}.")
                 continue
-            done += int(sum(sample.offsets[d + 1] - sample.offsets[d] for d in documents))
-            progress.phase("forward", done, total, "tokens")
-    reader.check_finite(sample.positions)
-
-
-def _batches(lengths: npt.NDArray[np.int64], budget: int) -> Iterator[list[int]]:
-    """Documents of similar length together, longest first, at most ``budget`` tokens a batch with their padding."""
-    batch: list[int] = []
-    for document in np.argsort(-lengths, kind="stable").tolist():
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(document)
-    if batch:
-        yield batch
-
-
-def _forward(model: LoadedModel, reader: _LayerReader, sample: Sample, documents: list[int]) -> None:
-    starts, ends = sample.offsets[documents], sample.offsets[np.array(documents) + 1]
-    lengths = ends - starts
-    width = int(lengths.max())
-    tokens = np.zeros((len(documents), width), dtype=np.int64)
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        tokens[row, : end - start] = sample.tokens[start:end]
-    measured = np.zeros(tokens.shape, dtype=bool)
-    for row, length in enumerate(lengths):
-        measured[row, 3 : length - 4] = True
-    first = sample.first_position()
-    positions = np.concatenate([np.arange(first[d], first[d + 1]) for d in documents])
-    reader.aim(np.flatnonzero(measured), positions)
-    try:
-        output = model.model(input_ids=torch.from_numpy(tokens).to(model.device), use_cache=False)
-    except _DeepestLayerReached:
-        return
-    reader.read(model.depth, output.last_hidden_state)
+            done += len(batch.positions)
+            progress.phase("forward", done, total, "positions")
+    reader.check_finite(total)
 
 
 class _LayerReader:
@@ -127,21 +95,25 @@ class _LayerReader:
             handle.remove()
 
     def _on_input(self, _: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-        self.read(0, args[0] if args else kwargs["hidden_states"])
+        self._read(0, args[0] if args else kwargs["hidden_states"])
 
     def _on_output(self, layer: int):  # type: ignore[no-untyped-def]
         def hook(_: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
-            self.read(layer, output if isinstance(output, Tensor) else output[0])
+            self._read(layer, output if isinstance(output, Tensor) else output[0])
 
         return hook
 
-    def aim(self, rows: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> None:
-        """Say which rows of the flattened batch to read and which positions of the sample they are."""
-        self._rows = torch.from_numpy(rows).to(self._model.device)
-        self._positions = torch.from_numpy(positions)
+    def read_batch(self, batch: Batch) -> None:
+        """Run the model on a batch as deep as is needed, and score every wanted layer."""
+        self._rows = torch.from_numpy(batch.rows).to(self._model.device)
+        self._positions = torch.from_numpy(batch.positions)
+        tokens = torch.from_numpy(batch.tokens).to(self._model.device)
+        with contextlib.suppress(_DeepestLayerReached):
+            output = self._model.model(input_ids=tokens, use_cache=False)
+            self._read(self._model.depth, output.last_hidden_state)
 
-    def read(self, layer: int, hidden: Tensor) -> None:
-        """Score the aimed rows of ``hidden`` [documents, tokens, width] as ``layer``."""
+    def _read(self, layer: int, hidden: Tensor) -> None:
+        """Score the measured rows of ``hidden`` [documents, tokens, width] as ``layer``."""
         if layer not in self._out:
             return
         z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)

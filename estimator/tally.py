@@ -29,7 +29,8 @@ def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor
 def entropy(q: Tensor) -> Tensor:
     """H(q) of each row of q [..., anchors], as a fraction of log n (the paper's efficiency)."""
     tiny = torch.finfo(q.dtype).tiny
-    return torch.linalg.vecdot(q, q.clamp_min(tiny).log_()).div_(-float(np.log(q.shape[-1])))
+    surprise: Tensor = torch.linalg.vecdot(q, q.clamp_min(tiny).log_())
+    return surprise.div_(-float(np.log(q.shape[-1])))
 
 
 def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:

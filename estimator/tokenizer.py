@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from estimator.errors import InputError
@@ -20,12 +21,8 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
 
     Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) when there is none or it cannot be read.
     """
-    folder = model_folder(revision, progress or Progress(), weights=False)
-    if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):
-        folder = folder.parent
+    folder = tokenizer_folder(revision, progress or Progress())
     where = revision.folder or f"{revision.model}@{revision.name}"
-    if not tokenizer_files(folder):
-        raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
 
     from transformers import AutoTokenizer
 
@@ -34,6 +31,20 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError("tokenizer", f"The tokenizer of {where} cannot be loaded: {reason}") from error
+
+
+def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
+    """Where the tokenizer's files of a revision lie: beside the model, or in the folder of the run it belongs to.
+
+    Raises :class:`InputError` (``"tokenizer"``) when there are none.
+    """
+    folder = model_folder(revision, progress, weights=False)
+    if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):
+        folder = folder.parent
+    if not tokenizer_files(folder):
+        where = revision.folder or f"{revision.model}@{revision.name}"
+        raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
+    return folder
 
 
 def tokenizer_digest(tokenizer: Any) -> str:

@@ -76,7 +76,7 @@ def _token_stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> t
 def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Olmo2ForCausalLM:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return Olmo2ForCausalLM(
+        model = Olmo2ForCausalLM(
             Olmo2Config(
                 vocab_size=len(tokenizer),
                 hidden_size=recipe.width,
@@ -87,7 +87,9 @@ def _new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Olmo2ForCa
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
             )
-        ).train()
+        )
+    model.train()
+    return model
 
 
 def _learning_rate(recipe: Recipe, step: int) -> float:

@@ -49,9 +49,9 @@ def checkpoint_document(
     }
 
 
-def scores_document(checkpoint: dict[str, Any], layers: tuple[int, ...]) -> dict[str, Any]:
-    """Identifies the scores of some layers of a checkpoint."""
-    return {**checkpoint, "kind": "scores", "layers": list(layers)}
+def scores_document(checkpoint: dict[str, Any], layers: str) -> dict[str, Any]:
+    """Identifies the scores of some layers (as a request names them) of a checkpoint."""
+    return {**checkpoint, "kind": "scores", "layers": layers}
 
 
 def bound_document(sample: str, granularity: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cache.arrays import ArrayStore
 from estimator.anchors import stack_anchors
 from estimator.information import Estimator
 from estimator.layers import parse_layers
-from estimator.loading import LoadedModel, load_model
+from estimator.loading import LoadedModel, load_model, resolve_device
 from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import CheckpointMeasurements, Measurement, Weights
 from estimator.progress import Progress
@@ -64,23 +64,24 @@ class Measurer:
         """
         name = scores_document(document, request.layers)
         kept = self._store.get(name) if known is not None else None
-        if known is not None and kept is not None:
-            layers = parse_layers(request.layers, known.depth)
-            scores = ((layer, torch.from_numpy(np.array(kept[_array(layer)]))) for layer in layers)
-            estimator = self._estimator(sample, request, device)
-            rows = measure_layers(estimator, scores, len(layers), known.depth, known.width, temperatures, progress)
-            return Found(known.depth, known.width, known.dtype, tuple(rows))
-        model = load_model(revision, device, request.dtype, progress)
-        layers = parse_layers(request.layers, model.depth)
         estimator = self._estimator(sample, request, device)
-        scores = self._scores(model, sample, request, layers, name, progress)
-        rows = measure_layers(estimator, scores, len(layers), model.depth, model.width, temperatures, progress)
-        return Found(model.depth, model.width, model.dtype, tuple(rows))
+        scores: Iterator[tuple[int, Tensor]]
+        if known is not None and kept is not None:
+            depth, width, dtype = known.depth, known.width, known.dtype
+            layers = parse_layers(request.layers, depth)
+            scores = ((layer, torch.from_numpy(kept[_array(layer)])) for layer in layers)
+        else:
+            model = load_model(revision, device, request.dtype, progress)
+            depth, width, dtype = model.depth, model.width, model.dtype
+            layers = parse_layers(request.layers, depth)
+            scores = self._scores(model, sample, request, layers, name, progress)
+        rows = measure_layers(estimator, scores, len(layers), depth, width, temperatures, progress)
+        return Found(depth, width, dtype, tuple(rows))
 
     def _estimator(self, sample: Sample, request: MeasurementRequest, device: str) -> Estimator:
         wanted = (sample.digest, request.weights, device)
         if wanted not in self._estimators:
-            self._estimators = {wanted: sample_estimator(sample, request.weights, device)}
+            self._estimators = {wanted: sample_estimator(sample, request.weights, resolve_device(device))}
         return self._estimators[wanted]
 
     def _scores(

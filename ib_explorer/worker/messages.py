@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from estimator.errors import InputError
+from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
 
 PROTOCOL = 1
@@ -30,7 +31,7 @@ class Bound:
 
     job: int
     request: MeasurementRequest
-    granularity: str
+    granularity: Granularity
     type: ClassVar[str] = "bound"
 
 

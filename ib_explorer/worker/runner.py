@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from cache import Cache
 from cache.keys import key
+from cache.locations import prepare
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
-from estimator.corpus import open_corpus
+from estimator.corpus import Corpus, open_corpus
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
 from estimator.labels import ngram_labels
@@ -39,8 +40,9 @@ class Runner:
     """Runs the jobs of one worker process on one device, with the cache in ``cache_dir``."""
 
     def __init__(self, cache_dir: Path, device: str) -> None:
-        self._cache = Cache(cache_dir)
-        self.device = device
+        self._cache = Cache(prepare(cache_dir))
+        self.device = device if device == "cpu" else _device_name(device)
+        self._corpora: dict[tuple[str | None, str | None], Corpus] = {}
         self._samples: dict[str, Sample] = {}
         self._measurer: Measurer | None = None
 
@@ -74,7 +76,9 @@ class Runner:
             known = self._cache.measurements.load(key(document))
             missing = _missing(known, request, temperatures)
             if missing:
-                found = self._measuring().measure(revision, known, document, sample, request, missing, progress)
+                found = self._measuring().measure(
+                    revision, known, document, sample, request, self._device(request), missing, progress
+                )
                 measurements = CheckpointMeasurements(
                     key=key(document),
                     model=revision.model,
@@ -139,18 +143,27 @@ class Runner:
     def _sample(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
         """The sample of a request in a revision's tokens, and the digest of the tokenizer's files."""
         tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
-        asked = (request.corpus, request.text_column, request.documents, request.max_length, tokenizer)
-        if asked not in self._samples:
-            corpus = open_corpus(request.corpus, request.text_column, progress)
-            document = sample_document(corpus.identity, tokenizer, request)
-            sample = self._cache.load_sample(document)
-            if sample is None:
-                sample = tokenise(
-                    corpus, load_tokenizer(revision, progress), request.documents, request.max_length, progress
-                )
-                self._cache.keep_sample(document, sample)
-            self._samples[asked] = sample
-        return self._samples[asked], tokenizer
+        corpus = self._corpus(request, progress)
+        document = sample_document(corpus.identity, tokenizer, request)
+        name = key(document)
+        if name not in self._samples:
+            kept = self._cache.samples.get(document)
+            if kept is None:
+                words = load_tokenizer(revision, progress)
+                sample = tokenise(corpus, words, request.documents, request.max_length, progress)
+                arrays, values = sample.to_arrays()
+                self._cache.samples.put(document, arrays, values)
+            else:
+                sample = Sample.from_arrays(kept, kept.about)
+            self._samples[name] = sample
+        return self._samples[name], tokenizer
+
+    def _corpus(self, request: MeasurementRequest, progress: Progress) -> Corpus:
+        """The corpus of a request, opened once per process: a job of 500 checkpoints hashes its text once."""
+        asked = (request.corpus, request.text_column)
+        if asked not in self._corpora:
+            self._corpora[asked] = open_corpus(*asked, progress)
+        return self._corpora[asked]
 
     def _dtype(self, request: MeasurementRequest) -> str:
         """What ``auto`` is as part of a key: on the CPU float32, elsewhere the checkpoint's own."""
@@ -167,6 +180,13 @@ class Runner:
 
             self._measurer = Measurer(self._cache.scores)
         return self._measurer
+
+
+def _device_name(device: str) -> str:
+    """The device that ``device`` means here; the workers that only use the CPU need not wait for torch to tell."""
+    from estimator.loading import resolve_device
+
+    return str(resolve_device(device))
 
 
 def _missing(
