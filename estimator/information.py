@@ -81,7 +81,7 @@ class Estimator:
 
     def _measure_draw(self, scores: Tensor, temperature: float) -> LayerInformation:
         p, row_entropy = soft_assignments(scores, temperature)
-        moments = group_moments(p, self._null_rows)
+        moments = group_moments(p, row_entropy, self._null_rows)
         marginal, mean_row = self._marginals(p, row_entropy)
         pieces = [moments.values, marginal, mean_row]
         for tally, weightings in zip(self._tallies, self._weightings, strict=True):
@@ -122,7 +122,8 @@ class Estimator:
         count = tally.label_count
         rest = count[tally.cell_label] - tally.cell_count
         label_q = (label_sums / count[:, None]).float()
-        rest_q = ((label_sums[tally.cell_label] - cell_sums) / rest.clamp_min(1)[:, None]).float()
+        rest_sums = label_sums.float()[tally.cell_label].sub_(cell_sums)
+        rest_q = rest_sums.div_(rest.clamp_min(1)[:, None]).clamp_min_(0)
         label_entropy, rest_entropy = entropy(label_q).double(), entropy(rest_q).double()
         single_entropy = row_entropy[tally.single].double()
         pieces = []

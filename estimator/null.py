@@ -19,7 +19,7 @@ from torch import Tensor
 from estimator.tally import entropy
 
 FloatArray = npt.NDArray[np.float64]
-ROWS = 65_536
+ROWS = 32_768
 """Positions from which the curve is estimated, at most."""
 LEAST_GROUPS = 8
 _SEED = 20_240_907
@@ -93,8 +93,8 @@ class GroupMoments:
     values: Tensor
 
 
-def group_moments(p: Tensor, rows: Tensor) -> GroupMoments:
-    """Moments of random groups of the soft assignments ``p`` [positions, anchors], in the order of :func:`random_rows`.
+def group_moments(p: Tensor, row_entropy: Tensor, rows: Tensor) -> GroupMoments:
+    """Moments of random groups of soft assignments ``p`` [positions, anchors], taken in the order ``rows``.
 
     Groups of 1, 2, 4 … and of 3, 6, 12 … positions are built by merging neighbours, so that all sizes together cost
     less than three passes.
@@ -110,7 +110,7 @@ def group_moments(p: Tensor, rows: Tensor) -> GroupMoments:
     thirds = shuffled[: len(shuffled) // 3 * 3].view(-1, 3, p.shape[1]).sum(1).div_(3)
     for size, means in ((1, shuffled), (3, thirds)):
         while len(means) >= LEAST_GROUPS or (size == 1 and len(means) > 1):
-            scatter = entropy(means).double()
+            scatter = (row_entropy[rows] if size == 1 else entropy(means)).double()
             values = torch.stack(
                 [(means @ surprise).double() - scatter, (means.square() @ inverse).double() - 0.5 / unit]
             )

@@ -18,13 +18,13 @@ class Recipe:
     depth: int = 4
     heads: int = 4
     context: int = 256
-    batch: int = 16
+    batch: int = 8
     window: int = 128
     learning_rate: float = 4e-3
     warmup: int = 30
     held_out: int = 96
     seed: int = 7
-    steps: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32, 64, 91, 128, 181, 256, 362, 512)
+    steps: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32, 64, 100, 160, 256, 400)
 
     @property
     def digest(self) -> str:

@@ -12,6 +12,8 @@ import pytest
 
 # No test reaches a real hub; those of the loopback hub say so in their own fixtures.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Spinning threads make small sums very slow where cores are shared (set before torch is imported).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 TINY_TEXT = [

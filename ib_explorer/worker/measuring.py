@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -69,7 +71,7 @@ class Measurer:
         if known is not None and kept is not None:
             depth, width, dtype = known.depth, known.width, known.dtype
             layers = parse_layers(request.layers, depth)
-            scores = ((layer, torch.from_numpy(kept[_array(layer)])) for layer in layers)
+            scores = ((layer, _read_only(kept[_array(layer)])) for layer in layers)
         else:
             model = load_model(revision, device, request.dtype, progress)
             depth, width, dtype = model.depth, model.width, model.dtype
@@ -115,6 +117,13 @@ class Measurer:
             out = [torch.empty(shape, dtype=torch.float16) for _ in part]
             compute_scores(model, sample, anchors, part, out, progress)
             yield from zip(part, out, strict=True)
+
+
+def _read_only(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor over a read-only map without a copy; nothing here writes to scores that are kept."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def _array(layer: int) -> str:

@@ -1,0 +1,234 @@
+"""The runner with real models, texts and cache: what is measured, what is answered from the cache, what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cache import Cache
+from estimator.errors import Cancelled, InputError
+from estimator.measurement import CheckpointMeasurements
+from estimator.progress import Progress
+from estimator.request import MeasurementRequest
+from ib_explorer.worker import measuring
+from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.runner import Runner
+
+WORDS = "the model keeps some of what it reads and forgets the rest so that little is left of any one word".split()
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """A corpus of 12 short documents."""
+    path = tmp_path / "text.jsonl"
+    lines = [" ".join(WORDS[(7 * i + j * (1 + i % 3)) % len(WORDS)] for j in range(40)) for i in range(12)]
+    path.write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path / "cache", "cpu")
+
+
+def request(model: Path | str, corpus: Path, **changes: Any) -> MeasurementRequest:
+    settings: dict[str, Any] = {"documents": 12, "max_length": 48, "anchors": 20, "anchor_seeds": (0, 1)}
+    return MeasurementRequest(model=str(model), corpus=str(corpus), **(settings | changes))
+
+
+def run(runner: Runner, job: Any, progress: Progress | None = None) -> list[Event]:
+    events: list[Event] = []
+    runner.run(job, events.append, progress or Progress())
+    return events
+
+
+def measure(runner: Runner, asked: MeasurementRequest) -> list[tuple[Measured, CheckpointMeasurements]]:
+    found = []
+    for event in run(runner, Measure(1, asked)):
+        if isinstance(event, Measured):
+            kept = runner._cache.measurements.load(event.key)
+            assert kept is not None
+            found.append((event, kept))
+    return found
+
+
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(measuring, "load_model", refuse)
+
+
+def test_a_folder_is_measured_and_then_remembered(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    ((event, kept),) = measure(runner, asked)
+    assert not event.cached
+    assert (kept.depth, kept.width, kept.documents, kept.dtype) == (3, 32, 12, "float32")
+    assert {(row.layer, row.site) for row in kept.rows} == {(1, "block"), (2, "block"), (3, "final_norm")}
+    assert len(kept.rows) == 3 * 4
+    no_model(monkeypatch)
+    ((again, same),) = measure(Runner(tmp_path / "cache", "cpu"), asked)
+    assert again.cached
+    assert same == kept
+
+
+def test_another_temperature_or_weighting_needs_no_model(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model("olmo2")
+    ((_, before),) = measure(runner, request(folder, text))
+    no_model(monkeypatch)
+    ((event, after),) = measure(runner, request(folder, text, temperatures=("x0.5", "0.2"), weights=("frequency",)))
+    assert not event.cached
+    assert {row.temperature_rule for row in after.rows} == {"exact", "x0.5", "0.2"}
+    assert set(before.rows) < set(after.rows)
+    ((_, both),) = measure(runner, request(folder, text, weights=("frequency", "uniform")))
+    assert {row.weights for row in both.rows} == {"frequency", "uniform"}
+
+
+@pytest.mark.parametrize("admitted", ["disk", "memory", "blocks"])
+def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, admitted: str
+) -> None:
+    ((_, expected),) = measure(runner, request(tiny_model("qwen3"), text))
+    other = Runner(runner._cache.root.parent / "other", "cpu")
+    if admitted != "disk":
+        other._cache.scores.budget = 0
+    if admitted == "blocks":
+        monkeypatch.setattr(measuring, "MEMORY_SHARE", 0.0)
+    ((_, found),) = measure(other, request(tiny_model("qwen3"), text))
+    assert found.rows == expected.rows
+    assert bool(other._cache.scores.items()) == (admitted == "disk")
+
+
+def test_a_run_folder_goes_on_where_it_was_interrupted(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for step, family in ((10, "gpt2"), (20, "llama"), (30, "qwen2")):
+        shutil.copytree(tiny_model(family), folder / f"checkpoint-{step}")
+
+    class Impatient(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "forward" and self.revision == "checkpoint-20":
+                raise Cancelled
+
+    asked = request(folder, text, revision="all")
+    with pytest.raises(Cancelled):
+        run(runner, Measure(1, asked), Impatient())
+    events = [event for event, _ in measure(runner, asked)]
+    assert [event.revision for event in events] == ["checkpoint-10", "checkpoint-20", "checkpoint-30"]
+    assert [event.cached for event in events] == [True, False, False]
+    assert [found.step for _, found in measure(runner, asked)] == [10, 20, 30]
+    ((last, _),) = measure(runner, request(folder, text))
+    assert (last.revision, last.cached) == ("checkpoint-30", True)
+
+
+def test_the_same_weights_under_another_name_are_the_same_measurement(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_model("gpt2"), copy)
+    ((first, _),) = measure(runner, request(tiny_model("gpt2"), text))
+    ((second, _),) = measure(runner, request(copy, text))
+    assert second.cached
+    assert second.key == first.key
+    config = copy / "config.json"
+    config.write_text(config.read_text().replace('"layer_norm_epsilon": 1e-05', '"layer_norm_epsilon": 1e-03'))
+    ((third, _),) = measure(runner, request(copy, text))
+    assert third.key != first.key
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_tokenizers_padding_side_does_not_matter(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path, side: str
+) -> None:
+    ((_, expected),) = measure(runner, request(tiny_model("llama"), text))
+    padded = tmp_path / side
+    shutil.copytree(tiny_model("llama"), padded)
+    config = json.loads((padded / "tokenizer_config.json").read_text())
+    (padded / "tokenizer_config.json").write_text(json.dumps(config | {"padding_side": side, "model_max_length": 512}))
+    ((event, found),) = measure(runner, request(padded, text))
+    assert not event.cached
+    assert found.sample == expected.sample
+    assert found.rows == expected.rows
+
+
+def test_bound_of_the_samples_tokens(runner: Runner, tiny_model: Callable[[str], Path], text: Path) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    ((_, kept),) = measure(runner, asked)
+    (event,) = run(runner, Bound(2, asked, "token"))
+    assert isinstance(event, BoundReady)
+    curve = runner._cache.curves.load(event.key)
+    assert curve is not None
+    assert curve.positions == kept.positions
+    assert curve.rate[-1] == pytest.approx(curve.input_entropy)
+    assert run(runner, Bound(3, asked, "token")) == [BoundReady(3, event.key)]
+
+
+def test_revisions_of_the_demo_are_known_before_it_is_trained(runner: Runner) -> None:
+    (event,) = run(runner, ListRevisions(1, "demo", None))
+    assert isinstance(event, Revisions)
+    steps = [revision["step"] for revision in event.revisions]
+    assert steps[:4] == [0, 1, 2, 4]
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "words"),
+    [
+        ({"layers": "0,9"}, "layers", "layers 0 to 3"),
+        ({"layers": "top"}, "layers", "'top' is not a layer"),
+        ({"temperatures": ("-1",)}, "temperature", "-1"),
+        ({"temperatures": ("warm",)}, "temperature", "warm"),
+        ({"device": "cuda:7"}, "device", "cuda"),
+        ({"dtype": "float8"}, "dtype", "float8"),
+        ({"text_column": "prose"}, "column", "text"),
+        ({"revision": "step9"}, "revision", "step9"),
+    ],
+)
+def test_wrong_requests_are_refused(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, changes: dict[str, Any], kind: str, words: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        measure(runner, request(tiny_model("gpt2"), text, **changes))
+    assert caught.value.kind == kind
+    assert words in str(caught.value)
+
+
+def test_one_repeated_token_is_refused(runner: Runner, tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    path = tmp_path / "same.jsonl"
+    path.write_text('{"text": "' + "a" * 30 + '"}\n' + '{"text": "' + "a" * 40 + '"}\n')
+    tokenizer_sees_one = request(tiny_model("gpt2"), path)
+    with pytest.raises(InputError, match="same"):
+        measure(runner, tokenizer_sees_one)
+
+
+def test_states_that_are_not_finite_are_refused_and_leave_nothing(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_model("gpt2"), broken)
+    weights = load_file(broken / "model.safetensors")
+    name = next(name for name in weights if name.endswith("h.1.mlp.c_proj.bias"))
+    weights[name][0] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="layer 2 .*not finite") as caught:
+        measure(runner, request(broken, text))
+    assert caught.value.kind == "non-finite"
+    assert not runner._cache.scores.items()
+    assert not runner._cache.measurements.all()
+
+
+def test_a_demo_that_was_never_measured_has_no_bound_yet(runner: Runner) -> None:
+    with pytest.raises(InputError, match="no checkpoint yet"):
+        run(runner, Bound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
