@@ -57,9 +57,8 @@ def make_model(folder: Path, texts: list[str]) -> PreTrainedTokenizerFast:
     torch.manual_seed(0)
     config = Olmo2Config(vocab_size=VOCABULARY, max_position_embeddings=LENGTH, pad_token_id=0, eos_token_id=0, **SHAPE)
     model = Olmo2ForCausalLM(config)
-    print(
-        f"OLMo2 with {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {torch.get_num_threads()} threads"
-    )
+    size = sum(p.numel() for p in model.parameters()) / 1e6
+    print(f"OLMo2 with {size:.1f} M parameters, {torch.get_num_threads()} threads")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return tokenizer

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from cache import Cache
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import CheckpointMeasurements
 from estimator.progress import Progress
@@ -19,7 +18,8 @@ from ib_explorer.worker import measuring
 from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
 from ib_explorer.worker.runner import Runner
 
-WORDS = "the model keeps some of what it reads and forgets the rest so that little is left of any one word".split()
+SENTENCE = "the model keeps some of what it reads and forgets the rest so that little is left of any one word"
+WORDS = SENTENCE.split()
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_states_that_are_not_finite_are_refused_and_leave_nothing(
     name = next(name for name in weights if name.endswith("h.1.mlp.c_proj.bias"))
     weights[name][0] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match="layer 2 .*not finite") as caught:
+    with pytest.raises(InputError, match=r"layer 2 .*not finite") as caught:
         measure(runner, request(broken, text))
     assert caught.value.kind == "non-finite"
     assert not runner._cache.scores.items()
