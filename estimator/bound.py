@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from estimator.labels import IntArray
 from estimator.measurement import Granularity
 from estimator.progress import Progress
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 DEFAULT_BETAS: tuple[float, ...] = tuple(float(beta) for beta in 1 + np.geomspace(0.02, 30, 50))
 """Below β = 1 the trivial encoder is always the best one; at 31 the curve of a text has long been flat."""
@@ -31,8 +32,9 @@ DEFAULT_BETAS: tuple[float, ...] = tuple(float(beta) for beta in 1 + np.geomspac
 _LN2 = math.log(2)
 _MERGE_TOLERANCE = 1e-5
 _SAME = 1e-12
-_TINY = 1e-300
-_DEAD = 1e-100
+_SINGLE_PRECISION_FROM = 1_000_000
+"""Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
+_DEAD = 1e-30
 """A decoder lighter than this is out of use; it stays until the next β removes it."""
 _SEED_SMOOTHING = 0.1
 """Share of p(y) in each seed, so that every x is within reach of every decoder in the first iteration."""
@@ -139,12 +141,15 @@ class Decoders:
 
     @classmethod
     def of_joint(cls, joint: FloatArray) -> Decoders:
-        """The decoders of p(y, t) [|Y|, |T|]."""
-        weights = joint.sum(axis=0)
+        """The decoders of p(y, t) [|Y|, |T|], in its precision; weights are double in any case."""
+        weights = joint.sum(axis=0, dtype=np.float64)
         alive = weights > _DEAD
         log_weights = np.full(len(weights), -np.inf)
         log_weights[alive] = np.log(weights[alive])
-        return cls(log_weights, np.log(np.maximum(joint, _TINY)) - np.log(np.maximum(weights, _DEAD)))
+        logs = np.maximum(joint, np.finfo(joint.dtype).tiny)
+        np.log(logs, out=logs)
+        logs -= np.log(np.maximum(weights, _DEAD)).astype(joint.dtype)
+        return cls(log_weights, logs)
 
     @classmethod
     def seeded(cls, joint: Joint, clusters: int) -> Decoders:
@@ -190,36 +195,41 @@ class Iteration:
 
 
 class Bottleneck:
-    """The self-consistent equations on one joint, with the encoder streamed in blocks of ``block`` x."""
+    """The self-consistent equations on one joint, with the encoder streamed in blocks of ``block`` x.
 
-    def __init__(self, joint: Joint, block: int = 8192) -> None:
+    ``dtype`` is the precision of encoder and decoders; in single, rate and relevance are right to about 1e-6 β bits.
+    """
+
+    def __init__(self, joint: Joint, block: int = 8192, dtype: npt.DTypeLike = np.float64) -> None:
         self._output_entropy = float(entr(joint.output_weights).sum())
         scale = sp.diags_array(1 / (joint.input_weights * joint.positions))
-        conditionals = (scale @ joint.counts).tocsr()
+        conditionals = (scale @ joint.counts).tocsr().astype(dtype)
         starts = range(0, joint.input_labels, block)
+        self._dtype = dtype
         self._blocks = [(joint.input_weights[s : s + block], conditionals[s : s + block]) for s in starts]
 
     def iterate(self, decoders: Decoders, beta: float) -> Iteration:
         """q(t|x) ∝ p(t) exp(−β KL[p(y|x) ‖ p(y|t)]), then p(t) and p(y|t) of that q (the paper's eqs. 12–14)."""
-        joint = np.zeros_like(decoders.log_conditionals)
+        logs = decoders.log_conditionals.astype(self._dtype, copy=False)
+        joint = np.zeros_like(logs)
         log_partition = 0.0
         for weights, conditionals in self._blocks:
             # H(Y|x) is left out of the KL: it shifts all t alike.
-            encoder = conditionals @ decoders.log_conditionals
+            encoder = conditionals @ logs
             encoder *= beta
-            encoder += decoders.log_weights
+            encoder += decoders.log_weights.astype(self._dtype)
             top = encoder.max(axis=1)
             encoder -= top[:, None]
             np.exp(encoder, out=encoder)
             total = encoder.sum(axis=1)
             log_partition += float(weights @ (top + np.log(total)))
-            encoder *= (weights / total)[:, None]
+            encoder *= (weights / total).astype(self._dtype)[:, None]
             joint += conditionals.T @ encoder
         following = Decoders.of_joint(joint)
-        cross_entropy = -float(np.vdot(joint, decoders.log_conditionals))
+        cross_entropy = -float((joint * logs).sum(dtype=np.float64))
         drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
         rate = -beta * cross_entropy - log_partition - drift
-        relevance = self._output_entropy + float(np.vdot(joint, following.log_conditionals))
+        relevance = self._output_entropy + float((joint * following.log_conditionals).sum(dtype=np.float64))
         return Iteration(following, rate / _LN2, relevance / _LN2)
 
     def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
@@ -268,12 +278,17 @@ def information_bottleneck(
     if clusters < 1:
         raise InputError("clusters", f"The bound needs at least 1 cluster, not {clusters}.")
     sufficient = joint.merged()
-    bottleneck = Bottleneck(sufficient, block)
+    exact = quick = Bottleneck(sufficient, block)
+    if sufficient.counts.nnz * clusters > _SINGLE_PRECISION_FROM:
+        quick = Bottleneck(sufficient, block, np.float32)
     decoders = Decoders.seeded(sufficient, clusters)
     solved: list[tuple[float, float, float | None]] = []
     for done, beta in enumerate(schedule, start=1):
-        for iteration in bottleneck.iterations(decoders, beta, tolerance, limit):
+        for iteration in quick.iterations(decoders, beta, tolerance, limit):
             last = iteration
+        if quick is not exact:
+            # A point of the curve is an encoder's own rate and relevance in double precision, so it is never too high.
+            last = exact.iterate(last.decoders, beta)
         decoders = last.decoders.merged(_MERGE_TOLERANCE)
         solved.append((last.rate, last.relevance, beta))
         if progress is not None:

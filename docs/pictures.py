@@ -1,0 +1,39 @@
+"""Make the README's pictures from the real screen, on the demo that the cache holds: ``python docs/pictures.py``.
+
+Measures the demo first if it has not been measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from cache import Cache
+from cache.locations import locations
+from ib_explorer.options import demo_request
+from ib_explorer.tui.app import ExplorerApp
+from ib_explorer.worker.client import WorkerClient
+
+FOLDER = Path(__file__).parent / "pictures"
+SIZE = (120, 36)
+
+
+async def take_pictures() -> None:
+    """Open the explorer on the demo, wait until its jobs are done, and save each tab as SVG."""
+    places = locations()
+    client = WorkerClient(places.cache, log_dir=places.log)
+    app = ExplorerApp(Cache(places.cache), client, demo_request())
+    FOLDER.mkdir(exist_ok=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(1)
+        while not app.state.jobs or any(job.is_open for job in app.state.jobs):
+            await pilot.pause(0.5)
+        for key, name in (("1", "plane"), ("2", "layers"), ("3", "table")):
+            await pilot.press("end", key)
+            await pilot.pause(1)
+            (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="ib-explorer demo"))
+        await pilot.press("q")
+
+
+if __name__ == "__main__":
+    asyncio.run(take_pictures())
