@@ -34,6 +34,8 @@ _MERGE_TOLERANCE = 1e-5
 _SAME = 1e-12
 _SINGLE_PRECISION_FROM = 1_000_000
 """Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
+_SINGLE_PRECISION_TOLERANCE = 1e-6
+"""Below it, rounding in single precision and not ``tolerance`` would say when to stop, so all steps are in double."""
 _DEAD = 1e-30
 """A decoder lighter than this is out of use; it stays until the next β removes it."""
 _SEED_SMOOTHING = 0.1
@@ -226,10 +228,10 @@ class Bottleneck:
             encoder *= (weights / total).astype(self._dtype)[:, None]
             joint += conditionals.T @ encoder
         following = Decoders.of_joint(joint)
-        cross_entropy = -float((joint * logs).sum(dtype=np.float64))
+        cross_entropy = -_product_sum(joint, logs)
         drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
         rate = -beta * cross_entropy - log_partition - drift
-        relevance = self._output_entropy + float((joint * following.log_conditionals).sum(dtype=np.float64))
+        relevance = self._output_entropy + _product_sum(joint, following.log_conditionals)
         return Iteration(following, rate / _LN2, relevance / _LN2)
 
     def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
@@ -253,6 +255,11 @@ class Bottleneck:
                 continue
             if remaining < tolerance * beta:
                 return
+
+
+def _product_sum(left: FloatArray, right: FloatArray) -> float:
+    """Σ left · right [|Y|, |T|], with short rows summed in their own precision and the rows in double."""
+    return float(np.vecdot(left, right).sum(dtype=np.float64))
 
 
 def information_bottleneck(
@@ -279,7 +286,7 @@ def information_bottleneck(
         raise InputError("clusters", f"The bound needs at least 1 cluster, not {clusters}.")
     sufficient = joint.merged()
     exact = quick = Bottleneck(sufficient, block)
-    if sufficient.counts.nnz * clusters > _SINGLE_PRECISION_FROM:
+    if sufficient.counts.nnz * clusters > _SINGLE_PRECISION_FROM and tolerance >= _SINGLE_PRECISION_TOLERANCE:
         quick = Bottleneck(sufficient, block, np.float32)
     decoders = Decoders.seeded(sufficient, clusters)
     solved: list[tuple[float, float, float | None]] = []

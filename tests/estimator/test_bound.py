@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
 from estimator.bound import (
@@ -173,6 +174,47 @@ def test_the_number_of_threads_does_not_matter() -> None:
         with threadpool_limits(limits=threads):
             curves.append(information_bottleneck(joint, "token", betas=BETAS, clusters=32, limit=30))
     assert_same_curve(*curves)
+
+
+@pytest.mark.parametrize("beta", [1.2, 4.0, 31.0])
+def test_a_step_in_single_precision_costs_less_than_a_millionth_bit(beta: float) -> None:
+    joint = zipf_joint(200, 5000).merged()
+    double, single = Bottleneck(joint), Bottleneck(joint, dtype=np.float32)
+    decoders = Decoders.seeded(joint, 64)
+    for _ in range(5):
+        after_double = double.iterate(double.iterate(decoders, beta).decoders, beta)
+        after_single = double.iterate(single.iterate(decoders, beta).decoders, beta)
+        assert after_single.objective(beta) < after_double.objective(beta) + 1e-6 * beta
+        decoders = after_double.decoders
+
+
+def test_a_tight_tolerance_is_solved_in_double_precision_throughout(monkeypatch: pytest.MonkeyPatch) -> None:
+    joint = random_joint(20, 15)
+    curves = []
+    for threshold in (math.inf, 0):
+        monkeypatch.setattr("estimator.bound._SINGLE_PRECISION_FROM", threshold)
+        curves.append(information_bottleneck(joint, "token", betas=BETAS, clusters=20, tolerance=1e-9, limit=1000))
+    assert curves[0] == curves[1]
+
+
+def test_points_walked_to_in_single_precision_are_under_the_true_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("estimator.bound._SINGLE_PRECISION_FROM", 0)
+    joint = joint_of([[900, 100], [100, 900]])
+    curve = information_bottleneck(joint, "token", betas=[1.7, 2.0, 4.0, 8.0])
+    for rate, relevance, beta in zip(curve.rate, curve.relevance, curve.beta, strict=True):
+        if beta is not None:
+            flip = brentq(lambda flip, rate=rate: 1 - binary_entropy(flip) - rate, 1e-12, 0.5)
+            highest = 1 - binary_entropy(0.8 * flip + 0.1)
+            assert highest - 1e-5 < relevance < highest + 1e-12
+
+
+def test_single_precision_accounts_for_rate_and_relevance() -> None:
+    joint = zipf_joint(200, 5000).merged()
+    decoders = Bottleneck(joint).iterate(Decoders.seeded(joint, 64), 4.0).decoders
+    double = Bottleneck(joint).iterate(decoders, 4.0)
+    single = Bottleneck(joint, dtype=np.float32).iterate(decoders, 4.0)
+    assert single.rate == pytest.approx(double.rate, abs=5e-6)
+    assert single.relevance == pytest.approx(double.relevance, abs=5e-6)
 
 
 def test_the_names_of_the_labels_do_not_matter() -> None:
