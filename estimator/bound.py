@@ -129,9 +129,7 @@ def _merge_proportional_rows(counts: sp.csr_array) -> sp.csr_array:
         members[row] = classes.setdefault(key, len(classes))
     ones = np.ones(len(members), dtype=np.int64)
     adder = sp.csr_array((ones, (members, np.arange(len(members)))), shape=(len(classes), len(members)))
-    merged = (adder @ counts).tocsr()
-    merged.sort_indices()
-    return merged
+    return (adder @ counts).tocsr()
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,10 +174,7 @@ class Decoders:
         while not np.array_equal(leader, leader[leader]):
             leader = leader[leader]
         leaders, members = np.unique(leader, return_inverse=True)
-        if len(leaders) == len(self.log_weights):
-            return self
-        joint = np.zeros((len(logs), len(leaders)))
-        np.add.at(joint.T, members, (conditionals * weights).T)
+        joint = (conditionals * weights) @ np.eye(len(leaders))[members]
         return Decoders.of_joint(joint / joint.sum())
 
 
@@ -247,12 +242,9 @@ class Bottleneck:
             decoders = iteration.decoders
             last_objective, objective = objective, iteration.objective(beta)
             last_gain, gain = gain, max(last_objective - objective, 0.0)
-            if gain == 0:
-                remaining = 0.0
-            elif gain < last_gain < math.inf:
-                remaining = gain * gain / (last_gain - gain)
-            else:
+            if gain and not gain < last_gain < math.inf:
                 continue
+            remaining = gain * gain / (last_gain - gain) if gain else 0.0
             if remaining < tolerance * beta:
                 return
 

@@ -275,6 +275,11 @@ def test_merging_sufficient_labels_keeps_the_information() -> None:
     assert merged.counts.toarray().tolist() == [[9, 0, 9], [0, 6, 0], [9, 2, 1]]
 
 
+def test_decoders_are_seeded_with_the_most_frequent_x() -> None:
+    joint = joint_of([[1, 0], [0, 6], [1, 1], [0, 3]])
+    np.testing.assert_allclose(np.exp(Decoders.seeded(joint, 2).log_weights), [2 / 3, 1 / 3])
+
+
 def test_close_decoders_become_one_and_unused_ones_go() -> None:
     joint = np.array([[0.2, 0.1, 0.1, 0.0], [0.1, 0.05, 0.45, 0.0]])
     merged = Decoders.of_joint(joint).merged(1e-9)
