@@ -36,7 +36,7 @@ def compute_scores(
     *,
     batch_tokens: int | None = None,
 ) -> None:
-    """Fill ``out[i]`` [draws, positions, anchors] (float16, any device) with the cosines of ``layers[i]``.
+    """Fill ``out[i]`` [draws, positions, anchors] (any device; kept as float16) with the cosines of ``layers[i]``.
 
     ``anchors`` [draws, anchors, width] have unit length. Documents are sorted by length and batched to about
     ``batch_tokens`` tokens; padding stands right of a document, where a causal model cannot see it. Out of memory, the
@@ -121,7 +121,7 @@ class _LayerReader:
         self._broken[layer] += norm.isfinite().logical_not().sum()
         cosines = (z.float() @ self._directions).div_(norm.clamp_min(torch.finfo(torch.float32).tiny))
         out = self._out[layer]
-        scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, torch.float16)
+        scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, out.dtype)
         out.index_copy_(1, self._positions.to(out.device), scores)
         if layer == self._deepest and layer < self._model.depth:
             raise _DeepestLayerReached

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Olmo2Config, Olmo2ForCausalLM, PreTrainedTokenizerFast
 
 from estimator.corpus import Corpus
+from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.recipe import Recipe, checkpoint_folder
 
@@ -121,5 +123,9 @@ def _save(model: Olmo2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: P
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         os.replace(scratch, folder)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            "disk", f"The demo's checkpoint cannot be written to {folder.parent} ({error}): free some space there."
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -45,15 +45,64 @@ def _scores(
     return out
 
 
-def _by_hand(model: LoadedModel, sample: Sample, layer: int) -> torch.Tensor:
-    anchors = torch.tensor(stack_anchors(20, model.width, range(2)), dtype=torch.float64)
+def test_agrees_with_the_published_package_through_a_model(tiny_model: Callable[[str], Path], sample: Sample) -> None:
+    """soft-entropy 0.1.5 on the hidden states of a real model: same anchors, temperature and positions, every label."""
+    accumulator = pytest.importorskip("soft_entropy.accumulator").SoftEntropyAccumulator
+    model = _model(tiny_model("olmo2"))
+    layers = [1, 2, 3]
+    theirs = {layer: accumulator(d=model.width, n_bins=100, seed=5, backend="torch") for layer in layers}
+    anchors = theirs[1].w.double().numpy()[None]
+    out = [torch.empty((1, sample.positions, 100), dtype=torch.float32) for _ in layers]
+    compute_scores(model, sample, anchors, layers, out, Progress())
+    labels = {f"{found.granularity} {found.side}": found.ids for found in ngram_labels(sample)}
+    rule = parse_temperature(repr(theirs[1].temp))
+    scores = zip(layers, out, strict=True)
+    estimator = sample_estimator(sample, ("frequency",))
+    rows = list(measure_layers(estimator, scores, 3, model.depth, model.width, [rule], Progress()))
+    for layer in layers:
+        theirs[layer].update(
+            _states(model, sample, layer), labels={name: torch.tensor(i) for name, i in labels.items()}
+        )
+        published = theirs[layer].mutual_information()
+        for row in (row for row in rows if row.layer == layer):
+            assert row.entropy == pytest.approx(theirs[layer].entropy(), abs=1e-5)
+            assert row.complexity.plugin == pytest.approx(published[f"{row.granularity} input"], abs=1e-5)
+            assert row.expressivity.plugin == pytest.approx(published[f"{row.granularity} output"], abs=1e-5)
+
+
+def test_states_without_relation_to_the_text_have_no_information(sample: Sample) -> None:
+    """At every granularity the corrected value is 0 within its error, and optimality is withheld."""
+    rng = np.random.default_rng(2)
+    documents = [np.minimum(rng.zipf(1.3, 200), 900).astype(np.int32) for _ in range(40)]
+    noise = _sample(documents, "noise", 200)
+    states = rng.standard_normal((noise.positions, 64)) + rng.standard_normal(64)
+    states /= np.linalg.norm(states, axis=1, keepdims=True)
+    scores = torch.tensor(np.einsum("pd,rad->rpa", states, stack_anchors(100, 64, range(4)))).half()
+    temperatures = [parse_temperature(text) for text in ("exact", "leading-order")]
+    estimator = sample_estimator(noise, ("frequency", "uniform"))
+    rows = list(measure_layers(estimator, [(1, scores)], 1, 4, 64, temperatures, Progress()))
+    assert {row.granularity for row in rows} == {"token", "bigram", "trigram", "quadgram"}
+    for row in rows:
+        for side in (row.complexity, row.expressivity):
+            assert abs(side.corrected) < 3 * side.se + 1e-9, row
+        assert row.optimality_corrected is None
+        if row.weights == "frequency" and row.granularity != "token":
+            assert row.optimality == pytest.approx(1, abs=0.02)
+
+
+def _states(model: LoadedModel, sample: Sample, layer: int) -> torch.Tensor:
     rows = []
     for start, end in zip(sample.offsets[:-1], sample.offsets[1:], strict=True):
         tokens = torch.tensor(sample.tokens[start:end][None].astype(np.int64))
         with torch.inference_mode():
-            states = model.model(tokens, output_hidden_states=True, use_cache=False).hidden_states[layer][0, 3:-4]
-        rows.append(torch.nn.functional.normalize(states.double(), dim=-1))
-    return torch.einsum("pd,rad->rpa", torch.cat(rows), anchors)
+            rows.append(model.model(tokens, output_hidden_states=True, use_cache=False).hidden_states[layer][0, 3:-4])
+    return torch.cat(rows)
+
+
+def _by_hand(model: LoadedModel, sample: Sample, layer: int) -> torch.Tensor:
+    anchors = torch.tensor(stack_anchors(20, model.width, range(2)), dtype=torch.float64)
+    states = torch.nn.functional.normalize(_states(model, sample, layer).double(), dim=-1)
+    return torch.einsum("pd,rad->rpa", states, anchors)
 
 
 @pytest.mark.parametrize("family", ["olmo2", "llama", "gpt_neox", "gpt2", "qwen2", "qwen3"])
