@@ -59,9 +59,10 @@ def _canonical(text: str) -> str:
     number = word[1:] if multiple else word
     if not _NUMBER.fullmatch(number) or not 0 < float(number) < math.inf:
         raise InputError("temperature", f"{text!r} is not a temperature: {_ADVICE}.")
+    shortest = repr(float(number)).removesuffix(".0")
     if not multiple:
-        return repr(float(number))
-    return EXACT if float(number) == 1 else f"x{float(number)!r}"
+        return shortest
+    return EXACT if shortest == "1" else f"x{shortest}"
 
 
 def leading_order_temperature(anchors: int, dimension: int) -> float:

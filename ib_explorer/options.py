@@ -124,5 +124,11 @@ def option(name: str) -> Option:
 def demo_request(device: str = "auto") -> MeasurementRequest:
     """The built-in demo: every checkpoint of a tiny model trained here, on a sample that two cores manage."""
     return MeasurementRequest(
-        model="demo", revision="all", corpus="docstrings", documents=64, max_length=256, device=device
+        model="demo",
+        revision="all",
+        corpus="docstrings",
+        documents=64,
+        max_length=256,
+        weights=WEIGHTS,
+        device=device,
     )

@@ -209,10 +209,12 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
-        request = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
-        jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
-        if all(job.status in ("failed", "cancelled") for job in jobs):
-            self.order(request)
+        every = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
+        # The checkpoint under the cursor first: its answer is what the user waits for.
+        for request in dict.fromkeys((replace(every, revision=place.checkpoint.name), every)):
+            jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
+            if all(job.status in ("failed", "cancelled") for job in jobs):
+                self.order(request)
 
     # What keys do
 

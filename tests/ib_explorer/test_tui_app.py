@@ -210,7 +210,10 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         await pilot.press("T")
         assert app.state.view.temperature_rule == "x2"
         await settled(pilot, lambda: app.scene.point is not None)
-        assert [job.request.temperatures for job in client.jobs if isinstance(job, Measure)] == [("exact",), ("x2",)]
+        asked = [job.request for job in client.jobs if isinstance(job, Measure)]
+        assert [request.temperatures for request in asked] == [("exact",), ("x2",), ("x2",)]
+        assert app.state.place is not None
+        assert [request.revision for request in asked[1:]] == [app.state.place.checkpoint.name, REQUEST.revision]
         assert sum(isinstance(job, Bound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
 
