@@ -67,6 +67,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._working = False
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
+        self.play_every = PLAY_EVERY
 
     def get_default_screen(self) -> MainScreen:
         """The screen of the plane, beneath all dialogs."""
@@ -77,7 +78,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self.register_theme(PLANE)
         self.theme = PLANE.name
         self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
-        self.set_interval(PLAY_EVERY, self._play_on)
+        self._player = self.set_interval(self.play_every, self._play_on)
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -239,6 +240,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         now = self.scene
         at_end = not self.state.playing and now.at == len(now.checkpoints) - 1
         state = moves.to_checkpoint(now, 0) if at_end else now.state
+        self._player.reset()
         self._set(replace(state, playing=not self.state.playing), at_once=True)
 
     def _play_on(self) -> None:

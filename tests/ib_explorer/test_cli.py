@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -201,7 +202,10 @@ sys.exit(main(["--cache-dir", sys.argv[2], "measure", sys.argv[3]]))
 
 def started(tmp_path, model, **pipes):
     environment = os.environ | {"PYTHONPATH": ROOT, "XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    return subprocess.Popen([sys.executable, "-c", MEASURING, FAKE, str(tmp_path), model], env=environment, **pipes)
+    # Whoever runs the tests in the background has Ctrl-C ignored, and so would every child.
+    hear_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-c", MEASURING, FAKE, str(tmp_path), model]
+    return subprocess.Popen(command, env=environment, preexec_fn=hear_ctrl_c, **pipes)
 
 
 def test_ctrl_c_cancels_and_exits_130(tmp_path):

@@ -44,6 +44,7 @@ both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x
 async def explorer(cache=None, client=None, initial=None, size=LARGE):
     app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial)
     app.settle_after = 0.01
+    app.play_every = 3600  # tests of playing take its steps themselves
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         yield app, pilot
