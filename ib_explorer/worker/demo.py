@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from estimator.checkpoints import parse_checkpoint
-from estimator.corpus import open_corpus
+from estimator.corpus import Corpus
 from estimator.progress import Progress
 from estimator.recipe import Recipe, checkpoint_folder
 from estimator.revision import Revision
@@ -22,8 +22,10 @@ def demo_revisions(runs: Path) -> list[Revision]:
     return [parse_checkpoint(DEMO, folder.name, None, str(folder)) for folder in folders]
 
 
-def trained(runs: Path, chosen: Sequence[Revision], progress: Progress) -> Iterator[Revision]:
-    """The chosen checkpoints, each as soon as it is on disk; trains only if one is missing."""
+def trained(
+    runs: Path, chosen: Sequence[Revision], docstrings: Callable[[], Corpus], progress: Progress
+) -> Iterator[Revision]:
+    """The chosen checkpoints, each as soon as it is on disk; trains on ``docstrings`` only if one is missing."""
     if all(Path(str(revision.folder)).is_dir() for revision in chosen):
         yield from chosen
         return
@@ -31,7 +33,7 @@ def trained(runs: Path, chosen: Sequence[Revision], progress: Progress) -> Itera
 
     by_step = {revision.step: revision for revision in chosen}
     last = chosen[-1].step
-    for step in train_demo(RECIPE, open_corpus("docstrings", None, progress), _run(runs), progress):
+    for step in train_demo(RECIPE, docstrings(), _run(runs), progress):
         if step in by_step:
             yield by_step[step]
         if step == last:

@@ -13,7 +13,7 @@ from cache.keys import key
 from cache.locations import prepare
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
-from estimator.corpus import Corpus, open_corpus
+from estimator.corpus import DOCSTRINGS, Corpus, open_corpus
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
 from estimator.labels import ngram_labels
@@ -48,6 +48,7 @@ class Runner:
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
+        self._corpora = {asked: corpus for asked, corpus in self._corpora.items() if asked[0] == DOCSTRINGS}
         match request:
             case Measure():
                 self._measure(request, emit, progress)
@@ -131,7 +132,7 @@ class Runner:
         chosen = self._chosen(job.request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
         if job.request.model == DEMO:
-            yield from trained(self._cache.runs, chosen, progress)
+            yield from trained(self._cache.runs, chosen, lambda: self._corpus(DOCSTRINGS, None, progress), progress)
         else:
             yield from chosen
 
@@ -143,7 +144,7 @@ class Runner:
     def _sample(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
         """The sample of a request in a revision's tokens, and the digest of the tokenizer's files."""
         tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
-        corpus = self._corpus(request, progress)
+        corpus = self._corpus(request.corpus, request.text_column, progress)
         document = sample_document(corpus.identity, tokenizer, request)
         name = key(document)
         if name not in self._samples:
@@ -158,9 +159,9 @@ class Runner:
             self._samples[name] = sample
         return self._samples[name], tokenizer
 
-    def _corpus(self, request: MeasurementRequest, progress: Progress) -> Corpus:
-        """The corpus of a request, opened once per process: a job of 500 checkpoints hashes its text once."""
-        asked = (request.corpus, request.text_column)
+    def _corpus(self, spec: str | None, text_column: str | None, progress: Progress) -> Corpus:
+        """A corpus, opened once per job: 500 checkpoints hash their text once, and no job sees what files were before."""
+        asked = (spec, text_column)
         if asked not in self._corpora:
             self._corpora[asked] = open_corpus(*asked, progress)
         return self._corpora[asked]

@@ -232,3 +232,14 @@ def test_states_that_are_not_finite_are_refused_and_leave_nothing(
 def test_a_demo_that_was_never_measured_has_no_bound_yet(runner: Runner) -> None:
     with pytest.raises(InputError, match="no checkpoint yet"):
         run(runner, Bound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
+
+
+def test_a_text_that_changes_between_two_jobs_is_read_again(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path
+) -> None:
+    ((_, before),) = measure(runner, request(tiny_model("gpt2"), text))
+    lines = text.read_text().splitlines()
+    text.write_text("\n".join([*lines[:-1], lines[0].replace("model", "reader")]) + "\n")
+    ((event, after),) = measure(runner, request(tiny_model("gpt2"), text))
+    assert not event.cached
+    assert after.sample != before.sample
