@@ -160,7 +160,7 @@ class Runner:
         return self._samples[name], tokenizer
 
     def _corpus(self, spec: str | None, text_column: str | None, progress: Progress) -> Corpus:
-        """A corpus, opened once per job: 500 checkpoints hash their text once, and no job sees what files were before."""
+        """A corpus, opened once per job: 500 checkpoints hash it once, and no job sees what a file held before."""
         asked = (spec, text_column)
         if asked not in self._corpora:
             self._corpora[asked] = open_corpus(*asked, progress)
