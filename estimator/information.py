@@ -123,7 +123,7 @@ class Estimator:
         rest = count[tally.cell_label] - tally.cell_count
         label_q = (label_sums / count[:, None]).float()
         rest_sums = label_sums.float()[tally.cell_label].sub_(cell_sums)
-        rest_q = rest_sums.div_(rest.clamp_min(1)[:, None]).clamp_min_(0)
+        rest_q = rest_sums.div_(rest.clamp_min(1)[:, None]).clamp_min_(torch.finfo(torch.float32).tiny)
         label_entropy, rest_entropy = entropy(label_q).double(), entropy(rest_q).double()
         single_entropy = row_entropy[tally.single].double()
         pieces = []

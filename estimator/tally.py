@@ -22,14 +22,14 @@ CHUNK = 256
 def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """p_j = softmax_j(score_j / ε) [positions, anchors] and each row's entropy [positions], in units of log n."""
     log_p = torch.log_softmax(scores.float() / temperature, dim=-1)
-    p = log_p.exp()
+    # A probability of exactly 0, far below anything that counts, would have no logarithm.
+    p = log_p.exp().add_(torch.finfo(torch.float32).tiny)
     return p, torch.linalg.vecdot(p, log_p).div_(-float(np.log(p.shape[-1])))
 
 
 def entropy(q: Tensor) -> Tensor:
-    """H(q) of each row of q [..., anchors], as a fraction of log n (the paper's efficiency)."""
-    tiny = torch.finfo(q.dtype).tiny
-    surprise: Tensor = torch.linalg.vecdot(q, q.clamp_min(tiny).log_())
+    """H(q) of each row of q > 0 [..., anchors], as a fraction of log n (the paper's efficiency)."""
+    surprise: Tensor = torch.linalg.vecdot(q, q.log())
     return surprise.div_(-float(np.log(q.shape[-1])))
 
 
