@@ -12,6 +12,7 @@ anew to the same places, and serves every layer and draw.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,7 +39,7 @@ class Nesting:
     """Labels of one order, observed and shuffled within the narrower ones, for the positions where that matters.
 
     ``tallies`` holds the observed labels first and then each shuffle; they differ in which positions lie where.
-    ``slot_label`` numbers the label of each place in a tally's ``order``. ``share`` is the part of positions that count.
+    ``slot_label`` numbers the label of each place in a tally's ``order``, ``share`` the part of positions that count.
     """
 
     side: Side
@@ -136,7 +137,7 @@ class IncrementEstimator:
         self._nestings = [
             Nesting.prepare(wide, narrow.ids, order, shuffles=shuffles, seed=seed, device=device)
             for sets in by_side
-            for order, (narrow, wide) in enumerate(zip(sets, sets[1:], strict=False), 2)
+            for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
         ]
         self._device = device
         self._sizes = np.bincount(group).astype(np.float64)

@@ -106,11 +106,15 @@ def csv_text(pairs: Iterable[Row]) -> str:
 
 
 def write_csv(path: Path, pairs: Iterable[Row]) -> None:
-    """Write the rows to ``path`` so that it holds all of them or what it held before.
+    """Write the rows to ``path`` as :func:`write_text` does."""
+    write_text(path, csv_text(pairs))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a table's text to ``path`` so that it holds all of it or what it held before.
 
     Raises :class:`InputError` (``"csv"``) when the file cannot be written.
     """
-    text = csv_text(pairs)
     temporary = partial_path(path)
     try:
         with temporary.open("x", encoding="utf-8", newline="") as file:

@@ -9,6 +9,7 @@ from cache import Cache
 from cache.locations import locations
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
 
 
@@ -39,6 +40,18 @@ def kept_curve(
     if len(samples) != 1:
         return None
     return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity)))
+
+
+def kept_increments(
+    cache_dir: Path | None, measured: Iterable[CheckpointMeasurements]
+) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
+    """Those of ``measured`` whose increments are in the cache, with them."""
+    from cache.keys import key
+    from ib_explorer.worker.documents import increments_document
+
+    store = Cache(locations(cache_dir).cache).increments
+    found = [(measurements, store.load(key(increments_document(measurements.key)))) for measurements in measured]
+    return [(measurements, increments) for measurements, increments in found if increments is not None]
 
 
 def canonical_temperature(text: str) -> str:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from cache import Cache
 from cache.keys import key
@@ -16,6 +16,7 @@ from estimator.checkpoints import select
 from estimator.corpus import Corpus, open_corpus
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
+from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
 from estimator.measurement import CheckpointMeasurements
@@ -27,7 +28,7 @@ from estimator.sample import Sample, tokenise
 from estimator.temperature import Temperature, parse_temperature
 from estimator.tokenizer import load_tokenizer, tokenizer_folder
 from ib_explorer.worker.demo import DEMO, demo_revisions, trained
-from ib_explorer.worker.documents import bound_document, checkpoint_document, sample_document
+from ib_explorer.worker.documents import bound_document, checkpoint_document, increments_document, sample_document
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
 
 if TYPE_CHECKING:
@@ -99,8 +100,32 @@ class Runner:
                     estimator_version=ESTIMATOR_VERSION,
                     rows=found.rows,
                 )
-                self._cache.measurements.merge(document, measurements)
+                known = self._cache.measurements.merge(document, measurements)
+            if job.increments and known is not None:
+                self._increments(revision, known, document, sample, request, temperatures, progress)
             emit(Measured(job.job, key(document), revision.name, cached=not missing))
+
+    def _increments(
+        self,
+        revision: Revision,
+        known: CheckpointMeasurements,
+        document: dict[str, Any],
+        sample: Sample,
+        request: MeasurementRequest,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> None:
+        """Measure the increments of a checkpoint that the cache lacks, and keep them beside its measurements."""
+        name = increments_document(known.key)
+        kept = self._cache.increments.load(key(name))
+        present = {(row.temperature_rule, row.layer) for row in (kept.rows if kept else ())}
+        layers = parse_layers(request.layers, known.depth)
+        missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
+        if missing:
+            device = self._device(request)
+            measurer = self._measuring()
+            rows = measurer.measure_increments(revision, known, document, sample, request, device, missing, progress)
+            self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
         from estimator.bound import information_bottleneck, joint_counts

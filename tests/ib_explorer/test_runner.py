@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from cache.keys import key
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import CheckpointMeasurements
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
+from ib_explorer.increments_csv import increments_text
 from ib_explorer.worker import measuring
+from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
 from ib_explorer.worker.runner import Runner
 
@@ -232,3 +235,36 @@ def test_states_that_are_not_finite_are_refused_and_leave_nothing(
 def test_a_demo_that_was_never_measured_has_no_bound_yet(runner: Runner) -> None:
     with pytest.raises(InputError, match="no checkpoint yet"):
         run(runner, Bound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
+
+
+def test_increments_stand_beside_measurements_and_need_no_second_pass(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tiny_model("olmo2"), text)
+    ((_, kept),) = measure(runner, asked)
+    no_model(monkeypatch)
+    run(runner, Measure(2, asked, increments=True))
+    found = runner._cache.increments.load(key(increments_document(kept.key)))
+    assert found is not None
+    assert found.measurements == kept.key
+    assert [(row.layer, row.side, row.order) for row in found.rows] == [
+        (layer, side, order) for layer in (1, 2, 3) for side in ("input", "output") for order in (1, 2, 3, 4)
+    ]
+    tokens = {row.layer: row.complexity for row in kept.rows if row.granularity == "token"}
+    for row in found.rows:
+        if (row.side, row.order) == ("input", 1):
+            assert row.increment == pytest.approx(tokens[row.layer].corrected, abs=1e-9)
+    colder = request(tiny_model("olmo2"), text, temperatures=("x0.5",), layers="2")
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        run(runner, Measure(3, colder, increments=True))
+    run(runner, Measure(4, request(tiny_model("olmo2"), text, temperatures=("x0.5",)), increments=True))
+    both = runner._cache.increments.load(key(increments_document(kept.key)))
+    assert both is not None
+    assert set(found.rows) < set(both.rows)
+    monkeypatch.setattr(measuring.Measurer, "measure_increments", None)
+    run(runner, Measure(5, asked, increments=True))
+    mean = both.select(["mean"], kept.depth)
+    assert len(mean) == 2 * 2 * 4
+    same = [row.increment for row in found.rows if (row.side, row.order) == ("output", 1)]
+    assert mean[4].increment == pytest.approx(sum(same) / 3)
+    assert increments_text([(kept, both)], "all", {"exact"}).count("\r\n") == 1 + 8 * 4
