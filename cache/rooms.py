@@ -14,9 +14,12 @@ from cache.documents import DocumentStore, entry_paths, shards
 from cache.files import contents, last_change, listing, prune_partial, remove
 from cache.increments import IncrementStore
 from cache.measurements import MeasurementStore
+from cache.preferences import PreferenceStore
 from estimator.errors import InputError
 
-ROOMS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
+ROOMS = ("measurements", "preferences", "increments", "curves", "scores", "samples", "runs", "aside")
+VALUES = ("measurements", "preferences", "increments", "curves")
+"""Rooms of sealed files, each one value."""
 RECOVERABLE = ("scores", "aside")
 """Rooms that can be emptied without losing a measured value."""
 
@@ -58,6 +61,7 @@ class Cache:
         self.aside = root / "aside"
         self.runs = root / "runs"
         self.measurements = MeasurementStore(DocumentStore(root / "measurements", self.aside))
+        self.preferences = PreferenceStore(DocumentStore(root / "preferences", self.aside))
         self.increments = IncrementStore(DocumentStore(root / "increments", self.aside))
         self.curves = CurveStore(DocumentStore(root / "curves", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
@@ -79,6 +83,7 @@ class Cache:
         """Read every byte of everything but runs; what does not verify is set aside."""
         stores: dict[str, DocumentStore | ArrayStore] = {
             "measurements": self.measurements.documents,
+            "preferences": self.preferences.documents,
             "increments": self.increments.documents,
             "curves": self.curves.documents,
             "scores": self.scores,
@@ -127,7 +132,7 @@ class Cache:
             yield from ((item, store.drop) for item in store.items())
             return
         folder = self.root / room
-        for path in entry_paths(folder) if room in ("measurements", "increments", "curves") else listing(folder):
+        for path in entry_paths(folder) if room in VALUES else listing(folder):
             size = sum(state.st_size for _, state in contents(path))
             yield Kept(path, size, last_change(path)), lambda item: remove(item.path)
 

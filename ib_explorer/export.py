@@ -102,7 +102,7 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def csv_text(pairs: Iterable[Row]) -> str:
     """The rows as CSV with :data:`COLUMNS`; a withheld optimality is empty."""
-    return table_text(COLUMNS, (_values(measurements, row) for measurements, row in pairs))
+    return table_text(COLUMNS, (row_values(measurements, row) for measurements, row in pairs))
 
 
 def write_csv(path: Path, pairs: Iterable[Row]) -> None:
@@ -136,7 +136,8 @@ def check_writable(path: Path) -> None:
         raise InputError("csv", f"The CSV cannot be written to {path}: you may not write in {path.parent}.")
 
 
-def _values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
+def row_values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
+    """The values of a row under :data:`COLUMNS`."""
     return [
         measurements.model,
         measurements.revision,

@@ -11,6 +11,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
+from estimator.preference import CheckpointPreferences
 
 
 def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
@@ -27,6 +28,16 @@ def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[Che
             f"there are measurements of {', '.join(sorted({measurements.model for measurements in found}))}.",
         )
     return [measurements for measurements in found if not wanted or measurements.model in wanted]
+
+
+def kept_preferences(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointPreferences]:
+    """All cached preference information, or that of the models named; raises :class:`InputError` for none at all."""
+    wanted = set(models)
+    found = Cache(locations(cache_dir).cache).preferences.all()
+    chosen = [preferences for preferences in found if not wanted or preferences.model in wanted]
+    if not chosen:
+        raise InputError("cache", "No preference is kept of that: see ib-explorer measure --granularity preference.")
+    return chosen
 
 
 def kept_curve(

@@ -11,9 +11,11 @@ import click
 
 from cache import Cache
 from cache.locations import locations
+from estimator.errors import InputError
 from estimator.layers import check_layers
 from estimator.measurement import CheckpointMeasurements
 from estimator.models import split_reference
+from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.temperature import parse_temperature
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
@@ -21,8 +23,9 @@ from ib_explorer.cli.kept import kept_increments
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
-from ib_explorer.export import check_writable, csv_text, rows_of, write_csv, write_text
+from ib_explorer.export import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
 from ib_explorer.increments_csv import increments_text
+from ib_explorer.preference_csv import preference_values
 from ib_explorer.worker.messages import Measure, Measured
 
 
@@ -55,28 +58,34 @@ def command(
     What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
     """
     settings = chosen_settings(given)
+    if increments is not None and PREFERENCE in settings["granularity"].value:
+        raise InputError("increments", "Preference has no increments: leave out --increments, or --granularity.")
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]
     temperatures = [parse_temperature(text).rule for text in settings["temperature"].value]
     for path in (csv, increments):
         if path is not None:
             check_writable(path)
-    session, measured = measure_all(requests, chosen_cache_dir(ctx, cache_dir), increments=increments is not None)
+    cache = chosen_cache_dir(ctx, cache_dir)
+    session, measured = measure_all(requests, cache, increments=increments is not None)
     wanted = requests[0]
     if increments is not None and measured:
-        found = kept_increments(chosen_cache_dir(ctx, cache_dir), measured)
-        write_text(increments, increments_text(found, wanted.layers, temperatures))
+        beside = kept_increments(cache, measured)
+        write_text(increments, increments_text(beside, wanted.layers, temperatures))
     rows = [
-        row
+        row_values(*row)
         for measurements in measured
         for row in rows_of(measurements, wanted.layers, wanted.granularities, temperatures, wanted.weights)
     ]
+    for found in measured_preferences(session, cache):
+        rows += preference_values(found, wanted.layers, temperatures, wanted.weights)
     if not rows:
         return session.exit_code
+    text = table_text(COLUMNS, rows)
     if csv is None:
-        sys.stdout.write(csv_text(rows))
+        sys.stdout.write(text)
     else:
-        write_csv(csv, rows)
+        write_text(csv, text)
         print(csv)
     return session.exit_code
 
@@ -90,3 +99,10 @@ def measure_all(
     measurements = Cache(locations(cache_dir).cache).measurements
     found = [measurements.load(event.key) for event in session.events if isinstance(event, Measured)]
     return session, [measured for measured in found if measured is not None]
+
+
+def measured_preferences(session: Session, cache_dir: Path | None) -> list[CheckpointPreferences]:
+    """The preference information that a session measured, from the cache, in the order measured."""
+    preferences = Cache(locations(cache_dir).cache).preferences
+    found = [preferences.load(event.key) for event in session.events if isinstance(event, Measured)]
+    return [one for one in found if one is not None]

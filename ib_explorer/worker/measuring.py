@@ -22,11 +22,14 @@ from estimator.loading import LoadedModel, load_model, resolve_device
 from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import CheckpointMeasurements, Measurement, Weights
 from estimator.nesting import IncrementEstimator, increment_estimator, measure_increments
+from estimator.pair_sample import PairSample
+from estimator.preference import CheckpointPreferences, Preference
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from estimator.sample import Sample
 from estimator.scores import compute_scores
+from estimator.swaps import PreferenceEstimator, measure_preferences
 from estimator.temperature import Temperature
 from ib_explorer.worker.documents import scores_document
 
@@ -42,6 +45,16 @@ class Found:
     width: int
     dtype: str
     rows: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPreferences:
+    """The same of preference information."""
+
+    depth: int
+    width: int
+    dtype: str
+    rows: tuple[Preference, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +117,27 @@ class Measurer:
             measure_increments(estimator, seen.scores, seen.layers, seen.depth, seen.width, temperatures, progress)
         )
 
+    def measure_preferences(
+        self,
+        revision: Revision,
+        known: CheckpointPreferences | None,
+        document: dict[str, Any],
+        sample: PairSample,
+        request: MeasurementRequest,
+        device: str,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> FoundPreferences:
+        """Preference information at ``temperatures`` of all layers asked for; arguments are as of :meth:`measure`."""
+        estimator = PreferenceEstimator(sample, weights=request.weights, device=resolve_device(device))
+        seen = self._see(revision, known, document, sample, request, device, progress)
+        rows = measure_preferences(estimator, seen.scores, seen.layers, seen.depth, seen.width, temperatures, progress)
+        return FoundPreferences(seen.depth, seen.width, seen.dtype, tuple(rows))
+
     def _see(
         self,
         revision: Revision,
-        known: CheckpointMeasurements | None,
+        known: CheckpointMeasurements | CheckpointPreferences | None,
         document: dict[str, Any],
         sample: Sample,
         request: MeasurementRequest,
