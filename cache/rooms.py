@@ -12,10 +12,14 @@ from cache.curves import CurveStore
 from cache.digests import HeardOf, folder_digest
 from cache.documents import DocumentStore, entry_paths, shards
 from cache.files import contents, last_change, listing, prune_partial, remove
+from cache.increments import IncrementStore
 from cache.measurements import MeasurementStore
+from cache.preferences import PreferenceStore
 from estimator.errors import InputError
 
-ROOMS = ("measurements", "curves", "scores", "samples", "runs", "aside")
+ROOMS = ("measurements", "preferences", "increments", "curves", "scores", "samples", "runs", "aside")
+VALUES = ("measurements", "preferences", "increments", "curves")
+"""Rooms of sealed files, each one value."""
 RECOVERABLE = ("scores", "aside")
 """Rooms that can be emptied without losing a measured value."""
 
@@ -57,6 +61,8 @@ class Cache:
         self.aside = root / "aside"
         self.runs = root / "runs"
         self.measurements = MeasurementStore(DocumentStore(root / "measurements", self.aside))
+        self.preferences = PreferenceStore(DocumentStore(root / "preferences", self.aside))
+        self.increments = IncrementStore(DocumentStore(root / "increments", self.aside))
         self.curves = CurveStore(DocumentStore(root / "curves", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
@@ -74,9 +80,11 @@ class Cache:
         return found
 
     def verify(self) -> list[Verified]:
-        """Read every byte of every measurement, curve, score and sample; what does not verify is set aside."""
+        """Read every byte of everything but runs; what does not verify is set aside."""
         stores: dict[str, DocumentStore | ArrayStore] = {
             "measurements": self.measurements.documents,
+            "preferences": self.preferences.documents,
+            "increments": self.increments.documents,
             "curves": self.curves.documents,
             "scores": self.scores,
             "samples": self.samples,
@@ -124,7 +132,7 @@ class Cache:
             yield from ((item, store.drop) for item in store.items())
             return
         folder = self.root / room
-        for path in entry_paths(folder) if room in ("measurements", "curves") else listing(folder):
+        for path in entry_paths(folder) if room in VALUES else listing(folder):
             size = sum(state.st_size for _, state in contents(path))
             yield Kept(path, size, last_change(path)), lambda item: remove(item.path)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from estimator.sample import AFTER, BEFORE, Sample
+from estimator.sample import Sample
 
 IntArray = npt.NDArray[np.int64]
 
@@ -47,9 +47,9 @@ def make_batch(sample: Sample, documents: tuple[int, ...]) -> Batch:
     texts = [sample.tokens[sample.offsets[d] : sample.offsets[d + 1]] for d in documents]
     tokens = np.zeros((len(texts), max(map(len, texts))), dtype=np.int64)
     measured = np.zeros(tokens.shape, dtype=bool)
-    for row, text in enumerate(texts):
+    for row, (document, text) in enumerate(zip(documents, texts, strict=True)):
         tokens[row, : len(text)] = text
-        measured[row, BEFORE : len(text) - AFTER] = True
+        measured[row, sample.measured(document)] = True
     first = sample.first_position()
     positions = np.concatenate([np.arange(first[d], first[d + 1]) for d in documents])
     return Batch(documents, tokens, np.flatnonzero(measured), positions)

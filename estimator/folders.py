@@ -23,6 +23,7 @@ TOKENIZER_FILES = (
     "*.model",
     "*.tiktoken",
     "tekken.json",
+    "chat_template.jinja",
 )
 
 

@@ -17,32 +17,21 @@ _PREFERRED_SPLITS = ("validation", "test", "train")
 _DECIDING = 8
 
 
-class HubText:
+class HubRows:
     """One split of a hub dataset: ``commit`` is its current one, ``split`` the one named or else found.
 
     Opening it asks the hub and raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split,
-    or out of reach), ``"access"`` (gated), ``"column"``.
+    or out of reach), ``"access"`` (gated).
     """
 
-    def __init__(self, name: str, config: str | None, split: str | None, text_column: str | None) -> None:
+    def __init__(self, name: str, config: str | None, split: str | None) -> None:
         self.name = name
         self.commit = _commit(name)
         self.split, self._rows = _open(name, config, split, self.commit)
-        first = self._some_rows(_DECIDING)
-        if not first:
-            raise InputError("corpus", f"The split {self.split} of {name} is empty.")
-        columns = list(first[0])
-        filled = {column for row in first for column in textual(row)}
-        self.column = choose_column(columns, [column for column in columns if column in filled], text_column, name)
 
-    def texts(self) -> Iterator[str]:
-        """The split's texts, in its order; raises :class:`MeasurementError` (``"network"``) when it breaks off."""
-        for row in self._guarded(self._rows):
-            if text := text_of(row.get(self.column), self.column, self.name):
-                yield text
-
-    def _some_rows(self, count: int) -> list[dict[str, Any]]:
-        return list(itertools.islice(self._guarded(self._rows), count))
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The split's rows, in its order; raises :class:`MeasurementError` (``"network"``) when it breaks off."""
+        return self._guarded(self._rows)
 
     def _guarded(self, rows: Any) -> Iterator[dict[str, Any]]:
         from datasets.exceptions import DatasetsError
@@ -54,6 +43,28 @@ class HubText:
             raise MeasurementError("network", f"Reading {self.name} from the hub broke off: try again.") from error
         except (DatasetsError, ArrowException, ValueError) as error:
             raise InputError("corpus", f"The files of {self.name} cannot be read: {_first_line(error)}") from error
+
+
+class HubText(HubRows):
+    """The texts of one column of a split; raises also :class:`InputError` ``"column"``."""
+
+    def __init__(self, name: str, config: str | None, split: str | None, text_column: str | None) -> None:
+        super().__init__(name, config, split)
+        first = self._some_rows(_DECIDING)
+        if not first:
+            raise InputError("corpus", f"The split {self.split} of {name} is empty.")
+        columns = list(first[0])
+        filled = {column for row in first for column in textual(row)}
+        self.column = choose_column(columns, [column for column in columns if column in filled], text_column, name)
+
+    def texts(self) -> Iterator[str]:
+        """The split's texts, in its order; raises :class:`MeasurementError` (``"network"``) when it breaks off."""
+        for row in self.rows():
+            if text := text_of(row.get(self.column), self.column, self.name):
+                yield text
+
+    def _some_rows(self, count: int) -> list[dict[str, Any]]:
+        return list(itertools.islice(self.rows(), count))
 
 
 def _commit(name: str) -> str:

@@ -140,6 +140,23 @@ def _layer_means(rows: Iterable[Measurement], depth: int) -> list[Measurement]:
     return [mean_over_layers(group) for group in groups.values() if len(group) == depth]
 
 
+def mean_information(sides: list[Information]) -> Information:
+    """The average over layers of one label set; layers share their texts, so the mean's error is the mean error."""
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    return Information(
+        plugin=mean([s.plugin for s in sides]),
+        null=mean([s.null for s in sides]),
+        high=mean([s.high for s in sides]),
+        se=mean([s.se for s in sides]),
+        spread=mean([s.spread for s in sides]),
+        labels=sides[0].labels,
+        singletons=sides[0].singletons,
+    )
+
+
 def mean_over_layers(rows: list[Measurement]) -> Measurement:
     """The average of measurements that differ in their layer only.
 
@@ -148,17 +165,6 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
 
     def mean(values: list[float]) -> float:
         return sum(values) / len(values)
-
-    def side(sides: list[Information]) -> Information:
-        return Information(
-            plugin=mean([s.plugin for s in sides]),
-            null=mean([s.null for s in sides]),
-            high=mean([s.high for s in sides]),
-            se=mean([s.se for s in sides]),
-            spread=mean([s.spread for s in sides]),
-            labels=sides[0].labels,
-            singletons=sides[0].singletons,
-        )
 
     def maybe(values: list[float | None]) -> float | None:
         known = [value for value in values if value is not None]
@@ -170,8 +176,8 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
         site="mean",
         entropy=mean([row.entropy for row in rows]),
         ceiling=mean([row.ceiling for row in rows]),
-        complexity=side([row.complexity for row in rows]),
-        expressivity=side([row.expressivity for row in rows]),
+        complexity=mean_information([row.complexity for row in rows]),
+        expressivity=mean_information([row.expressivity for row in rows]),
         resultant_length=maybe([row.resultant_length for row in rows]),
         participation_ratio=maybe([row.participation_ratio for row in rows]),
     )

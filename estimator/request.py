@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, WEIGHTS, Granularity, Weights
+from estimator.preference import PREFERENCE
 
 Preset = Literal["corrected", "paper"]
 PRESETS: tuple[Preset, ...] = ("corrected", "paper")
@@ -20,7 +21,9 @@ class MeasurementRequest:
     ``"log:16"``, ``"stage1"``, a glob). ``corpus`` is a hub dataset ``name:config:split``, a file, a folder or
     ``"docstrings"``; None takes the default of this machine. ``documents`` texts are cut at ``max_length`` tokens.
     ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are rules or
-    numbers as the user wrote them. Raises :class:`InputError` when a value is out of its range.
+    numbers as the user wrote them. The granularity ``"preference"``, alone, measures on pairs of completions instead of
+    texts: ``corpus`` is then a preference set, and ``documents`` counts pairs. Raises :class:`InputError` when a value
+    is out of its range.
     """
 
     model: str
@@ -30,7 +33,7 @@ class MeasurementRequest:
     documents: int = 256
     max_length: int = 512
     layers: str = "all"
-    granularities: tuple[Granularity, ...] = GRANULARITIES
+    granularities: tuple[Granularity | Literal["preference"], ...] = GRANULARITIES
     temperatures: tuple[str, ...] = ("exact",)
     weights: tuple[Weights, ...] = ("frequency",)
     anchors: int = 100
@@ -52,10 +55,19 @@ class MeasurementRequest:
             raise InputError("anchors", f"The soft assignment needs at least 2 anchors, not {self.anchors}.")
         if not self.anchor_seeds or len(set(self.anchor_seeds)) != len(self.anchor_seeds) or min(self.anchor_seeds) < 0:
             raise InputError("anchor-seeds", "Give one or more different anchor seeds, each 0 or larger.")
-        _check_choices("granularity", self.granularities, GRANULARITIES)
+        _check_choices("granularity", self.granularities, (*GRANULARITIES, PREFERENCE))
+        if self.is_preference and len(self.granularities) > 1:
+            raise InputError(
+                "granularity", "Preference is measured on a sample of its own, of pairs: ask for it alone."
+            )
         _check_choices("weights", self.weights, WEIGHTS)
         if not self.temperatures:
             raise InputError("temperature", "Give a temperature: exact, leading-order, a number such as 0.01, or x0.5.")
+
+    @property
+    def is_preference(self) -> bool:
+        """Whether preference is asked for, which is measured on pairs of completions."""
+        return PREFERENCE in self.granularities
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready copy, for the pipe to the worker."""

@@ -49,6 +49,10 @@ class Sample:
         """How many token positions are measured: those with 3 tokens before and 4 after in the same document."""
         return len(self.tokens) - self.documents * (SHORTEST - 1)
 
+    def measured(self, document: int) -> slice:
+        """Which tokens of a document are measured positions."""
+        return slice(BEFORE, int(self.offsets[document + 1] - self.offsets[document]) - AFTER)
+
     def position_index(self) -> npt.NDArray[np.int64]:
         """Where in ``tokens`` the measured positions are, int64 [positions], ascending."""
         document = self.document_of_position()

@@ -91,7 +91,7 @@ class Tally:
 
         return cls(
             labels=labels,
-            groups=int(group.max()) + 1,
+            groups=int(group.max(initial=0)) + 1,
             order=put(order),
             chunk_start=put(cell_start[chunk_cell] + within * CHUNK),
             chunk_cell=put(chunk_cell),

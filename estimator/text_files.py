@@ -80,6 +80,33 @@ def read_texts(files: Sequence[Path], column: str | None) -> Iterator[str]:
             yield from readers[kind](file, column)
 
 
+def read_records(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """The records of ``.jsonl`` and ``.parquet`` files, one file after another, with whatever their columns hold.
+
+    Raises :class:`InputError` (``"corpus"``) for a file of another kind or one that cannot be read.
+    """
+    for file in files:
+        with _readable(file):
+            if kind_of(file) == ".jsonl":
+                with _open(file) as stream:
+                    yield from _json_records(stream, file)
+            elif kind_of(file) == ".parquet":
+                yield from _parquet_records(file)
+            else:
+                raise InputError("corpus", f"{file} has no records: give a .jsonl or .parquet file.")
+
+
+def _parquet_records(file: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(1024):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise InputError("corpus", f"{file} is not a parquet file, or is damaged.") from error
+
+
 def _read_txt(file: Path, _column: str | None) -> Iterator[str]:
     with _open(file) as stream:
         held = stream.read(WHOLE + 1)

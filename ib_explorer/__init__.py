@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
+    from cache import Cache
     from estimator.measurement import CheckpointMeasurements
+    from estimator.preference import CheckpointPreferences
     from estimator.progress import Progress
     from estimator.request import MeasurementRequest
 
@@ -23,6 +25,34 @@ def measure(
 
     ``cache_dir`` None is the usual folder. Raises InputError, MeasurementError, or what ``progress`` raises to stop.
     """
+    from estimator.errors import InputError
+
+    if request.is_preference:
+        raise InputError("granularity", "Preference is no point of the plane: use ib_explorer.measure_preference.")
+    cache, keys = _run(request, cache_dir, progress)
+    found = [cache.measurements.load(key) for key in keys]
+    return [measurements for measurements in found if measurements is not None]
+
+
+def measure_preference(
+    request: MeasurementRequest,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> list[CheckpointPreferences]:
+    """The same of preference information, whatever the granularities of ``request``; its corpus is a preference set."""
+    from dataclasses import replace
+
+    from estimator.preference import PREFERENCE
+
+    cache, keys = _run(replace(request, granularities=(PREFERENCE,)), cache_dir, progress)
+    found = [cache.preferences.load(key) for key in keys]
+    return [preferences for preferences in found if preferences is not None]
+
+
+def _run(
+    request: MeasurementRequest, cache_dir: str | os.PathLike[str] | None, progress: Progress | None
+) -> tuple[Cache, list[str]]:
+    """The cache, and in it the keys of what was measured."""
     from pathlib import Path
 
     from cache import Cache
@@ -39,5 +69,4 @@ def measure(
 
     folder = locations(None if cache_dir is None else Path(cache_dir)).cache
     Runner(folder, request.device).run(Measure(0, request), hear, progress or Progress())
-    found = [Cache(folder).measurements.load(key) for key in keys]
-    return [measurements for measurements in found if measurements is not None]
+    return Cache(folder), keys

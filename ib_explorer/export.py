@@ -102,15 +102,19 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def csv_text(pairs: Iterable[Row]) -> str:
     """The rows as CSV with :data:`COLUMNS`; a withheld optimality is empty."""
-    return table_text(COLUMNS, (_values(measurements, row) for measurements, row in pairs))
+    return table_text(COLUMNS, (row_values(measurements, row) for measurements, row in pairs))
 
 
 def write_csv(path: Path, pairs: Iterable[Row]) -> None:
-    """Write the rows to ``path`` so that it holds all of them or what it held before.
+    """Write the rows to ``path`` as :func:`write_text` does."""
+    write_text(path, csv_text(pairs))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a table's text to ``path`` so that it holds all of it or what it held before.
 
     Raises :class:`InputError` (``"csv"``) when the file cannot be written.
     """
-    text = csv_text(pairs)
     temporary = partial_path(path)
     try:
         with temporary.open("x", encoding="utf-8", newline="") as file:
@@ -132,7 +136,8 @@ def check_writable(path: Path) -> None:
         raise InputError("csv", f"The CSV cannot be written to {path}: you may not write in {path.parent}.")
 
 
-def _values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
+def row_values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
+    """The values of a row under :data:`COLUMNS`."""
     return [
         measurements.model,
         measurements.revision,

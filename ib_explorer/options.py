@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, MeasurementRequest
 
 Kind = Literal["text", "number", "texts", "numbers"]
@@ -91,8 +92,9 @@ OPTIONS = (
         "granularities",
         "texts",
         "LIST",
-        f"widths of the labels, of {', '.join(GRANULARITIES)}",
-        GRANULARITIES,
+        f"widths of the labels, of {', '.join(GRANULARITIES)}; or {PREFERENCE}: on --documents pairs of the preference "
+        "set that --corpus names (by default Tulu 3's)",
+        (*GRANULARITIES, PREFERENCE),
     ),
     Option(
         "temperature",

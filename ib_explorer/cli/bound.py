@@ -12,7 +12,9 @@ import click
 from cache import Cache
 from cache.locations import locations
 from estimator.curve import BoundCurve
+from estimator.errors import InputError
 from estimator.models import split_reference
+from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
@@ -39,7 +41,10 @@ def command(ctx: click.Context, tokenizer: str, cache_dir: Path | None, **given:
     jobs = [
         (f"{request.model} {granularity}", partial(Bound, request=request, granularity=granularity))
         for granularity in request.granularities
+        if granularity != PREFERENCE
     ]
+    if not jobs:
+        raise InputError("granularity", "Preference has no bound: it is one value, and no point of the plane.")
     folder = chosen_cache_dir(ctx, cache_dir)
     session = run_jobs(jobs, folder, "cpu")
     kept = Cache(locations(folder).cache).curves

@@ -9,15 +9,17 @@ import click
 
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.kept import canonical_temperature, kept_measurements
-from ib_explorer.export import Row, check_writable, csv_text, rows_of, write_csv
+from ib_explorer.cli.kept import canonical_temperature, kept_measurements, kept_preferences
+from ib_explorer.export import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
+from ib_explorer.preference_csv import preference_values
 
 
 @click.command("export")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
-@click.option("--granularity", type=click.Choice(GRANULARITIES), help="Only this width of labels.")
+@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), help="Only this.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
@@ -33,18 +35,24 @@ def command(
     csv: Path | None,
     cache_dir: Path | None,
 ) -> None:
-    """Write what has been measured as CSV: all of it, or what the filters leave."""
+    """Write what has been measured as CSV: all of the plane, or what the filters leave; preference if asked for."""
     granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
-    rows: list[Row] = []
-    for measurements in kept_measurements(chosen_cache_dir(ctx, cache_dir), models):
-        rows += rows_of(measurements, layers, granularities, temperatures, chosen_weights)
+    folder = chosen_cache_dir(ctx, cache_dir)
+    rows: list[list[object]] = []
+    if granularity == PREFERENCE:
+        for found in kept_preferences(folder, models):
+            rows += preference_values(found, layers, temperatures, chosen_weights)
+    else:
+        for measurements in kept_measurements(folder, models):
+            fitting = rows_of(measurements, layers, granularities, temperatures, chosen_weights)
+            rows += [row_values(*row) for row in fitting]
     if not rows:
         raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
     if csv is None:
-        sys.stdout.write(csv_text(rows))
+        sys.stdout.write(table_text(COLUMNS, rows))
     else:
         check_writable(csv)
-        write_csv(csv, rows)
+        write_text(csv, table_text(COLUMNS, rows))
         print(csv)

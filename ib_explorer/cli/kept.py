@@ -9,7 +9,9 @@ from cache import Cache
 from cache.locations import locations
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
+from estimator.preference import CheckpointPreferences
 
 
 def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
@@ -28,6 +30,16 @@ def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[Che
     return [measurements for measurements in found if not wanted or measurements.model in wanted]
 
 
+def kept_preferences(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointPreferences]:
+    """All cached preference information, or that of the models named; raises :class:`InputError` for none at all."""
+    wanted = set(models)
+    found = Cache(locations(cache_dir).cache).preferences.all()
+    chosen = [preferences for preferences in found if not wanted or preferences.model in wanted]
+    if not chosen:
+        raise InputError("cache", "No preference is kept of that: see ib-explorer measure --granularity preference.")
+    return chosen
+
+
 def kept_curve(
     cache_dir: Path | None, measured: Iterable[CheckpointMeasurements], granularity: Granularity
 ) -> BoundCurve | None:
@@ -39,6 +51,18 @@ def kept_curve(
     if len(samples) != 1:
         return None
     return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity)))
+
+
+def kept_increments(
+    cache_dir: Path | None, measured: Iterable[CheckpointMeasurements]
+) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
+    """Those of ``measured`` whose increments are in the cache, with them."""
+    from cache.keys import key
+    from ib_explorer.worker.documents import increments_document
+
+    store = Cache(locations(cache_dir).cache).increments
+    found = [(measurements, store.load(key(increments_document(measurements.key)))) for measurements in measured]
+    return [(measurements, increments) for measurements, increments in found if increments is not None]
 
 
 def canonical_temperature(text: str) -> str:

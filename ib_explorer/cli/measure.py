@@ -11,16 +11,21 @@ import click
 
 from cache import Cache
 from cache.locations import locations
+from estimator.errors import InputError
 from estimator.layers import check_layers
 from estimator.measurement import CheckpointMeasurements
 from estimator.models import split_reference
+from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.temperature import parse_temperature
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.kept import kept_increments
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
-from ib_explorer.export import check_writable, csv_text, rows_of, write_csv
+from ib_explorer.export import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
+from ib_explorer.increments_csv import increments_text
+from ib_explorer.preference_csv import preference_values
 from ib_explorer.worker.messages import Measure, Measured
 
 
@@ -28,10 +33,21 @@ from ib_explorer.worker.messages import Measure, Measured
 @click.argument("models", nargs=-1, required=True, metavar="MODEL[@REVISION]...")
 @measurement_options()
 @click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@click.option(
+    "--increments",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Measure as well what each further token of context adds, and write it here as CSV.",
+)
 @cache_dir_option
 @click.pass_context
 def command(
-    ctx: click.Context, models: tuple[str, ...], csv: Path | None, cache_dir: Path | None, **given: str | None
+    ctx: click.Context,
+    models: tuple[str, ...],
+    csv: Path | None,
+    increments: Path | None,
+    cache_dir: Path | None,
+    **given: str | None,
 ) -> int:
     """Measure checkpoints of models, as CSV.
 
@@ -42,34 +58,51 @@ def command(
     What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
     """
     settings = chosen_settings(given)
+    if increments is not None and PREFERENCE in settings["granularity"].value:
+        raise InputError("increments", "Preference has no increments: leave out --increments, or --granularity.")
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]
     temperatures = [parse_temperature(text).rule for text in settings["temperature"].value]
-    if csv is not None:
-        check_writable(csv)
-    session, measured = measure_all(requests, chosen_cache_dir(ctx, cache_dir))
+    for path in (csv, increments):
+        if path is not None:
+            check_writable(path)
+    cache = chosen_cache_dir(ctx, cache_dir)
+    session, measured = measure_all(requests, cache, increments=increments is not None)
     wanted = requests[0]
+    if increments is not None and measured:
+        beside = kept_increments(cache, measured)
+        write_text(increments, increments_text(beside, wanted.layers, temperatures))
     rows = [
-        row
+        row_values(*row)
         for measurements in measured
         for row in rows_of(measurements, wanted.layers, wanted.granularities, temperatures, wanted.weights)
     ]
+    for found in measured_preferences(session, cache):
+        rows += preference_values(found, wanted.layers, temperatures, wanted.weights)
     if not rows:
         return session.exit_code
+    text = table_text(COLUMNS, rows)
     if csv is None:
-        sys.stdout.write(csv_text(rows))
+        sys.stdout.write(text)
     else:
-        write_csv(csv, rows)
+        write_text(csv, text)
         print(csv)
     return session.exit_code
 
 
 def measure_all(
-    requests: Sequence[MeasurementRequest], cache_dir: Path | None
+    requests: Sequence[MeasurementRequest], cache_dir: Path | None, *, increments: bool = False
 ) -> tuple[Session, list[CheckpointMeasurements]]:
     """Measure in workers and read the results from the cache, in the order measured."""
-    jobs = [(request.model, partial(Measure, request=request)) for request in requests]
+    jobs = [(request.model, partial(Measure, request=request, increments=increments)) for request in requests]
     session = run_jobs(jobs, cache_dir, requests[0].device)
     measurements = Cache(locations(cache_dir).cache).measurements
     found = [measurements.load(event.key) for event in session.events if isinstance(event, Measured)]
     return session, [measured for measured in found if measured is not None]
+
+
+def measured_preferences(session: Session, cache_dir: Path | None) -> list[CheckpointPreferences]:
+    """The preference information that a session measured, from the cache, in the order measured."""
+    preferences = Cache(locations(cache_dir).cache).preferences
+    found = [preferences.load(event.key) for event in session.events if isinstance(event, Measured)]
+    return [one for one in found if one is not None]

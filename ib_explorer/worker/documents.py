@@ -54,6 +54,16 @@ def scores_document(checkpoint: dict[str, Any], layers: str) -> dict[str, Any]:
     return {**checkpoint, "kind": "scores", "layers": layers}
 
 
+def preferences_document(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Identifies the preference information of a checkpoint on one sample of pairs."""
+    return {**checkpoint, "kind": "preferences"}
+
+
+def increments_document(measurements: str) -> dict[str, Any]:
+    """Identifies the increments of one checkpoint by the key of its measurements."""
+    return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
+
+
 def bound_document(sample: str, granularity: str) -> dict[str, Any]:
     """Identifies the bound of a sample's joint counts."""
     return {

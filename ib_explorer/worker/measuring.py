@@ -15,16 +15,21 @@ from torch import Tensor
 
 from cache.arrays import ArrayStore
 from estimator.anchors import stack_anchors
+from estimator.increments import Increment
 from estimator.information import Estimator
 from estimator.layers import parse_layers
 from estimator.loading import LoadedModel, load_model, resolve_device
 from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import CheckpointMeasurements, Measurement, Weights
+from estimator.nesting import IncrementEstimator, increment_estimator, measure_increments
+from estimator.pair_sample import PairSample
+from estimator.preference import CheckpointPreferences, Preference
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from estimator.sample import Sample
 from estimator.scores import compute_scores
+from estimator.swaps import PreferenceEstimator, measure_preferences
 from estimator.temperature import Temperature
 from ib_explorer.worker.documents import scores_document
 
@@ -42,12 +47,34 @@ class Found:
     rows: tuple[Measurement, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPreferences:
+    """The same of preference information."""
+
+    depth: int
+    width: int
+    dtype: str
+    rows: tuple[Preference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A model's shape, and (layer, scores [draws, positions, anchors]) of so many ``layers``."""
+
+    depth: int
+    width: int
+    dtype: str
+    layers: int
+    scores: Iterator[tuple[int, Tensor]]
+
+
 class Measurer:
     """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
 
     def __init__(self, scores: ArrayStore) -> None:
         self._store = scores
         self._estimators: dict[tuple[str, tuple[Weights, ...], str], Estimator] = {}
+        self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
     def measure(
         self,
@@ -64,21 +91,70 @@ class Measurer:
 
         ``known`` is what the cache has of the checkpoint, ``document`` identifies it.
         """
+        estimator = self._estimator(sample, request, device)
+        seen = self._see(revision, known, document, sample, request, device, progress)
+        rows = measure_layers(estimator, seen.scores, seen.layers, seen.depth, seen.width, temperatures, progress)
+        return Found(seen.depth, seen.width, seen.dtype, tuple(rows))
+
+    def measure_increments(
+        self,
+        revision: Revision,
+        known: CheckpointMeasurements,
+        document: dict[str, Any],
+        sample: Sample,
+        request: MeasurementRequest,
+        device: str,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> tuple[Increment, ...]:
+        """Increments at ``temperatures`` of all layers asked for, of a checkpoint whose measurements are ``known``."""
+        wanted = (sample.digest, device)
+        if wanted not in self._increments:
+            self._increments = {wanted: increment_estimator(sample, resolve_device(device))}
+        seen = self._see(revision, known, document, sample, request, device, progress)
+        estimator = self._increments[wanted]
+        return tuple(
+            measure_increments(estimator, seen.scores, seen.layers, seen.depth, seen.width, temperatures, progress)
+        )
+
+    def measure_preferences(
+        self,
+        revision: Revision,
+        known: CheckpointPreferences | None,
+        document: dict[str, Any],
+        sample: PairSample,
+        request: MeasurementRequest,
+        device: str,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> FoundPreferences:
+        """Preference information at ``temperatures`` of all layers asked for; arguments are as of :meth:`measure`."""
+        estimator = PreferenceEstimator(sample, weights=request.weights, device=resolve_device(device))
+        seen = self._see(revision, known, document, sample, request, device, progress)
+        rows = measure_preferences(estimator, seen.scores, seen.layers, seen.depth, seen.width, temperatures, progress)
+        return FoundPreferences(seen.depth, seen.width, seen.dtype, tuple(rows))
+
+    def _see(
+        self,
+        revision: Revision,
+        known: CheckpointMeasurements | CheckpointPreferences | None,
+        document: dict[str, Any],
+        sample: Sample,
+        request: MeasurementRequest,
+        device: str,
+        progress: Progress,
+    ) -> _Seen:
+        """Scores of all layers asked for, as they are kept, else from a forward pass."""
         name = scores_document(document, request.layers)
         kept = self._store.get(name) if known is not None else None
-        estimator = self._estimator(sample, request, device)
-        scores: Iterator[tuple[int, Tensor]]
         if known is not None and kept is not None:
-            depth, width, dtype = known.depth, known.width, known.dtype
-            layers = parse_layers(request.layers, depth)
+            layers = parse_layers(request.layers, known.depth)
             scores = ((layer, _read_only(kept[_array(layer)])) for layer in layers)
-        else:
-            model = load_model(revision, device, request.dtype, progress)
-            depth, width, dtype = model.depth, model.width, model.dtype
-            layers = parse_layers(request.layers, depth)
-            scores = self._scores(model, sample, request, layers, name, progress)
-        rows = measure_layers(estimator, scores, len(layers), depth, width, temperatures, progress)
-        return Found(depth, width, dtype, tuple(rows))
+            return _Seen(known.depth, known.width, known.dtype, len(layers), scores)
+        model = load_model(revision, device, request.dtype, progress)
+        layers = parse_layers(request.layers, model.depth)
+        made = self._scores(model, sample, request, layers, name, progress)
+        return _Seen(model.depth, model.width, model.dtype, len(layers), made)
 
     def _estimator(self, sample: Sample, request: MeasurementRequest, device: str) -> Estimator:
         wanted = (sample.digest, request.weights, device)

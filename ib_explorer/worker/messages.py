@@ -18,10 +18,14 @@ PROTOCOL = 1
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Measure a model (its selected checkpoints one after another), reading and filling the cache."""
+    """Measure a model (its selected checkpoints one after another), reading and filling the cache.
+
+    ``increments`` asks for what each further token of context adds as well.
+    """
 
     job: int
     request: MeasurementRequest
+    increments: bool = False
     type: ClassVar[str] = "measure"
 
 

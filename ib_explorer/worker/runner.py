@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from cache import Cache
 from cache.keys import key
@@ -16,10 +16,14 @@ from estimator.checkpoints import select
 from estimator.corpus import DOCSTRINGS, Corpus, open_corpus
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
+from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
 from estimator.measurement import CheckpointMeasurements
 from estimator.models import content_files, list_revisions, resolve
+from estimator.pair_sample import PairSample, tokenise_pairs
+from estimator.pairs import PairSource, open_pairs
+from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
@@ -27,13 +31,20 @@ from estimator.sample import Sample, tokenise
 from estimator.temperature import Temperature, parse_temperature
 from estimator.tokenizer import load_tokenizer, tokenizer_folder
 from ib_explorer.worker.demo import DEMO, demo_revisions, trained
-from ib_explorer.worker.documents import bound_document, checkpoint_document, sample_document
+from ib_explorer.worker.documents import (
+    bound_document,
+    checkpoint_document,
+    increments_document,
+    preferences_document,
+    sample_document,
+)
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
 
 if TYPE_CHECKING:
     from ib_explorer.worker.measuring import Measurer
 
 Emit = Callable[[Event], None]
+AnySample = TypeVar("AnySample", bound=Sample)
 
 
 class Runner:
@@ -43,11 +54,13 @@ class Runner:
         self._cache = Cache(prepare(cache_dir))
         self.device = device if device == "cpu" else _device_name(device)
         self._corpora: dict[tuple[str | None, str | None], Corpus] = {}
+        self._sources: dict[str | None, PairSource] = {}
         self._samples: dict[str, Sample] = {}
         self._measurer: Measurer | None = None
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
+        self._sources.clear()
         self._corpora = {asked: corpus for asked, corpus in self._corpora.items() if asked[0] == DOCSTRINGS}
         match request:
             case Measure():
@@ -71,6 +84,9 @@ class Runner:
         temperatures = [parse_temperature(text) for text in request.temperatures]
         for revision in self._revisions(job, emit, progress):
             progress.revision = revision.name
+            if request.is_preference:
+                emit(self._prefer(job, revision, temperatures, progress))
+                continue
             sample, tokenizer = self._sample(request, revision, progress)
             commit = self._commit(revision)
             document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
@@ -81,27 +97,64 @@ class Runner:
                     revision, known, document, sample, request, self._device(request), missing, progress
                 )
                 measurements = CheckpointMeasurements(
-                    key=key(document),
-                    model=revision.model,
-                    revision=revision.name,
-                    commit=commit,
-                    stage=revision.stage,
-                    step=revision.step,
-                    tokens=revision.tokens,
+                    **_identity(key(document), revision, commit, sample, request),
                     depth=found.depth,
                     width=found.width,
-                    corpus=sample.corpus,
-                    sample=sample.digest,
-                    documents=sample.documents,
-                    positions=sample.positions,
-                    anchors=request.anchors,
-                    anchor_seeds=request.anchor_seeds,
                     dtype=found.dtype,
-                    estimator_version=ESTIMATOR_VERSION,
                     rows=found.rows,
                 )
-                self._cache.measurements.merge(document, measurements)
+                known = self._cache.measurements.merge(document, measurements)
+            if job.increments and known is not None:
+                self._increments(revision, known, document, sample, request, temperatures, progress)
             emit(Measured(job.job, key(document), revision.name, cached=not missing))
+
+    def _prefer(
+        self, job: Measure, revision: Revision, temperatures: Sequence[Temperature], progress: Progress
+    ) -> Measured:
+        """Measure what the cache lacks of a checkpoint's preference information, and keep it."""
+        request = job.request
+        sample, tokenizer = self._pairs(request, revision, progress)
+        commit = self._commit(revision)
+        document = preferences_document(
+            checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
+        )
+        known = self._cache.preferences.load(key(document))
+        missing = _missing(known, request, temperatures)
+        if missing:
+            found = self._measuring().measure_preferences(
+                revision, known, document, sample, request, self._device(request), missing, progress
+            )
+            preferences = CheckpointPreferences(
+                **_identity(key(document), revision, commit, sample, request),
+                depth=found.depth,
+                width=found.width,
+                dtype=found.dtype,
+                rows=found.rows,
+            )
+            self._cache.preferences.merge(document, preferences)
+        return Measured(job.job, key(document), revision.name, cached=not missing)
+
+    def _increments(
+        self,
+        revision: Revision,
+        known: CheckpointMeasurements,
+        document: dict[str, Any],
+        sample: Sample,
+        request: MeasurementRequest,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> None:
+        """Measure the increments of a checkpoint that the cache lacks, and keep them beside its measurements."""
+        name = increments_document(known.key)
+        kept = self._cache.increments.load(key(name))
+        present = {(row.temperature_rule, row.layer) for row in (kept.rows if kept else ())}
+        layers = parse_layers(request.layers, known.depth)
+        missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
+        if missing:
+            device = self._device(request)
+            measurer = self._measuring()
+            rows = measurer.measure_increments(revision, known, document, sample, request, device, missing, progress)
+            self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
         from estimator.bound import information_bottleneck, joint_counts
@@ -145,19 +198,39 @@ class Runner:
         """The sample of a request in a revision's tokens, and the digest of the tokenizer's files."""
         tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
         corpus = self._corpus(request.corpus, request.text_column, progress)
-        document = sample_document(corpus.identity, tokenizer, request)
-        name = key(document)
-        if name not in self._samples:
+
+        def make() -> Sample:
+            words = load_tokenizer(revision, progress)
+            return tokenise(corpus, words, request.documents, request.max_length, progress)
+
+        return self._kept(sample_document(corpus.identity, tokenizer, request), Sample, make), tokenizer
+
+    def _pairs(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[PairSample, str]:
+        """The pairs of a request in a revision's tokens, and the digest of the tokenizer's files."""
+        tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
+        if request.corpus not in self._sources:
+            self._sources[request.corpus] = open_pairs(request.corpus, progress)
+        source = self._sources[request.corpus]
+
+        def make() -> PairSample:
+            words = load_tokenizer(revision, progress)
+            return tokenise_pairs(source, words, request.documents, request.max_length, progress)
+
+        return self._kept(sample_document(source.identity, tokenizer, request), PairSample, make), tokenizer
+
+    def _kept(self, document: dict[str, Any], kind: type[AnySample], make: Callable[[], AnySample]) -> AnySample:
+        """The sample of a document: known to this process, else in the cache, else made and put there."""
+        sample = self._samples.get(key(document))
+        if sample is None:
             kept = self._cache.samples.get(document)
             if kept is None:
-                words = load_tokenizer(revision, progress)
-                sample = tokenise(corpus, words, request.documents, request.max_length, progress)
-                arrays, values = sample.to_arrays()
-                self._cache.samples.put(document, arrays, values)
+                sample = make()
+                self._cache.samples.put(document, *sample.to_arrays())
             else:
-                sample = Sample.from_arrays(kept, kept.about)
-            self._samples[name] = sample
-        return self._samples[name], tokenizer
+                sample = kind.from_arrays(kept, kept.about)
+            self._samples[key(document)] = sample
+        assert isinstance(sample, kind)
+        return sample
 
     def _corpus(self, spec: str | None, text_column: str | None, progress: Progress) -> Corpus:
         """A corpus, opened once per job: 500 checkpoints hash it once, and no job sees what a file held before."""
@@ -190,8 +263,32 @@ def _device_name(device: str) -> str:
     return str(resolve_device(device))
 
 
+def _identity(
+    name: str, revision: Revision, commit: str, sample: Sample, request: MeasurementRequest
+) -> dict[str, Any]:
+    """The fields of a record that say what was measured; ``name`` is its key."""
+    return {
+        "key": name,
+        "model": revision.model,
+        "revision": revision.name,
+        "commit": commit,
+        "stage": revision.stage,
+        "step": revision.step,
+        "tokens": revision.tokens,
+        "corpus": sample.corpus,
+        "sample": sample.digest,
+        "documents": sample.documents,
+        "positions": sample.positions,
+        "anchors": request.anchors,
+        "anchor_seeds": request.anchor_seeds,
+        "estimator_version": ESTIMATOR_VERSION,
+    }
+
+
 def _missing(
-    known: CheckpointMeasurements | None, request: MeasurementRequest, temperatures: Sequence[Temperature]
+    known: CheckpointMeasurements | CheckpointPreferences | None,
+    request: MeasurementRequest,
+    temperatures: Sequence[Temperature],
 ) -> list[Temperature]:
     """The temperatures at which ``known`` lacks a layer or a weighting asked for; all granularities come together."""
     if known is None:

@@ -18,6 +18,7 @@ from cache.files import partial_path
 from cache.keys import key
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
 
 CURVE = BoundCurve("token", (0.0, 1.0), (0.0, 1.0), (None, None), 1.0, 1.0, 10, 2, 2, 1.0)
@@ -37,6 +38,7 @@ def filled(tmp_path: Path) -> Cache:
         found.measurements.merge({"n": n}, page({"n": n}))
         found.scores.put({"n": n}, {"x": np.zeros(1000, dtype=np.uint8)})
         os.utime(found.scores.items()[-1].path / "header.json", (100.0 + n, 100.0 + n))
+    found.increments.merge({"i": 1}, CheckpointIncrements("m", ()))
     found.curves.put({"c": 1}, CURVE)
     found.samples.put({"s": 1}, {"tokens": np.arange(5)}, {"corpus": "c4"})
     (found.runs / "demo" / "checkpoint-1").mkdir(parents=True)
@@ -62,6 +64,8 @@ def test_opening_a_cache_makes_nothing(tmp_path: Path) -> None:
 def test_info_counts_files_and_bytes(filled: Cache) -> None:
     assert rooms(filled.info()) == {
         "measurements": 3,
+        "preferences": 0,
+        "increments": 1,
         "curves": 1,
         "scores": 6,
         "samples": 2,
@@ -75,6 +79,8 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
 def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
     assert [(verified.room, verified.sound) for verified in filled.verify()] == [
         ("measurements", 3),
+        ("preferences", 0),
+        ("increments", 1),
         ("curves", 1),
         ("scores", 3),
         ("samples", 1),
@@ -116,7 +122,7 @@ def test_pruning_what_is_old_spares_what_was_used_since(filled: Cache) -> None:
 
 
 def test_each_room_can_be_emptied(filled: Cache) -> None:
-    filled.prune(["measurements", "curves", "samples", "runs", "scores"])
+    filled.prune(["measurements", "increments", "curves", "samples", "runs", "scores"])
     assert sum(rooms(filled.info()).values()) == 0
     assert filled.measurements.all() == []
 

@@ -227,3 +227,18 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in err and "BrokenPipe" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("measure", "kept", "--granularity", "preference", "--increments", "i.csv"), "Preference has no increments"),
+        (("measure", "kept", "--granularity", "token,preference"), "ask for it alone"),
+        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "Preference has no bound"),
+        (("export", "--granularity", "preference"), "No preference is kept"),
+        (("measure", "kept", "--increments", "/no/such/folder/i.csv"), "there is no folder /no/such/folder"),
+    ],
+)
+def test_what_preference_and_increments_cannot_be_asked_for(run, arguments, sentence):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "") and sentence in err

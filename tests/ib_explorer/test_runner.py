@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ib_explorer
+from cache.keys import key
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import CheckpointMeasurements
+from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
+from ib_explorer.export import COLUMNS
+from ib_explorer.increments_csv import increments_text
+from ib_explorer.preference_csv import preference_values
 from ib_explorer.worker import measuring
+from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
 from ib_explorer.worker.runner import Runner
 
@@ -243,3 +251,113 @@ def test_a_text_that_changes_between_two_jobs_is_read_again(
     ((event, after),) = measure(runner, request(tiny_model("gpt2"), text))
     assert not event.cached
     assert after.sample != before.sample
+
+
+def test_increments_stand_beside_measurements_and_need_no_second_pass(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tiny_model("olmo2"), text)
+    ((_, kept),) = measure(runner, asked)
+    no_model(monkeypatch)
+    run(runner, Measure(2, asked, increments=True))
+    found = runner._cache.increments.load(key(increments_document(kept.key)))
+    assert found is not None
+    assert found.measurements == kept.key
+    assert [(row.layer, row.side, row.order) for row in found.rows] == [
+        (layer, side, order) for layer in (1, 2, 3) for side in ("input", "output") for order in (1, 2, 3, 4)
+    ]
+    tokens = {row.layer: row.complexity for row in kept.rows if row.granularity == "token"}
+    for row in found.rows:
+        if (row.side, row.order) == ("input", 1):
+            assert row.increment == pytest.approx(tokens[row.layer].corrected, abs=1e-9)
+    colder = request(tiny_model("olmo2"), text, temperatures=("x0.5",), layers="2")
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        run(runner, Measure(3, colder, increments=True))
+    run(runner, Measure(4, request(tiny_model("olmo2"), text, temperatures=("x0.5",)), increments=True))
+    both = runner._cache.increments.load(key(increments_document(kept.key)))
+    assert both is not None
+    assert set(found.rows) < set(both.rows)
+    monkeypatch.setattr(measuring.Measurer, "measure_increments", None)
+    run(runner, Measure(5, asked, increments=True))
+    mean = both.select(["mean"], kept.depth)
+    assert len(mean) == 2 * 2 * 4
+    same = [row.increment for row in found.rows if (row.side, row.order) == ("output", 1)]
+    assert mean[4].increment == pytest.approx(sum(same) / 3)
+    assert increments_text([(kept, both)], "all", {"exact"}).count("\r\n") == 1 + 8 * 4
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A preference set of 24 pairs in which chosen completions are of other words than rejected ones."""
+    path = tmp_path / "pairs.jsonl"
+    records = [
+        {
+            "prompt": " ".join(WORDS[i % 5 : i % 5 + 3]) + " ",
+            "chosen": " ".join(WORDS[(i + j) % 10] for j in range(6 + i % 4)),
+            "rejected": " ".join(WORDS[10 + (i + j) % 10] for j in range(6 + i % 3)),
+        }
+        for i in range(24)
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def prefer(runner: Runner, asked: MeasurementRequest) -> tuple[Measured, CheckpointPreferences]:
+    (event,) = (event for event in run(runner, Measure(1, asked)) if isinstance(event, Measured))
+    kept = runner._cache.preferences.load(event.key)
+    assert kept is not None
+    return event, kept
+
+
+def test_preference_is_measured_on_pairs_and_then_remembered(
+    runner: Runner, tiny_model: Callable[[str], Path], pairs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = request(tiny_model("olmo2"), pairs, granularities=("preference",), documents=24)
+    event, kept = prefer(runner, asked)
+    assert not event.cached
+    assert (kept.documents, kept.depth, kept.corpus) == (48, 3, "pairs.jsonl")
+    assert [row.layer for row in kept.rows] == [1, 2, 3]
+    assert kept.rows[0].information.corrected > 3 * kept.rows[0].information.se
+    assert all(row.information.se > 0 for row in kept.rows)
+    assert not runner._cache.measurements.all()
+    no_model(monkeypatch)
+    again, same = prefer(Runner(tmp_path / "cache", "cpu"), asked)
+    assert again.cached and same == kept
+    colder = replace(asked, temperatures=("exact", "x0.5"), weights=("frequency", "uniform"))
+    _, more = prefer(runner, colder)
+    assert set(kept.rows) < set(more.rows)
+    assert len(more.rows) == 3 * 2 * 2
+    values = preference_values(more, "all", {"x0.5"}, {"uniform"})
+    mean = dict(zip(COLUMNS, values[-1], strict=True))
+    assert [row[COLUMNS.index("layer")] for row in values] == [1, 2, 3, "mean"]
+    assert mean["granularity"] == "preference"
+    assert {mean[name] for name in ("expressivity", "expressivity_se", "optimality", "output_labels")} == {None}
+    assert mean["complexity_corrected"] == pytest.approx(
+        sum(float(str(row[COLUMNS.index("complexity_corrected")])) for row in values[:-1]) / 3
+    )
+
+
+def test_preference_of_identical_completions_is_nothing(
+    runner: Runner, tiny_model: Callable[[str], Path], pairs: Path
+) -> None:
+    records = [json.loads(line) for line in pairs.read_text().splitlines()]
+    pairs.write_text("".join(json.dumps(one | {"rejected": one["chosen"]}) + "\n" for one in records))
+    _, kept = prefer(runner, request(tiny_model("gpt2"), pairs, granularities=("preference",), documents=24))
+    for row in kept.rows:
+        assert row.information.is_zero
+        assert row.information.plugin == pytest.approx(0, abs=1e-6)
+
+
+def test_a_text_is_no_preference_set(runner: Runner, tiny_model: Callable[[str], Path], text: Path) -> None:
+    with pytest.raises(InputError, match="no column chosen and no rejected; its columns are text"):
+        run(runner, Measure(1, request(tiny_model("gpt2"), text, granularities=("preference",))))
+    with pytest.raises(InputError, match="ask for it alone"):
+        request(tiny_model("gpt2"), text, granularities=("token", "preference"))
+
+
+def test_measuring_preference_from_a_notebook(tiny_model: Callable[[str], Path], pairs: Path, tmp_path: Path) -> None:
+    asked = request(tiny_model("gpt2"), pairs, documents=24, layers="2")
+    (found,) = ib_explorer.measure_preference(asked, tmp_path / "cache")
+    assert [row.layer for row in found.rows] == [2]
+    with pytest.raises(InputError, match="measure_preference"):
+        ib_explorer.measure(replace(asked, granularities=("preference",)), tmp_path / "cache")

@@ -1,0 +1,37 @@
+"""Increments on disk: one file holds those of one checkpoint, beside the file of its measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cache.documents import Entry
+from cache.keys import key
+from cache.records import RecordStore
+from estimator.increments import CheckpointIncrements, Increment
+
+
+class IncrementStore(RecordStore[CheckpointIncrements]):
+    """All increments, by the key of what decides them."""
+
+    def merge(self, document: Mapping[str, Any], increments: CheckpointIncrements) -> CheckpointIncrements:
+        """Add rows to what is kept under ``document``, in place of those of the same layer and temperature.
+
+        Returns what is kept now. Raises ValueError for NaN and infinities, InputError as writing does.
+        """
+        known = self.load(key(document))
+        rows = {_identity(row): row for row in (*(known.rows if known else ()), *increments.rows)}
+        merged = CheckpointIncrements(increments.measurements, tuple(sorted(rows.values(), key=_identity)))
+        if merged != known:
+            value = {"schema": self.schema, "rows": [asdict(row) for row in merged.rows]}
+            self.documents.put(document, value, {"measurements": merged.measurements})
+        return merged
+
+    def _decode(self, entry: Entry) -> CheckpointIncrements:
+        rows = tuple(Increment(**row) for row in entry.value["rows"])
+        return CheckpointIncrements(entry.about["measurements"], rows)
+
+
+def _identity(row: Increment) -> tuple[Any, ...]:
+    return row.layer, row.temperature_rule, row.side, row.order

@@ -1,0 +1,218 @@
+"""Nested increments: what the k-th token of context adds, free of the bias that longer labels bring with them.
+
+The (k)-gram labels are shuffled within the (k−1)-grams: labels of the same counts that know the narrower label and
+nothing else. The excess of the plug-in information over its mean over shuffles is the increment. In
+
+    I(X_k;Z) − mean over shuffles = 1/N Σ_i (s_i − mean over shuffles of s_i),   s_i = Σ_j p_ij log p(j | label of i),
+
+H(Z) and the narrower label cancel, and so does every position of a narrower label that has one continuation only, or
+none seen twice: no shuffle changes it. The labels are sorted once; a shuffle deals the positions of each narrower label
+anew to the same places, and serves every layer and draw.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from estimator.increments import Increment
+from estimator.information import Estimator
+from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
+from estimator.layers import site
+from estimator.progress import Progress
+from estimator.sample import Sample
+from estimator.tally import Tally, document_groups, soft_assignments
+from estimator.temperature import Temperature
+
+SHUFFLES = 8
+_ROWS = 1 << 15
+"""Positions looked at in one go: bounds the memory beside p."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """Labels of one order, observed and shuffled within the narrower ones, for the positions where that matters.
+
+    ``tallies`` holds the observed labels first and then each shuffle; they differ in which positions lie where.
+    ``slot_label`` numbers the label of each place in a tally's ``order``, ``share`` the part of positions that count.
+    """
+
+    side: Side
+    order: int
+    share: float
+    tallies: tuple[Tally, ...]
+    slot_label: Tensor
+
+    @classmethod
+    def prepare(
+        cls,
+        labels: LabelSet,
+        narrower: IntArray,
+        order: int,
+        *,
+        shuffles: int = SHUFFLES,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> Nesting:
+        """Sort ``labels``, each of which lies within one of ``narrower`` [positions], and shuffle them.
+
+        Raises ValueError when a label occurs within two narrower ones.
+        """
+        within = np.empty(labels.labels, dtype=np.int64)
+        within[labels.ids] = narrower
+        if (within[labels.ids] != narrower).any():
+            raise ValueError("labels must be nested in the narrower ones")
+        total = np.bincount(narrower)
+        largest = np.zeros(len(total), dtype=np.int64)
+        np.maximum.at(largest, within, labels.counts)
+        rows = np.flatnonzero(((largest > 1) & (largest < total))[narrower])
+        _, ids, counts = np.unique(labels.ids[rows], return_inverse=True, return_counts=True)
+        tally = Tally.prepare(LabelSet(labels.granularity, labels.side, ids, counts), np.zeros_like(rows), device)
+        repeated = len(tally.order)
+        slots = rows[np.concatenate([tally.order.cpu().numpy(), tally.single.cpu().numpy()])]
+        places = np.argsort(narrower[slots], kind="stable")
+        rng = np.random.Generator(np.random.PCG64([seed, order, SIDES.index(labels.side)]))
+
+        def deal(positions: IntArray) -> Tally:
+            dealt = torch.from_numpy(positions).to(device)
+            return replace(tally, order=dealt[:repeated], single=dealt[repeated:])
+
+        tallies = [deal(slots)]
+        for _ in range(shuffles):
+            shuffled = np.empty_like(slots)
+            shuffled[places] = slots[np.lexsort((rng.random(len(slots)), narrower[slots]))]
+            tallies.append(deal(shuffled))
+        slot_label = torch.repeat_interleave(tally.label_count)
+        return cls(labels.side, order, len(rows) / len(narrower), tuple(tallies), slot_label)
+
+    def scatter(self, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
+        """Σ s_i over the positions of each document group, [1 + shuffles, groups], for p [positions, anchors]."""
+        return torch.stack([self._sums(tally, p, row_entropy, group, groups) for tally in self.tallies])
+
+    def _sums(self, tally: Tally, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
+        out = p.new_zeros(groups, dtype=torch.float64)
+        _, label_sums = tally.sums(p)
+        log_q = (label_sums / tally.label_count[:, None]).float().clamp_min_(torch.finfo(torch.float32).tiny).log_()
+        for rows, labels in zip(tally.order.split(_ROWS), self.slot_label.split(_ROWS), strict=True):
+            s = torch.linalg.vecdot(p[rows], log_q[labels]).double()
+            out.index_add_(0, group[rows], s / float(np.log(p.shape[1])))
+        return out.index_add_(0, group[tally.single], -row_entropy[tally.single].double())
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """An increment of one layer and temperature; the fields are those of :class:`Increment`."""
+
+    side: Side
+    order: int
+    increment: float
+    se: float
+    spread: float
+    share: float
+
+
+class IncrementEstimator:
+    """The increments of one sample's labels: shuffles once, then serves every layer, draw and temperature.
+
+    ``label_sets`` has the n-gram labels of both sides from the token on, each nested in the one before; ``group``
+    [positions] numbers document groups, in ascending runs.
+    """
+
+    def __init__(
+        self,
+        label_sets: Sequence[LabelSet],
+        group: IntArray,
+        *,
+        shuffles: int = SHUFFLES,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        by_side = [[labels for labels in label_sets if labels.side == side] for side in SIDES]
+        self._tokens = Estimator([sets[0] for sets in by_side if sets], group, device=device)
+        self._nestings = [
+            Nesting.prepare(wide, narrow.ids, order, shuffles=shuffles, seed=seed, device=device)
+            for sets in by_side
+            for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
+        ]
+        self._device = device
+        self._sizes = np.bincount(group).astype(np.float64)
+        self._group = torch.from_numpy(group).to(device)
+
+    def measure(self, scores: Tensor, temperature: float) -> list[Excess]:
+        """The increments of one layer, by side and order, from its ``scores`` [draws, positions, anchors]."""
+        found = [
+            Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
+            for labels, _, token in self._tokens.measure(scores, temperature).information
+        ]
+        draws = np.array([self._measure_draw(draw.to(self._device), temperature) for draw in scores])
+        values, errors = np.moveaxis(draws.reshape(len(scores), len(self._nestings), 2), -1, 0)
+        spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+        for nesting, value, se, scatter in zip(self._nestings, values.mean(0), errors.mean(0), spread, strict=True):
+            found.append(Excess(nesting.side, nesting.order, float(value), float(se), float(scatter), nesting.share))
+        return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))
+
+    def _measure_draw(self, scores: Tensor, temperature: float) -> list[tuple[float, float]]:
+        p, row_entropy = soft_assignments(scores, temperature)
+        groups = len(self._sizes)
+        return [
+            self._excess(nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy())
+            for nesting in self._nestings
+        ]
+
+    def _excess(self, sums: np.ndarray) -> tuple[float, float]:
+        """The increment and its error, from the observed and shuffled sums [1 + shuffles, groups].
+
+        As for information, the error is the larger of the scatter between document groups and that of shuffled labels.
+        """
+        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), len(sums) - 1
+        each = sums[0] - sums[1:].mean(0)
+        value = each.sum() / positions
+        residual = each - value * self._sizes
+        between = groups / (groups - 1) * np.square(residual).sum() / positions**2
+        shuffling = (1 + 1 / shuffles) * (sums[1:].sum(1) / positions).var(ddof=1)
+        return float(value), float(np.sqrt(max(between, shuffling)))
+
+
+def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> IncrementEstimator:
+    """The increments of a sample's n-gram labels, with whole documents as groups."""
+    return IncrementEstimator(ngram_labels(sample), document_groups(sample.document_of_position()), device=device)
+
+
+def measure_increments(
+    estimator: IncrementEstimator,
+    scores: Iterable[tuple[int, Tensor]],
+    layers: int,
+    depth: int,
+    width: int,
+    temperatures: Sequence[Temperature],
+    progress: Progress,
+) -> Iterator[Increment]:
+    """Increments of each (layer, scores [draws, positions, anchors]) at each temperature, in the order given.
+
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    """
+    done, total = 0, layers * len(temperatures)
+    progress.phase("estimate", 0, total, "layers")
+    for layer, layer_scores in scores:
+        for temperature in temperatures:
+            epsilon = temperature.value(layer_scores.shape[-1], width)
+            for excess in estimator.measure(layer_scores, epsilon):
+                yield Increment(
+                    layer=layer,
+                    site=site(layer, depth),
+                    side=excess.side,
+                    order=excess.order,
+                    temperature_rule=temperature.rule,
+                    temperature=epsilon,
+                    increment=excess.increment,
+                    se=excess.se,
+                    spread=excess.spread,
+                    share=excess.share,
+                )
+            done += 1
+            progress.phase("estimate", done, total, "layers")

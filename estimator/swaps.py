@@ -1,0 +1,165 @@
+"""Preference information: what a layer's states tell of whether a completion was the chosen or the rejected one.
+
+Every completion token carries its completion's label. Tokens of one completion resemble each other, so labels shuffled
+over tokens would be far too good a null: any two piles of texts differ. The null is instead chosen and rejected swapped
+within pairs at random: prompts, topics and lengths stay as they are. One sum of p per completion is all it takes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from estimator.layers import site
+from estimator.measurement import Information, Weights
+from estimator.pair_sample import PairSample
+from estimator.preference import Preference
+from estimator.progress import Progress
+from estimator.tally import document_groups, soft_assignments
+from estimator.temperature import Temperature
+
+FloatArray = npt.NDArray[np.float64]
+
+SWAPS = 64
+_SEED = 20_240_911
+_ROWS = 1 << 15
+"""Positions turned to float64 in one go: bounds the memory beside p."""
+
+
+class PreferenceEstimator:
+    """I(pref;Z) of one sample of pairs, for every layer, draw and temperature; a pair is never cut by the jackknife."""
+
+    def __init__(
+        self,
+        sample: PairSample,
+        *,
+        weights: Iterable[Weights] = ("frequency",),
+        swaps: int = SWAPS,
+        seed: int = _SEED,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.weights = tuple(weights)
+        self._device = device
+        self._document = torch.from_numpy(sample.document_of_position()).to(device)
+        self._counts = np.diff(sample.first_position()).astype(np.float64).reshape(-1, 2)
+        self.group_of_pair = pair_groups(sample)
+        rng = np.random.Generator(np.random.PCG64(seed))
+        swap = np.concatenate([np.zeros((1, sample.pairs), dtype=bool), rng.random((swaps, sample.pairs)) < 0.5])
+        self._swap = swap.astype(np.float64)
+
+    def measure(self, scores: Tensor, temperature: float) -> tuple[float, float, dict[Weights, Information]]:
+        """H(Z), the ceiling and I(pref;Z) by weights, from ``scores`` [draws, positions, anchors] at temperature ε."""
+        entropies, ceilings = [], []
+        values: dict[Weights, list[tuple[float, float, float, float]]] = {weights: [] for weights in self.weights}
+        for draw in scores:
+            p, row_entropy = soft_assignments(draw.to(self._device), temperature)
+            sums = self._sums(p)
+            entropy = float(_entropy(sums.sum((0, 1)) / len(p)))
+            entropies.append(entropy)
+            ceilings.append(entropy - float(row_entropy.double().mean()))
+            for weights in self.weights:
+                values[weights].append(self._value(sums, weights))
+        found = {weights: _mean_over_draws(draws, self._counts) for weights, draws in values.items()}
+        return float(np.mean(entropies)), float(np.mean(ceilings)), found
+
+    def _sums(self, p: Tensor) -> FloatArray:
+        """Sums of p [positions, anchors] per completion, [pairs, 2, anchors]."""
+        sums = p.new_zeros((self._counts.size, p.shape[1]), dtype=torch.float64)
+        for rows, document in zip(p.split(_ROWS), self._document.split(_ROWS), strict=True):
+            sums.index_add_(0, document, rows.double())
+        return sums.view(*self._counts.shape, -1).cpu().numpy()
+
+    def _value(self, sums: FloatArray, weights: Weights) -> tuple[float, float, float, float]:
+        """Plug-in, null, jackknife and error of one draw, from the sums of p per completion [pairs, 2, anchors]."""
+        information = self._plugin(sums, weights)
+        groups = information.shape[1] - 1
+        plugin, null = information[0], information[1:].mean(0)
+        corrected = plugin - null
+        high = groups * plugin[0] - (groups - 1) * plugin[1:].mean()
+        scatter = (groups - 1) / groups * np.square(corrected[1:] - corrected[1:].mean()).sum()
+        swapping = (1 + 1 / (len(information) - 1)) * information[1:, 0].var(ddof=1)
+        return plugin[0], null[0], max(high, corrected[0]), float(np.sqrt(max(scatter, swapping)))
+
+    def _plugin(self, sums: FloatArray, weights: Weights) -> FloatArray:
+        """Plug-in information as labelled and for each swap [1 + swaps, groups + 1]: in full and without each group."""
+        counted = np.concatenate([sums, self._counts[..., None]], axis=-1)
+        step = counted[:, 1] - counted[:, 0]
+        bounds = np.searchsorted(self.group_of_pair, np.arange(self.group_of_pair[-1] + 2))
+        total = np.add.reduceat(counted.sum(1), bounds[:-1])
+        chosen = np.add.reduceat(counted[:, 0], bounds[:-1])[None] + np.stack(
+            [self._swap[:, start:end] @ step[start:end] for start, end in itertools.pairwise(bounds)], axis=1
+        )
+        sides = np.stack([chosen, total - chosen], axis=2)  # [1 + swaps, groups, 2, anchors + 1]
+        whole = sides.sum(1, keepdims=True)
+        sides = np.concatenate([whole, whole - sides], axis=1)
+        counts, sums = sides[..., -1], sides[..., :-1].clip(0)
+        marginal = sums.sum(2) / counts.sum(2)[..., None]
+        share = counts / counts.sum(2, keepdims=True) if weights == "frequency" else np.full_like(counts, 0.5)
+        information: FloatArray = _entropy(marginal) - (share * _entropy(sums / counts[..., None])).sum(2)
+        return information
+
+
+def pair_groups(sample: PairSample) -> npt.NDArray[np.int64]:
+    """The jackknife group of each pair, int64 [pairs]: runs of whole pairs with about equal positions."""
+    pair_of_position = sample.document_of_position() // 2
+    first = np.flatnonzero(np.diff(pair_of_position, prepend=-1))
+    return document_groups(pair_of_position)[first]
+
+
+def measure_preferences(
+    estimator: PreferenceEstimator,
+    scores: Iterable[tuple[int, Tensor]],
+    layers: int,
+    depth: int,
+    width: int,
+    temperatures: Sequence[Temperature],
+    progress: Progress,
+) -> Iterator[Preference]:
+    """Preference information of each (layer, scores [draws, positions, anchors]) at each temperature.
+
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    """
+    done, total = 0, layers * len(temperatures)
+    progress.phase("estimate", 0, total, "layers")
+    for layer, layer_scores in scores:
+        for temperature in temperatures:
+            epsilon = temperature.value(layer_scores.shape[-1], width)
+            entropy, ceiling, found = estimator.measure(layer_scores, epsilon)
+            for weights, information in found.items():
+                yield Preference(
+                    layer=layer,
+                    site=site(layer, depth),
+                    weights=weights,
+                    variant="raw",
+                    temperature_rule=temperature.rule,
+                    temperature=epsilon,
+                    entropy=entropy,
+                    ceiling=ceiling,
+                    information=information,
+                )
+            done += 1
+            progress.phase("estimate", done, total, "layers")
+
+
+def _entropy(q: FloatArray) -> FloatArray:
+    """H(q) of each row of q [..., anchors], as a fraction of log n."""
+    values: FloatArray = -(q * np.log(np.maximum(q, 1e-300))).sum(-1) / np.log(q.shape[-1])
+    return values
+
+
+def _mean_over_draws(draws: Sequence[tuple[float, float, float, float]], counts: FloatArray) -> Information:
+    plugin, null, high, se = np.array(draws).T
+    return Information(
+        plugin=float(plugin.mean()),
+        null=float(null.mean()),
+        high=float(high.mean()),
+        se=float(se.mean()),
+        spread=float((plugin - null).std(ddof=1)) if len(draws) > 1 else 0.0,
+        labels=2,
+        singletons=float((counts.sum(0) == 1).sum() / counts.sum()),
+    )
