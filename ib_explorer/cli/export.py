@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_measurements
 from ib_explorer.export import Row, check_writable, csv_text, rows_of, write_csv
@@ -20,6 +20,8 @@ from ib_explorer.export import Row, check_writable, csv_text, rows_of, write_csv
 @click.option("--granularity", type=click.Choice(GRANULARITIES), help="Only this width of labels.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
+@click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
+@click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of hidden states.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
 @cache_dir_option
 @click.pass_context
@@ -30,6 +32,8 @@ def command(
     granularity: str | None,
     temperature: str | None,
     weights: str | None,
+    min_count: int | None,
+    variant: str | None,
     csv: Path | None,
     cache_dir: Path | None,
 ) -> None:
@@ -37,9 +41,10 @@ def command(
     granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
+    variants = None if variant is None else (variant,)
     rows: list[Row] = []
     for measurements in kept_measurements(chosen_cache_dir(ctx, cache_dir), models):
-        rows += rows_of(measurements, layers, granularities, temperatures, chosen_weights)
+        rows += rows_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
     if not rows:
         raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
     if csv is None:

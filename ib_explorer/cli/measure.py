@@ -52,7 +52,15 @@ def command(
     rows = [
         row
         for measurements in measured
-        for row in rows_of(measurements, wanted.layers, wanted.granularities, temperatures, wanted.weights)
+        for row in rows_of(
+            measurements,
+            wanted.layers,
+            wanted.granularities,
+            temperatures,
+            wanted.weights,
+            wanted.variants,
+            wanted.min_count,
+        )
     ]
     if not rows:
         return session.exit_code

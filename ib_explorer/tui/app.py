@@ -209,7 +209,13 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
-        request = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
+        request = replace(
+            known,
+            temperatures=(view.temperature_rule,),
+            weights=(view.weights,),
+            variants=(view.variant,),
+            min_count=view.min_count,
+        )
         jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
         if all(job.status in ("failed", "cancelled") for job in jobs):
             self.order(request)
@@ -246,7 +252,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self._set(replace(moves.by_checkpoints(now, 1), playing=not done), at_once=True)
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
-        """Step one aspect of the view: layer, granularity, temperature_rule, weights or preset."""
+        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset or variant."""
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cache.arrays import ArrayStore
+from cache.arrays import ArrayStore, StoredArrays
 from estimator.anchors import stack_anchors
+from estimator.geometry import Geometry
 from estimator.information import Estimator
 from estimator.layers import parse_layers
 from estimator.loading import LoadedModel, load_model, resolve_device
-from estimator.measure import measure_layers, sample_estimator
-from estimator.measurement import CheckpointMeasurements, Measurement, Weights
+from estimator.loss import LossSum
+from estimator.measure import LayerScores, measure_layers, sample_estimator
+from estimator.measurement import CheckpointMeasurements, Measurement, Variant
+from estimator.moments import Normalisation, compute_moments, normalisation
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
@@ -30,6 +35,7 @@ from ib_explorer.worker.documents import scores_document
 
 MEMORY_SHARE = 0.4
 """Share of the free memory that scores may take when they are not kept on disk."""
+_GEOMETRY = "geometry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,21 @@ class Found:
     rows: tuple[Measurement, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """One layer in one variant, to be scored."""
+
+    layer: int
+    variant: Variant
+    normalisation: Normalisation | None
+
+
 class Measurer:
     """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
 
     def __init__(self, scores: ArrayStore) -> None:
         self._store = scores
-        self._estimators: dict[tuple[str, tuple[Weights, ...], str], Estimator] = {}
+        self._estimators: dict[tuple[Any, ...], Estimator] = {}
 
     def measure(
         self,
@@ -62,28 +77,42 @@ class Measurer:
     ) -> Found:
         """Values at ``temperatures`` of all layers asked for; loads the model only if their scores are not kept.
 
-        ``known`` is what the cache has of the checkpoint, ``document`` identifies it.
+        ``known`` is what the cache has of the checkpoint, ``document`` identifies it. A loss that was not known before
+        is written into the known rows as well: it belongs to the checkpoint and the text.
         """
-        name = scores_document(document, request.layers)
-        kept = self._store.get(name) if known is not None else None
+        names = {variant: scores_document(document, request.layers, variant) for variant in request.variants}
+        kept: dict[Variant, StoredArrays] = {}
+        if known is not None and temperatures:
+            found = {variant: self._store.get(name) for variant, name in names.items()}
+            kept = {variant: arrays for variant, arrays in found.items() if arrays is not None}
+        missing = [variant for variant in request.variants if temperatures and variant not in kept]
+        loss = known_loss(known)
+        losses: LossSum | None = None
+        fresh: Iterator[LayerScores] = iter(())
         estimator = self._estimator(sample, request, device)
-        scores: Iterator[tuple[int, Tensor]]
-        if known is not None and kept is not None:
+        if known is not None and not missing and (loss is not None or not request.loss):
             depth, width, dtype = known.depth, known.width, known.dtype
             layers = parse_layers(request.layers, depth)
-            scores = ((layer, _read_only(kept[_array(layer)])) for layer in layers)
         else:
-            model = load_model(revision, device, request.dtype, progress)
+            model = load_model(revision, device, request.dtype, progress, with_head=request.loss and loss is None)
             depth, width, dtype = model.depth, model.width, model.dtype
             layers = parse_layers(request.layers, depth)
-            scores = self._scores(model, sample, request, layers, name, progress)
-        rows = measure_layers(estimator, scores, len(layers), depth, width, temperatures, progress)
-        return Found(depth, width, dtype, tuple(rows))
+            losses = LossSum(model.head, sample) if model.head is not None else None
+            missing_names = {variant: names[variant] for variant in missing}
+            fresh = self._scores(model, sample, request, layers, missing_names, losses, progress)
+        scores = itertools.chain(fresh, _kept_scores(kept, layers))
+        count = len(layers) * len(request.variants)
+        rows = list(measure_layers(estimator, scores, count, depth, width, temperatures, progress))
+        if losses is not None:
+            loss = losses.mean
+            rows = [*(known.rows if known else ()), *rows]
+        return Found(depth, width, dtype, tuple(replace(row, loss=loss) for row in rows))
 
     def _estimator(self, sample: Sample, request: MeasurementRequest, device: str) -> Estimator:
-        wanted = (sample.digest, request.weights, device)
+        wanted = (sample.digest, request.weights, request.min_count, device)
         if wanted not in self._estimators:
-            self._estimators = {wanted: sample_estimator(sample, request.weights, resolve_device(device))}
+            made = sample_estimator(sample, request.weights, resolve_device(device), request.min_count)
+            self._estimators = {wanted: made}
         return self._estimators[wanted]
 
     def _scores(
@@ -92,31 +121,92 @@ class Measurer:
         sample: Sample,
         request: MeasurementRequest,
         layers: tuple[int, ...],
-        document: dict[str, Any],
+        names: Mapping[Variant, dict[str, Any]],
+        losses: LossSum | None,
         progress: Progress,
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Scores of each layer in turn: kept on disk if the budget allows, else in memory, by blocks of layers."""
+    ) -> Iterator[LayerScores]:
+        """Scores of each variant's layers in turn: kept on disk if the budget allows, else in memory, by blocks.
+
+        Variants other than raw need the moments of z first: one forward pass more, however many variants.
+        """
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
+        items = _items(model, sample, layers, tuple(names), progress)
         shape = (len(request.anchor_seeds), sample.positions, request.anchors)
-        layer_bytes = 2 * int(np.prod(shape))
-        if self._store.admits(layer_bytes * len(layers)):
-            with self._store.create(document, {_array(layer): (shape, "float16") for layer in layers}) as arrays:
-                out = [torch.from_numpy(arrays[_array(layer)]) for layer in layers]
-                compute_scores(model, sample, anchors, layers, out, progress)
-            yield from zip(layers, out, strict=True)
+        item_bytes = 2 * int(np.prod(shape))
+
+        def fill(part: Sequence[_Item], out: Sequence[Tensor], losses: LossSum | None) -> list[LayerScores]:
+            geometry = compute_scores(
+                model,
+                sample,
+                anchors,
+                [item.layer for item in part],
+                out,
+                progress,
+                normalisations=[item.normalisation for item in part],
+                loss=losses,
+            )
+            return [
+                LayerScores(item.layer, scores, item.variant, found)
+                for item, scores, found in zip(part, out, geometry, strict=True)
+            ]
+
+        if items and self._store.admits(item_bytes * len(items)):
+            # Room for all variants at once: those being written do not count yet when the next one makes room.
+            self._store.prune(self._store.budget - item_bytes * len(items))
+            with ExitStack() as stack:
+                arrays = {
+                    variant: stack.enter_context(self._store.create(name, _shapes(shape, layers)))
+                    for variant, name in names.items()
+                }
+                out = [torch.from_numpy(arrays[item.variant][_array(item.layer)]) for item in items]
+                found = fill(items, out, losses)
+                for variant, kept in arrays.items():
+                    kept[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
+            yield from found
             return
         room = MEMORY_SHARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        block = max(1, int(room // layer_bytes))
-        if block < len(layers):
+        block = max(1, int(room // item_bytes))
+        if block < len(items):
             progress.note(
-                f"Scores take {layer_bytes * len(layers) / 2**30:.1f} GiB: "
-                f"measuring {block} of {len(layers)} layers at a time."
+                f"Scores take {item_bytes * len(items) / 2**30:.1f} GiB: "
+                f"measuring {block} of {len(items)} layers at a time."
             )
-        for start in range(0, len(layers), block):
-            part = layers[start : start + block]
-            out = [torch.empty(shape, dtype=torch.float16) for _ in part]
-            compute_scores(model, sample, anchors, part, out, progress)
-            yield from zip(part, out, strict=True)
+        for start in range(0, max(len(items), 1), block):
+            part = items[start : start + block]
+            yield from fill(
+                part, [torch.empty(shape, dtype=torch.float16) for _ in part], losses if not start else None
+            )
+
+
+def known_loss(known: CheckpointMeasurements | None) -> float | None:
+    """The loss of a measured checkpoint, if it was ever asked for."""
+    return next((row.loss for row in known.rows if row.loss is not None), None) if known else None
+
+
+def _items(
+    model: LoadedModel, sample: Sample, layers: tuple[int, ...], variants: Sequence[Variant], progress: Progress
+) -> list[_Item]:
+    if all(variant == "raw" for variant in variants):
+        return [_Item(layer, variant, None) for variant in variants for layer in layers]
+    moments = compute_moments(model, sample, layers, progress)
+    return [_Item(layer, variant, normalisation(variant, moments[layer])) for variant in variants for layer in layers]
+
+
+def _shapes(shape: tuple[int, ...], layers: Sequence[int]) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
+
+
+def _kept_scores(kept: Mapping[Variant, StoredArrays], layers: Sequence[int]) -> Iterator[LayerScores]:
+    for variant, arrays in kept.items():
+        for layer, (length, ratio) in zip(layers, arrays[_GEOMETRY].tolist(), strict=True):
+            geometry = Geometry(length, None if np.isnan(ratio) else ratio)
+            yield LayerScores(layer, _read_only(arrays[_array(layer)]), variant, geometry)
+
+
+def _geometry_array(scores: Iterable[LayerScores]) -> npt.NDArray[np.float64]:
+    """Resultant length and participation ratio of each layer, [layers, 2]; NaN where there is none."""
+    pairs = [(one.geometry.resultant_length, one.geometry.participation_ratio) for one in scores if one.geometry]
+    return np.array([(length, np.nan if ratio is None else ratio) for length, ratio in pairs])
 
 
 def _read_only(array: npt.NDArray[Any]) -> Tensor:

@@ -75,7 +75,8 @@ class Runner:
             document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
             known = self._cache.measurements.load(key(document))
             missing = _missing(known, request, temperatures)
-            if missing:
+            wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
+            if missing or wants_loss:
                 found = self._measuring().measure(
                     revision, known, document, sample, request, self._device(request), missing, progress
                 )
@@ -100,7 +101,7 @@ class Runner:
                     rows=found.rows,
                 )
                 self._cache.measurements.merge(document, measurements)
-            emit(Measured(job.job, key(document), revision.name, cached=not missing))
+            emit(Measured(job.job, key(document), revision.name, cached=not (missing or wants_loss)))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
         from estimator.bound import information_bottleneck, joint_counts
@@ -192,9 +193,10 @@ def _device_name(device: str) -> str:
 def _missing(
     known: CheckpointMeasurements | None, request: MeasurementRequest, temperatures: Sequence[Temperature]
 ) -> list[Temperature]:
-    """The temperatures at which ``known`` lacks a layer or a weighting asked for; all granularities come together."""
+    """The temperatures at which ``known`` lacks a layer, weights or variant asked for; granularities come together."""
     if known is None:
         return list(temperatures)
-    present = {(row.temperature_rule, row.layer, row.weights) for row in known.rows}
-    wanted = list(itertools.product(parse_layers(request.layers, known.depth), request.weights))
+    present = {(row.temperature_rule, row.layer, (row.weights, row.min_count), row.variant) for row in known.rows}
+    weights = [(weights, request.min_count if weights == "uniform" else 1) for weights in request.weights]
+    wanted = list(itertools.product(parse_layers(request.layers, known.depth), weights, request.variants))
     return [t for t in temperatures if any((t.rule, *parts) not in present for parts in wanted)]

@@ -14,7 +14,7 @@ from estimator.anchors import stack_anchors
 from estimator.errors import InputError
 from estimator.labels import ngram_labels
 from estimator.loading import LoadedModel, load_model
-from estimator.measure import measure_layers, sample_estimator
+from estimator.measure import LayerScores, measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
@@ -82,7 +82,7 @@ def test_values_do_not_depend_on_batches_nor_on_the_order_of_documents(
     assert shuffled.digest == sample.digest
 
     def measure(tokens: int, of: Sample) -> list[float]:
-        scores = zip([1, 3], _scores(model, of, [1, 3], batch_tokens=tokens), strict=True)
+        scores = map(LayerScores, [1, 3], _scores(model, of, [1, 3], batch_tokens=tokens))
         temperatures = [parse_temperature("exact"), parse_temperature("x2")]
         rows = measure_layers(
             sample_estimator(of, ("frequency", "uniform")), scores, 2, 3, model.width, temperatures, Progress()
