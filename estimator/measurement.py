@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import log
 from typing import Literal
 
 Granularity = Literal["token", "bigram", "trigram", "quadgram"]
@@ -101,7 +102,8 @@ class CheckpointMeasurements:
 
     ``model`` and ``revision`` are names for people; ``commit`` (a hub commit, or the digest of a local folder) and
     ``key`` identify. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state, ``positions`` the
-    number of measured token positions in ``documents`` documents of ``corpus``.
+    number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token`` is the length of
+    its text in UTF-8 over that of its tokens.
     """
 
     key: str
@@ -122,6 +124,13 @@ class CheckpointMeasurements:
     dtype: str
     estimator_version: str
     rows: tuple[Measurement, ...]
+    bytes_per_token: float | None = None
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        """The loss in bits for each byte of text, which tokenizers do not change; None where it was not measured."""
+        loss = next((row.loss for row in self.rows if row.loss is not None), None)
+        return None if loss is None or not self.bytes_per_token else loss / log(2) / self.bytes_per_token
 
     def select(
         self,

@@ -99,6 +99,7 @@ class Runner:
                     dtype=found.dtype,
                     estimator_version=ESTIMATOR_VERSION,
                     rows=found.rows,
+                    bytes_per_token=sample.bytes_per_token,
                 )
                 self._cache.measurements.merge(document, measurements)
             emit(Measured(job.job, key(document), revision.name, cached=not (missing or wants_loss)))

@@ -123,6 +123,7 @@ def test_the_loss_is_measured_when_asked_for_and_then_kept(
     ((event, found),) = measure(runner, request(folder, text, loss=True))
     assert not event.cached
     (loss,) = {row.loss for row in found.rows}
+    assert found.bytes_per_token and found.bits_per_byte == pytest.approx(loss / 0.693147 / found.bytes_per_token)
     assert loss == pytest.approx(5.7, abs=0.5)  # near ln 300: the model is random
     assert [replace(row, loss=None) for row in found.rows] == list(plain.rows)
     no_model(monkeypatch)

@@ -67,9 +67,10 @@ def readout(point: Point, corrected: bool) -> Text:
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
     text.append(f"N {count(record.positions)} in {count(record.documents)} documents\n", style="dim")
     text.append(f"resultant {value(row.resultant_length, 6)}   ")
-    ratio = row.participation_ratio
-    text.append(f"dimensions {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
-    text.append("" if row.loss is None else f"   loss {row.loss:.4f} nats/token")
+    ratio, bits = row.participation_ratio, record.bits_per_byte
+    text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
+    if row.loss is not None:
+        text.append(f"   loss {row.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
     return text
 
 
