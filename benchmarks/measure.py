@@ -27,7 +27,7 @@ from estimator.anchors import stack_anchors
 from estimator.batches import BATCH_TOKENS, batched
 from estimator.corpus import Corpus, open_corpus
 from estimator.loading import LoadedModel, load_model
-from estimator.measure import measure_layers, sample_estimator
+from estimator.measure import LayerScores, measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, tokenise
@@ -79,7 +79,7 @@ def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, draws:
     out = [torch.empty((draws, sample.positions, ANCHORS), dtype=torch.float16) for _ in layers]
     compute_scores(model, sample, stack_anchors(ANCHORS, model.width, range(draws)), layers, out, progress)
     estimator = sample_estimator(sample, ("frequency",))
-    scores = zip(layers, out, strict=True)
+    scores = map(LayerScores, layers, out)
     temperatures = [parse_temperature("exact")]
     return len(list(measure_layers(estimator, scores, model.depth, model.depth, model.width, temperatures, progress)))
 

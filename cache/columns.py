@@ -13,7 +13,7 @@ import numpy as np
 
 from estimator.measurement import Information, Measurement
 
-IDENTITY = ("layer", "site", "granularity", "weights", "variant", "temperature_rule")
+IDENTITY = ("layer", "site", "granularity", "weights", "min_count", "variant", "temperature_rule")
 """What tells a row from the others of its checkpoint: few different values, kept as numbers into a list of them."""
 FLOATS = ("temperature", "entropy", "ceiling")
 OPTIONAL = ("loss", "resultant_length", "participation_ratio")

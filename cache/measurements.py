@@ -20,6 +20,8 @@ _FIELDS = tuple(field.name for field in fields(CheckpointMeasurements) if field.
 class MeasurementStore(RecordStore[CheckpointMeasurements]):
     """All measurements, by the key of what decides them."""
 
+    schema = 2
+
     def all(self) -> list[CheckpointMeasurements]:
         """Every checkpoint's measurements, in the order of their keys."""
         return [record for _, record in self._all()]
@@ -63,4 +65,5 @@ _identity = attrgetter(*IDENTITY)
 def _place(row: Measurement) -> tuple[Any, ...]:
     """Where a row stands: by layer and then granularity from token to quadgram; means come last."""
     layer = (1, 0) if row.layer == "mean" else (0, row.layer)
-    return *layer, row.site, GRANULARITIES.index(row.granularity), row.weights, row.variant, row.temperature_rule
+    granularity = GRANULARITIES.index(row.granularity)
+    return *layer, row.site, granularity, row.weights, row.min_count, row.variant, row.temperature_rule

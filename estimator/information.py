@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from estimator.labels import IntArray, LabelSet
-from estimator.measurement import Granularity, Information, Weights
+from estimator.measurement import MIN_COUNT, Granularity, Information, Weights
 from estimator.null import group_moments, null_curve, random_rows
 from estimator.tally import Tally, entropy, soft_assignments
-from estimator.weighting import UNIFORM_MIN_COUNT, Weighting
+from estimator.weighting import Weighting
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -45,6 +45,7 @@ class Estimator:
     """The information estimator of one sample: sorts its labels once, then serves every layer, draw and temperature.
 
     ``label_sets`` are labels of the same positions; ``group`` [positions] numbers document groups, in ascending runs.
+    Labels that occur less than ``min_count`` times have no part in uniform weights.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class Estimator:
         group: IntArray,
         *,
         weights: Iterable[Weights] = ("frequency",),
-        min_count: int = UNIFORM_MIN_COUNT,
+        min_count: int = MIN_COUNT,
         device: torch.device | str = "cpu",
     ) -> None:
         self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
-        self._min_count = min_count
+        self.min_count = min_count
         self._device = device
         self._weightings = [
             [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
@@ -131,9 +132,9 @@ class Estimator:
             if weighting.weights == "frequency":
                 weight, rest_weight, single_weight = count.double(), rest.double(), 1.0
             else:
-                weight = (count >= self._min_count).double()
+                weight = (count >= self.min_count).double()
                 rest_weight = weight[tally.cell_label] * (rest > 0)
-                single_weight = float(self._min_count == 1)
+                single_weight = float(self.min_count == 1)
             cell_weight = weight[tally.cell_label]
             loss = p.new_zeros(tally.groups, dtype=torch.float64)
             weight_loss = torch.zeros_like(loss)

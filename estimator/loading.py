@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -26,7 +26,8 @@ class LoadedModel:
 
     ``blocks`` are its ``depth`` decoder blocks in order: the output of block k (a tensor, or the first of a tuple) is
     ``hidden_states[k + 1]`` for all but the last; the base model's ``last_hidden_state`` comes after the final norm.
-    ``width`` is the size of a hidden state; ``dtype`` the resolved name, such as ``"bfloat16"``.
+    ``width`` is the size of a hidden state; ``dtype`` the resolved name, such as ``"bfloat16"``. ``head`` turns final
+    states into logits, where it was asked for.
     """
 
     model: Any
@@ -35,6 +36,7 @@ class LoadedModel:
     width: int
     device: torch.device
     dtype: str
+    head: nn.Module | None = None
 
 
 def resolve_device(device: str) -> torch.device:
@@ -63,13 +65,15 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
-def load_model(revision: Revision, device: str, dtype: str, progress: Progress) -> LoadedModel:
+def load_model(
+    revision: Revision, device: str, dtype: str, progress: Progress, *, with_head: bool = False
+) -> LoadedModel:
     """The base model of a revision on a device, downloaded if need be; reports phases ``"download"`` and ``"load"``.
 
     ``dtype`` is ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``: the checkpoint's own, but float32 on the
-    CPU. Reads safetensors only and runs no code of the checkpoint's. Raises :class:`InputError` (``"device"``,
-    ``"dtype"``, ``"config"``, ``"weights"``, ``"architecture"`` and what the download raises) and
-    :class:`MeasurementError` (``"memory"``).
+    CPU. ``with_head`` loads the output embedding too. Reads safetensors only and runs no code of the checkpoint's.
+    Raises :class:`InputError` (``"device"``, ``"dtype"``, ``"config"``, ``"weights"``, ``"architecture"`` and what the
+    download raises) and :class:`MeasurementError` (``"memory"``).
     """
     target = resolve_device(device)
     if dtype != "auto" and dtype not in DTYPES:
@@ -80,13 +84,15 @@ def load_model(revision: Revision, device: str, dtype: str, progress: Progress) 
     where = revision.folder or f"{revision.model}@{revision.name}"
     progress.phase("load", 0, 1, "models")
     config = _decoder_config(folder, where)
-    model = _load(folder, where, target, own if dtype == "auto" else dtype)
+    whole = _load(folder, where, target, own if dtype == "auto" else dtype, with_head)
+    model = whole.base_model if with_head else whole
     blocks = _find_blocks(model, config, where)
     _check_decoder(model, blocks, where)
+    head = _proven_head(whole, where) if with_head else None
     progress.phase("load", 1, 1, "models")
     text = config.get_text_config()
     resolved = str(model.dtype).removeprefix("torch.")
-    return LoadedModel(model, blocks, len(blocks), text.hidden_size, target, resolved)
+    return LoadedModel(model, blocks, len(blocks), text.hidden_size, target, resolved, head)
 
 
 def _decoder_config(folder: Path, where: str) -> Any:
@@ -116,14 +122,15 @@ def _decoder_config(folder: Path, where: str) -> Any:
     return config
 
 
-def _load(folder: Path, where: str, device: torch.device, dtype: str) -> Any:
+def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head: bool) -> Any:
     from safetensors import SafetensorError
-    from transformers import AutoModel
+    from transformers import AutoModel, AutoModelForCausalLM
 
     options: dict[str, Any] = {} if device.type == "cpu" else {"device_map": {"": device}}
     try:
         with _quiet_transformers():
-            model, report = AutoModel.from_pretrained(
+            maker: Any = AutoModelForCausalLM if with_head else AutoModel
+            model, report = maker.from_pretrained(
                 folder,
                 dtype=DTYPES.get(dtype, dtype),
                 use_safetensors=True,
@@ -203,6 +210,20 @@ def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> Non
         raise InputError(
             "architecture", f"The blocks of {where} ({type(model).__name__}) do not give its hidden states."
         )
+
+
+def _proven_head(whole: Any, where: str) -> nn.Module:
+    """The output embedding, proved on six tokens: some models scale or cap what it gives before it is a logit."""
+    head = whole.get_output_embeddings()
+    tokens = torch.arange(6, device=whole.device)[None] % whole.get_input_embeddings().weight.shape[0]
+    if head is not None and whole.base_model is not whole:
+        with torch.inference_mode():
+            states = whole.base_model(tokens, use_cache=False).last_hidden_state
+            if _same(head(states), whole(tokens, use_cache=False).logits):
+                return cast(nn.Module, head)
+    raise InputError(
+        "architecture", f"The logits of {where} are not its output embedding of the final states: leave --loss out."
+    )
 
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:

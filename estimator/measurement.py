@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import log
 from typing import Literal
 
 Granularity = Literal["token", "bigram", "trigram", "quadgram"]
 GRANULARITIES: tuple[Granularity, ...] = ("token", "bigram", "trigram", "quadgram")
 Weights = Literal["frequency", "uniform"]
 WEIGHTS: tuple[Weights, ...] = ("frequency", "uniform")
+Variant = Literal["raw", "centred", "standardised"]
+VARIANTS: tuple[Variant, ...] = ("raw", "centred", "standardised")
 Site = Literal["embedding", "block", "final_norm", "mean"]
 Layer = int | Literal["mean"]
 
+MIN_COUNT = 5
+"""Labels seen less often have no part in uniform weights (the paper's predecessor dropped them likewise)."""
 WITHHOLD_AT = 3.0
 """A ratio is withheld when its denominator is within this many standard errors of zero."""
 
@@ -52,14 +57,17 @@ class Measurement:
 
     ``entropy`` is H(Z) and ``ceiling`` what one label per position would score, both as fractions of log n.
     ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z). ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to
-    the depth.
+    the depth. ``variant`` says what was done to hidden states before their directions were taken, and ``min_count`` how
+    often a label had to occur to have a part in the weights (1 for frequency weights). ``loss`` is the model's
+    cross-entropy on the sample in nats per token; ``resultant_length`` and ``participation_ratio`` are those of
+    :class:`estimator.geometry.Geometry`.
     """
 
     layer: Layer
     site: Site
     granularity: Granularity
     weights: Weights
-    variant: str
+    variant: Variant
     temperature_rule: str
     temperature: float
     entropy: float
@@ -69,6 +77,13 @@ class Measurement:
     loss: float | None = None
     resultant_length: float | None = None
     participation_ratio: float | None = None
+    min_count: int = 1
+
+    @property
+    def weighting(self) -> str:
+        """The weights in words, with their minimum count where it is not the usual one."""
+        usual = self.weights == "frequency" or self.min_count == MIN_COUNT
+        return self.weights if usual else f"{self.weights}>={self.min_count}"
 
     @property
     def optimality(self) -> float | None:
@@ -87,7 +102,8 @@ class CheckpointMeasurements:
 
     ``model`` and ``revision`` are names for people; ``commit`` (a hub commit, or the digest of a local folder) and
     ``key`` identify. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state, ``positions`` the
-    number of measured token positions in ``documents`` documents of ``corpus``.
+    number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token`` is the length of
+    its text in UTF-8 over that of its tokens.
     """
 
     key: str
@@ -108,6 +124,13 @@ class CheckpointMeasurements:
     dtype: str
     estimator_version: str
     rows: tuple[Measurement, ...]
+    bytes_per_token: float | None = None
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        """The loss in bits for each byte of text, which tokenizers do not change; None where it was not measured."""
+        loss = next((row.loss for row in self.rows if row.loss is not None), None)
+        return None if loss is None or not self.bytes_per_token else loss / log(2) / self.bytes_per_token
 
     def select(
         self,
@@ -116,8 +139,13 @@ class CheckpointMeasurements:
         granularity: Granularity | None = None,
         weights: Weights | None = None,
         temperature_rule: str | None = None,
+        variant: Variant | None = None,
+        min_count: int | None = None,
     ) -> tuple[Measurement, ...]:
-        """The rows that fit, in the order stored; ``"mean"`` rows are made on the way from rows 1 to ``depth``."""
+        """The rows that fit, in the order stored; ``"mean"`` rows are made on the way from rows 1 to ``depth``.
+
+        ``min_count`` chooses among uniform weights only.
+        """
         wanted = None if layers is None else set(layers)
         rows = [
             row
@@ -125,6 +153,8 @@ class CheckpointMeasurements:
             if (granularity is None or row.granularity == granularity)
             and (weights is None or row.weights == weights)
             and (temperature_rule is None or row.temperature_rule == temperature_rule)
+            and (variant is None or row.variant == variant)
+            and (min_count is None or row.weights == "frequency" or row.min_count == min_count)
         ]
         chosen = [row for row in rows if wanted is None or row.layer in wanted]
         if wanted is not None and "mean" in wanted:
@@ -133,10 +163,11 @@ class CheckpointMeasurements:
 
 
 def _layer_means(rows: Iterable[Measurement], depth: int) -> list[Measurement]:
-    groups: dict[tuple[str, ...], list[Measurement]] = {}
+    groups: dict[tuple[str | int, ...], list[Measurement]] = {}
     for row in rows:
         if row.layer != 0:
-            groups.setdefault((row.granularity, row.weights, row.variant, row.temperature_rule), []).append(row)
+            alike = (row.granularity, row.weights, row.min_count, row.variant, row.temperature_rule)
+            groups.setdefault(alike, []).append(row)
     return [mean_over_layers(group) for group in groups.values() if len(group) == depth]
 
 

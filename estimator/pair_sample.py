@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class PairSample(Sample):
     measured position, and the prompt's tokens are none.
     """
 
-    starts: IntArray
+    starts: IntArray = field(kw_only=True)
 
     @property
     def pairs(self) -> int:
@@ -65,7 +65,7 @@ class PairSample(Sample):
         tokens, offsets, starts = (arrays[name] for name in ("tokens", "offsets", "starts"))
         if _digest(tokens, offsets, starts) != values["digest"]:
             raise ValueError("the arrays are not those of the sample's digest")
-        return cls(tokens, offsets, values["corpus"], values["digest"], values["max_length"], starts)
+        return cls(tokens, offsets, values["corpus"], values["digest"], values["max_length"], starts=starts)
 
 
 def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
@@ -109,7 +109,7 @@ def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: i
     tokens = np.concatenate(documents)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in documents])]).astype(np.int64)
     starts = np.repeat(np.array([pair[2] for pair in chosen], dtype=np.int64), 2)
-    return PairSample(tokens, offsets, source.name, _digest(tokens, offsets, starts), max_length, starts)
+    return PairSample(tokens, offsets, source.name, _digest(tokens, offsets, starts), max_length, starts=starts)
 
 
 def _has_text(messages: Sequence[Message]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, WEIGHTS, Granularity, Weights
+from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Variant, Weights
 from estimator.preference import PREFERENCE
 
 Preset = Literal["corrected", "paper"]
@@ -21,7 +21,9 @@ class MeasurementRequest:
     ``"log:16"``, ``"stage1"``, a glob). ``corpus`` is a hub dataset ``name:config:split``, a file, a folder or
     ``"docstrings"``; None takes the default of this machine. ``documents`` texts are cut at ``max_length`` tokens.
     ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are rules or
-    numbers as the user wrote them. The granularity ``"preference"``, alone, measures on pairs of completions instead of
+    numbers as the user wrote them. Labels that occur less than ``min_count`` times have no part in uniform weights.
+    ``variants`` say what is done to hidden states before their directions are taken; ``loss`` asks for the model's
+    cross-entropy on the same text. The granularity ``"preference"``, alone, measures on pairs of completions instead of
     texts: ``corpus`` is then a preference set, and ``documents`` counts pairs. Raises :class:`InputError` when a value
     is out of its range.
     """
@@ -36,10 +38,13 @@ class MeasurementRequest:
     granularities: tuple[Granularity | Literal["preference"], ...] = GRANULARITIES
     temperatures: tuple[str, ...] = ("exact",)
     weights: tuple[Weights, ...] = ("frequency",)
+    min_count: int = MIN_COUNT
+    variants: tuple[Variant, ...] = ("raw",)
     anchors: int = 100
     anchor_seeds: tuple[int, ...] = (0, 1, 2, 3)
     device: str = "auto"
     dtype: str = "auto"
+    loss: bool = False
 
     def __post_init__(self) -> None:
         if not self.model.strip():
@@ -61,6 +66,9 @@ class MeasurementRequest:
                 "granularity", "Preference is measured on a sample of its own, of pairs: ask for it alone."
             )
         _check_choices("weights", self.weights, WEIGHTS)
+        _check_choices("variant", self.variants, VARIANTS)
+        if self.min_count < 1:
+            raise InputError("min-count", f"A label occurs at least once, so --min-count cannot be {self.min_count}.")
         if not self.temperatures:
             raise InputError("temperature", "Give a temperature: exact, leading-order, a number such as 0.01, or x0.5.")
 

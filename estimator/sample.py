@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Sample:
 
     ``tokens`` is int32 [T], ``offsets`` int64 [documents + 1]: document d is ``tokens[offsets[d]:offsets[d + 1]]``, at
     least 8 and at most ``max_length`` tokens long. ``corpus`` names the text for people; ``digest`` is the SHA-256 of
-    tokens and offsets, and identifies the sample.
+    tokens and offsets, and identifies the sample. ``bytes`` counts those of its text in UTF-8, where known.
     """
 
     tokens: npt.NDArray[np.int32]
@@ -38,6 +38,12 @@ class Sample:
     corpus: str
     digest: str
     max_length: int
+    bytes: int | None = None
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """How much text a token stands for: what makes losses of different tokenizers comparable."""
+        return None if self.bytes is None else self.bytes / len(self.tokens)
 
     @property
     def documents(self) -> int:
@@ -69,7 +75,7 @@ class Sample:
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
-        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length}
+        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "bytes": self.bytes}
         return {"tokens": self.tokens, "offsets": self.offsets}, values
 
     @classmethod
@@ -106,7 +112,10 @@ def tokenise(corpus: Corpus, tokenizer: Any, documents: int, max_length: int, pr
         progress.note(
             f"{corpus.name} has {len(chosen)} documents of {SHORTEST} tokens or more; {documents} were asked for."
         )
-    return _sample(chosen, corpus.name, max_length)
+    text = tokenizer.batch_decode(
+        [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return replace(_sample(chosen, corpus.name, max_length), bytes=sum(len(part.encode()) for part in text))
 
 
 def _sample(documents: list[npt.NDArray[np.int32]], corpus: str, max_length: int) -> Sample:

@@ -1,4 +1,4 @@
-"""The forward pass: hidden states of every wanted layer, turned at once into cosines with the anchors and let go.
+"""Hidden states of every wanted layer, turned at once into cosines with the anchors and let go.
 
 Scores are what is kept: [layers, draws, positions, anchors] in float16. Everything a user turns afterwards (layer,
 granularity, temperature, weights) is computed from them, without the model.
@@ -6,24 +6,21 @@ granularity, temperature, weights) is computed from them, without the model.
 
 from __future__ import annotations
 
-import contextlib
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from estimator.batches import BATCH_TOKENS, Batch, batched, make_batch
-from estimator.errors import InputError, MeasurementError
+from estimator.batches import Batch
+from estimator.forward import run_forward
+from estimator.geometry import Geometry, chosen_rows, participation_ratio
 from estimator.loading import LoadedModel
+from estimator.loss import LossSum
+from estimator.moments import Normalisation
 from estimator.progress import Progress
 from estimator.sample import Sample
-
-
-class _DeepestLayerReached(Exception):
-    """Ends a forward pass whose deeper blocks nobody asked for."""
 
 
 def compute_scores(
@@ -34,106 +31,80 @@ def compute_scores(
     out: Sequence[Tensor],
     progress: Progress,
     *,
+    normalisations: Sequence[Normalisation | None] | None = None,
+    loss: LossSum | None = None,
     batch_tokens: int | None = None,
-) -> None:
+) -> list[Geometry]:
     """Fill ``out[i]`` [draws, positions, anchors] (any device; kept as float16) with the cosines of ``layers[i]``.
 
-    ``anchors`` [draws, anchors, width] have unit length. Documents are sorted by length and batched to about
-    ``batch_tokens`` tokens; padding stands right of a document, where a causal model cannot see it. Out of memory, the
-    batch is halved and the pass goes on. Raises :class:`InputError` when hidden states are not finite,
-    :class:`MeasurementError` when not even one document fits.
+    ``anchors`` [draws, anchors, width] have unit length. ``normalisations[i]`` is applied to the states first, so that
+    a layer may be asked for in several variants. The final states are added to ``loss``, if given. Returns the geometry
+    of each item. Batching, and what is raised, is that of :func:`estimator.forward.run_forward`.
     """
-    queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type]))
-    reader = _LayerReader(model, anchors, layers, out)
-    done, total = 0, sample.positions
-    progress.phase("forward", 0, total, "positions")
-    with torch.inference_mode(), reader:
-        while queue:
-            batch = queue.popleft()
-            try:
-                reader.read_batch(batch)
-            except torch.OutOfMemoryError as error:
-                if len(batch.documents) == 1:
-                    raise MeasurementError(
-                        "memory", f"{model.device} has not enough memory for one document: lower --max-length."
-                    ) from error
-                torch.cuda.empty_cache()
-                half = len(batch.documents) // 2
-                queue.extendleft(make_batch(sample, part) for part in (batch.documents[half:], batch.documents[:half]))
-                progress.note(f"Out of memory with {len(batch.documents)} documents at once; going on with {half}.")
-                continue
-            done += len(batch.positions)
-            progress.phase("forward", done, total, "positions")
-    reader.check_finite(total)
+    scorer = _Scorer(model, sample, anchors, layers, normalisations or [None] * len(layers), out, loss)
+    run_forward(model, sample, layers, scorer, progress, to_the_end=loss is not None, batch_tokens=batch_tokens)
+    return [scorer.geometry(item) for item in range(len(layers))]
 
 
-class _LayerReader:
-    """Hooks on the wanted blocks that project each hidden state onto the anchors as soon as it exists."""
+class _Scorer:
+    """Projects each hidden state onto the anchors, and sums its directions."""
 
     def __init__(
-        self, model: LoadedModel, anchors: npt.NDArray[np.float64], layers: Sequence[int], out: Sequence[Tensor]
+        self,
+        model: LoadedModel,
+        sample: Sample,
+        anchors: npt.NDArray[np.float64],
+        layers: Sequence[int],
+        normalisations: Sequence[Normalisation | None],
+        out: Sequence[Tensor],
+        loss: LossSum | None,
     ) -> None:
-        self._model = model
-        self._out = dict(zip(layers, out, strict=True))
-        self._deepest = max(layers)
+        self._layers, self._normalisations, self._out, self._loss = layers, normalisations, out, loss
         draws, count, width = anchors.shape
         self._shape = (draws, count)
         flat = torch.from_numpy(anchors.reshape(draws * count, width))
         self._directions = flat.to(model.device, torch.float32).T.contiguous()
-        self._broken = {layer: torch.zeros((), dtype=torch.int64, device=model.device) for layer in layers}
-        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._positions = sample.positions
+        chosen = chosen_rows(sample.positions)
+        self._place = np.full(sample.positions, -1)
+        self._place[chosen] = np.arange(len(chosen))
+        self._kept = {layer: torch.empty((len(chosen), width), dtype=torch.float32) for layer in layers}
+        self._sums = [torch.zeros(width, dtype=torch.float64) for _ in layers]
+        self._pending: dict[int, Tensor] = {}
 
-    def __enter__(self) -> None:
-        for layer in self._out:
-            if layer == 0:
-                self._handles.append(self._model.blocks[0].register_forward_pre_hook(self._on_input, with_kwargs=True))
-            elif layer < self._model.depth:
-                self._handles.append(self._model.blocks[layer - 1].register_forward_hook(self._on_output(layer)))
+    def begin(self) -> None:
+        self._pending = {}
 
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
+    def read(self, layer: int, z: Tensor, batch: Batch) -> None:
+        place = self._place[batch.positions]
+        rows = np.flatnonzero(place >= 0)
+        states = z.index_select(0, torch.from_numpy(rows).to(z.device)).to("cpu", torch.float32)
+        self._kept[layer].index_copy_(0, torch.from_numpy(place[rows]), states)
+        for item, normalisation in enumerate(self._normalisations):
+            if self._layers[item] == layer:
+                self._score(item, z.float() if normalisation is None else normalisation.apply(z), batch)
 
-    def _on_input(self, _: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-        self._read(0, args[0] if args else kwargs["hidden_states"])
-
-    def _on_output(self, layer: int):  # type: ignore[no-untyped-def]
-        def hook(_: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
-            self._read(layer, output if isinstance(output, Tensor) else output[0])
-
-        return hook
-
-    def read_batch(self, batch: Batch) -> None:
-        """Run the model on a batch as deep as is needed, and score every wanted layer."""
-        self._rows = torch.from_numpy(batch.rows).to(self._model.device)
-        self._positions = torch.from_numpy(batch.positions)
-        tokens = torch.from_numpy(batch.tokens).to(self._model.device)
-        with contextlib.suppress(_DeepestLayerReached):
-            output = self._model.model(input_ids=tokens, use_cache=False)
-            self._read(self._model.depth, output.last_hidden_state)
-
-    def _read(self, layer: int, hidden: Tensor) -> None:
-        """Score the measured rows of ``hidden`` [documents, tokens, width] as ``layer``."""
-        if layer not in self._out:
-            return
-        z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)
-        norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=torch.float32)
-        self._broken[layer] += norm.isfinite().logical_not().sum()
-        cosines = (z.float() @ self._directions).div_(norm.clamp_min(torch.finfo(torch.float32).tiny))
-        out = self._out[layer]
+    def _score(self, item: int, z: Tensor, batch: Batch) -> None:
+        norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny)
+        self._pending[item] = (z.T @ norm.reciprocal()).squeeze(1)
+        cosines = (z @ self._directions).div_(norm)
+        out = self._out[item]
         scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, out.dtype)
-        out.index_copy_(1, self._positions.to(out.device), scores)
-        if layer == self._deepest and layer < self._model.depth:
-            raise _DeepestLayerReached
+        out.index_copy_(1, torch.from_numpy(batch.positions).to(out.device), scores)
 
-    def check_finite(self, positions: int) -> None:
-        """Raise :class:`InputError` if any hidden state held a NaN or an infinity."""
-        broken = {layer: int(count) for layer, count in self._broken.items() if count}
-        if broken:
-            layer, count = next(iter(broken.items()))
-            more = f" (and {len(broken) - 1} deeper layers)" if len(broken) > 1 else ""
-            raise InputError(
-                "non-finite",
-                f"Hidden states of layer {layer}{more} are not finite at {count:,} of {positions:,} positions: "
-                "load the model in another --dtype, or check its weights.",
-            )
+    def end(self, batch: Batch, last: Tensor | None) -> None:
+        # Only now can the batch no longer be begun anew in halves, which would count it twice.
+        if self._loss is not None and last is not None:
+            self._loss.add(batch, last)
+        for item, directions in self._pending.items():
+            self._sums[item] += directions.to("cpu", torch.float64)
+
+    def geometry(self, item: int) -> Geometry:
+        """How the states of one item lie in space."""
+        device = self._directions.device
+        kept, normalisation = self._kept[self._layers[item]], self._normalisations[item]
+        if device.type == "cuda":
+            kept = kept.to(device)
+        length = float(torch.linalg.vector_norm(self._sums[item])) / self._positions
+        states = kept if normalisation is None else normalisation.apply(kept)
+        return Geometry(min(length, 1.0), participation_ratio(states))

@@ -12,8 +12,6 @@ from estimator.measurement import Weights
 from estimator.null import NullCurve
 
 FloatArray = npt.NDArray[np.float64]
-UNIFORM_MIN_COUNT = 5
-"""Labels seen less often have no part in uniform weights (the paper's predecessor dropped them likewise)."""
 
 
 @dataclass(frozen=True, slots=True)

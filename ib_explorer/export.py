@@ -69,25 +69,29 @@ def rows_of(
     granularities: Collection[str] | None = None,
     temperatures: Collection[str] | None = None,
     weights: Collection[str] | None = None,
+    variants: Collection[str] | None = None,
+    min_count: int | None = None,
 ) -> list[Row]:
     """The rows of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
 
-    ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text.
+    ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text;
+    ``min_count`` chooses among uniform weights only.
     """
     chosen: Sequence[Layer] | None = None
     if layers == "mean":
         chosen = ["mean"]
     elif layers is not None:
         chosen = parse_layers(layers, measurements.depth)
-    rows = measurements.select(layers=chosen)
+    rows = measurements.select(layers=chosen, min_count=min_count)
     if layers in (None, "all"):
-        rows += measurements.select(layers=["mean"])
+        rows += measurements.select(layers=["mean"], min_count=min_count)
     return [
         (measurements, row)
         for row in rows
         if (granularities is None or row.granularity in granularities)
         and (temperatures is None or row.temperature_rule in temperatures)
         and (weights is None or row.weights in weights)
+        and (variants is None or row.variant in variants)
     ]
 
 
@@ -148,7 +152,7 @@ def row_values(measurements: CheckpointMeasurements, row: Measurement) -> list[o
         row.layer,
         row.site,
         row.granularity,
-        row.weights,
+        row.weighting,
         row.variant,
         measurements.anchors,
         ",".join(map(str, measurements.anchor_seeds)),

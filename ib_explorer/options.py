@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, MeasurementRequest
 
-Kind = Literal["text", "number", "texts", "numbers"]
+FLAG_ON = "yes"
+"""What a flag is on the command line's behalf when it is named there."""
+Kind = Literal["text", "number", "texts", "numbers", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Option:
 
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
-    text, a whole number, or a list of either, written with commas. ``choices`` are all that it can be, if few.
+    text, a whole number, a list of either, written with commas, or is on when it is named. ``choices`` are all that it
+    can be, if few.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Option:
 
     def read(self, value: object) -> Any:
         """A value as written on the command line, in a form or in TOML; raises :class:`InputError` if it is none."""
+        if self.kind == "flag":
+            return self._read_flag(value)
         if self.kind in ("text", "number"):
             return self._read_one(value)
         parts = value.split(",") if isinstance(value, str) else value
@@ -53,7 +58,17 @@ class Option:
         """A value as a user would write it; the inverse of :meth:`read` (None, where nothing is chosen, is empty)."""
         if value is None:
             return ""
+        if self.kind == "flag":
+            return FLAG_ON if value else "no"
         return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    def _read_flag(self, value: object) -> bool:
+        word = str(value).strip().lower()
+        if word in (FLAG_ON, "true", "1"):
+            return True
+        if word in ("no", "false", "0"):
+            return False
+        raise InputError(self.name, f"{self.name} is yes or no, not {value!r}.")
 
     def _read_one(self, value: object) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -104,16 +119,27 @@ OPTIONS = (
         "exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5",
     ),
     Option("weights", "weights", "texts", "LIST", f"weights of the labels, of {', '.join(WEIGHTS)}", WEIGHTS),
+    Option("min-count", "min_count", "number", "N", "uniform weights leave out labels that occur less often"),
+    Option(
+        "variant",
+        "variants",
+        "texts",
+        "LIST",
+        f"hidden states as they are, or first centred or standardised: of {', '.join(VARIANTS)}; all but raw take a "
+        "second forward pass",
+        VARIANTS,
+    ),
     Option("preset", None, "text", "|".join(PRESETS), "paper: the published estimate, as it was made", PRESETS),
     Option("anchors", "anchors", "number", "N", "anchors of the soft assignment"),
     Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "seeds of the anchor draws to average over"),
     Option("device", "device", "text", "DEVICE", "auto, cpu, cuda, cuda:1, mps"),
     Option("dtype", "dtype", "text", "DTYPE", "auto (as the checkpoint has it), float32, bfloat16, float16"),
+    Option("loss", "loss", "flag", "", "the model's loss on the same text beside, in nats per token"),
 )
 
 PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
     "corrected": {},
-    "paper": {"temperature": ("leading-order",), "weights": ("frequency",)},
+    "paper": {"temperature": ("leading-order",), "weights": ("frequency",), "variant": ("raw",)},
 }
 """What a preset sets among the options above, where nobody sets them as plainly as the preset."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Granularity, Layer, Measurement, Weights
+from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
 from estimator.request import Preset
 from estimator.revision import Revision
 
@@ -28,6 +28,19 @@ class View:
     temperature_rule: str = "exact"
     weights: Weights = "frequency"
     preset: Preset = "corrected"
+    variant: Variant = "raw"
+    min_count: int = MIN_COUNT
+
+    def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
+        """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
+        return record.select(
+            layers=layers,
+            granularity=self.granularity,
+            weights=self.weights,
+            temperature_rule=self.temperature_rule,
+            variant=self.variant,
+            min_count=self.min_count,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +205,7 @@ def _points(records: Sequence[CheckpointMeasurements], layers: Sequence[Layer], 
     """One checkpoint's points by layer; where several records have the same row, the first one's counts."""
     points: dict[Layer, Point] = {}
     for record in records:
-        rows = record.select(
-            layers=layers,
-            granularity=view.granularity,
-            weights=view.weights,
-            temperature_rule=view.temperature_rule,
-        )
-        for row in rows:
+        for row in view.rows(record, layers):
             if row.layer not in points:
                 points[row.layer] = _point(record, row, view)
     return points

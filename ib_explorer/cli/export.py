@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_measurements, kept_preferences
@@ -22,6 +22,8 @@ from ib_explorer.preference_csv import preference_values
 @click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), help="Only this.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
+@click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
+@click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of hidden states.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
 @cache_dir_option
 @click.pass_context
@@ -32,6 +34,8 @@ def command(
     granularity: str | None,
     temperature: str | None,
     weights: str | None,
+    min_count: int | None,
+    variant: str | None,
     csv: Path | None,
     cache_dir: Path | None,
 ) -> None:
@@ -39,6 +43,7 @@ def command(
     granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
+    variants = None if variant is None else (variant,)
     folder = chosen_cache_dir(ctx, cache_dir)
     rows: list[list[object]] = []
     if granularity == PREFERENCE:
@@ -46,7 +51,7 @@ def command(
             rows += preference_values(found, layers, temperatures, chosen_weights)
     else:
         for measurements in kept_measurements(folder, models):
-            fitting = rows_of(measurements, layers, granularities, temperatures, chosen_weights)
+            fitting = rows_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
             rows += [row_values(*row) for row in fitting]
     if not rows:
         raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")

@@ -75,7 +75,15 @@ def command(
     rows = [
         row_values(*row)
         for measurements in measured
-        for row in rows_of(measurements, wanted.layers, wanted.granularities, temperatures, wanted.weights)
+        for row in rows_of(
+            measurements,
+            wanted.layers,
+            wanted.granularities,
+            temperatures,
+            wanted.weights,
+            wanted.variants,
+            wanted.min_count,
+        )
     ]
     for found in measured_preferences(session, cache):
         rows += preference_values(found, wanted.layers, temperatures, wanted.weights)

@@ -16,6 +16,7 @@ DOING: Mapping[str, str] = {
     "text": "reading text",
     "load": "loading",
     "train": "training",
+    "moments": "moments of hidden states",
     "forward": "forward pass",
     "estimate": "estimating",
     "bound": "bound",

@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, WEIGHTS, Granularity, Layer, Weights
+from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Layer, Variant, Weights
 from estimator.request import PRESETS, Preset
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements
@@ -26,6 +26,8 @@ WITHOUT_TERMINAL = (100, 32)
 @click.option("--granularity", type=click.Choice(GRANULARITIES), default="token", show_default=True)
 @click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
+@click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
+@click.option("--variant", type=click.Choice(VARIANTS), default="raw", show_default=True)
 @click.option(
     "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
 )
@@ -40,6 +42,8 @@ def command(
     granularity: Granularity,
     temperature: str,
     weights: Weights,
+    min_count: int,
+    variant: Variant,
     preset: Preset,
     width: int | None,
     height: int | None,
@@ -49,7 +53,7 @@ def command(
     from ib_explorer.picture import draw_plane
     from ib_explorer.plane import View, plane
 
-    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset)
+    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count)
     folder = chosen_cache_dir(ctx, cache_dir)
     measured = kept_measurements(folder, models)
     drawn = plane(measured, view, kept_curve(folder, measured, granularity))

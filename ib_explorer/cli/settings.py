@@ -11,7 +11,7 @@ import click
 
 from cache.locations import locations
 from ib_explorer.config import Settings, read_settings
-from ib_explorer.options import OPTIONS, Option
+from ib_explorer.options import FLAG_ON, OPTIONS, Option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +41,8 @@ def config_file() -> Path:
 
 
 def _click_option(option: Option) -> Callable[[Command], Command]:
+    text = option.help[0].upper() + option.help[1:]
+    if option.kind == "flag":
+        return click.option(f"--{option.name}", is_flag=True, flag_value=FLAG_ON, default=None, help=text)
     default = option.write(option.default)
-    text = f"{option.help}  [{default}]" if default else option.help
-    return click.option(f"--{option.name}", metavar=option.metavar, help=text[0].upper() + text[1:])
+    return click.option(f"--{option.name}", metavar=option.metavar, help=f"{text}  [{default}]" if default else text)

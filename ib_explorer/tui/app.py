@@ -210,7 +210,13 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
-        every = replace(known, temperatures=(view.temperature_rule,), weights=(view.weights,))
+        every = replace(
+            known,
+            temperatures=(view.temperature_rule,),
+            weights=(view.weights,),
+            variants=(view.variant,),
+            min_count=view.min_count,
+        )
         # The checkpoint under the cursor first: its answer is what the user waits for.
         for request in dict.fromkeys((replace(every, revision=place.checkpoint.name), every)):
             jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
@@ -250,7 +256,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self._set(replace(moves.by_checkpoints(now, 1), playing=not done), at_once=True)
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
-        """Step one aspect of the view: layer, granularity, temperature_rule, weights or preset."""
+        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset or variant."""
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:

@@ -53,6 +53,7 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "temperature_rule": scene.temperatures,
         "weights": WEIGHTS,
         "preset": PRESETS,
+        "variant": scene.variants,
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]

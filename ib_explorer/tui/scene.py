@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.measurement import VARIANTS, CheckpointMeasurements, Measurement
 from estimator.revision import Revision
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
 from ib_explorer.tui.state import Job, State, same_sample
@@ -62,14 +62,18 @@ class Scene:
         return (*TEMPERATURES, *(rule for rule in measured if rule not in TEMPERATURES))
 
     @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that one can step through: raw, and what else was measured, which takes forward passes."""
+        measured = {row.variant for record in self.records for row in record.rows}
+        return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
+
+    @property
     def rows(self) -> tuple[Measurement, ...]:
         """The current checkpoint's rows in the current view, one a layer, ascending."""
         view, found = self.state.view, {}
         for record in self.records:
             if self.state.place and revision_of(record) == self.state.place.checkpoint:
-                for row in record.select(
-                    granularity=view.granularity, weights=view.weights, temperature_rule=view.temperature_rule
-                ):
+                for row in view.rows(record):
                     if isinstance(row.layer, int):
                         found[row.layer] = row
         return tuple(found[layer] for layer in sorted(found))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from estimator.curve import BoundCurve
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Layer
+from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
@@ -193,6 +193,9 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
             granularities=GRANULARITIES,
             temperatures=("exact",),
             weights=("frequency",),
+            min_count=MIN_COUNT,
+            variants=("raw",),
+            loss=False,
         )
 
     return blind(one) == blind(other)

@@ -45,13 +45,12 @@ def checkpoint_document(
         "anchors": request.anchors,
         "anchor_seeds": list(request.anchor_seeds),
         "anchor_draw": anchors_digest(stack_anchors(request.anchors, _PROBE_WIDTH, request.anchor_seeds)),
-        "variant": "raw",
     }
 
 
-def scores_document(checkpoint: dict[str, Any], layers: str) -> dict[str, Any]:
-    """Identifies the scores of some layers (as a request names them) of a checkpoint."""
-    return {**checkpoint, "kind": "scores", "layers": layers}
+def scores_document(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
+    """Identifies the scores of some layers (as a request names them) of a checkpoint, in one variant."""
+    return {**checkpoint, "kind": "scores", "layers": layers, "variant": variant}
 
 
 def preferences_document(checkpoint: dict[str, Any]) -> dict[str, Any]:

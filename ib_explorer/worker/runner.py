@@ -19,7 +19,7 @@ from estimator.folders import tokenizer_files
 from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
-from estimator.measurement import CheckpointMeasurements
+from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.models import content_files, list_revisions, resolve
 from estimator.pair_sample import PairSample, tokenise_pairs
 from estimator.pairs import PairSource, open_pairs
@@ -92,7 +92,8 @@ class Runner:
             document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
             known = self._cache.measurements.load(key(document))
             missing = _missing(known, request, temperatures)
-            if missing:
+            wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
+            if missing or wants_loss:
                 found = self._measuring().measure(
                     revision, known, document, sample, request, self._device(request), missing, progress
                 )
@@ -102,11 +103,12 @@ class Runner:
                     width=found.width,
                     dtype=found.dtype,
                     rows=found.rows,
+                    bytes_per_token=sample.bytes_per_token,
                 )
                 known = self._cache.measurements.merge(document, measurements)
             if job.increments and known is not None:
                 self._increments(revision, known, document, sample, request, temperatures, progress)
-            emit(Measured(job.job, key(document), revision.name, cached=not missing))
+            emit(Measured(job.job, key(document), revision.name, cached=not (missing or wants_loss)))
 
     def _prefer(
         self, job: Measure, revision: Revision, temperatures: Sequence[Temperature], progress: Progress
@@ -290,9 +292,19 @@ def _missing(
     request: MeasurementRequest,
     temperatures: Sequence[Temperature],
 ) -> list[Temperature]:
-    """The temperatures at which ``known`` lacks a layer or a weighting asked for; all granularities come together."""
+    """The temperatures at which ``known`` lacks a layer, weights or variant asked for; granularities come together."""
     if known is None:
         return list(temperatures)
-    present = {(row.temperature_rule, row.layer, row.weights) for row in known.rows}
-    wanted = list(itertools.product(parse_layers(request.layers, known.depth), request.weights))
+    present = {
+        (
+            row.temperature_rule,
+            row.layer,
+            (row.weights, row.min_count if isinstance(row, Measurement) else 1),
+            row.variant,
+        )
+        for row in known.rows
+    }
+    least = 1 if request.is_preference else request.min_count
+    weights = [(weights, least if weights == "uniform" else 1) for weights in request.weights]
+    wanted = list(itertools.product(parse_layers(request.layers, known.depth), weights, request.variants))
     return [t for t in temperatures if any((t.rule, *parts) not in present for parts in wanted)]

@@ -42,7 +42,7 @@ def synthetic(pairs: int, seed: int, lengths: tuple[int, int] = (10, 40)) -> Pai
     sizes = rng.integers(*lengths, 2 * pairs) + 5
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
-    return PairSample(tokens, offsets, "set", "0" * 64, 64, np.full(2 * pairs, 5, dtype=np.int64))
+    return PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(2 * pairs, 5, dtype=np.int64))
 
 
 def scores(z: np.ndarray, seed: int, anchors: int = 40) -> torch.Tensor:

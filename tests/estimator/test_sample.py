@@ -58,8 +58,18 @@ def test_special_tokens_are_kept_as_the_tokenizer_adds_them(tiny_tokenizer):
         single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
     )
     made = sample(SENTENCES, adding)
+    assert made.bytes == sample(SENTENCES, tiny_tokenizer).bytes
     assert (made.tokens[made.offsets[:-1]] == 0).all()
     assert tokenizer_digest(adding) != tokenizer_digest(tiny_tokenizer)
+
+
+def test_bytes_are_those_of_the_text_that_is_left(tiny_tokenizer):
+    texts = [text.replace("some", "süm") + "  ." for text in SENTENCES]
+    made = sample(texts, tiny_tokenizer)
+    assert made.bytes == sum(len(text.encode()) for text in texts)
+    assert made.bytes_per_token == made.bytes / len(made.tokens)
+    assert Sample.from_arrays(*made.to_arrays()).bytes == made.bytes
+    assert sample(texts, tiny_tokenizer, max_length=16).bytes < made.bytes
 
 
 def test_only_as_many_documents_as_asked_for_are_read(tiny_tokenizer):

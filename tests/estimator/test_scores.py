@@ -14,7 +14,7 @@ from estimator.anchors import stack_anchors
 from estimator.errors import InputError
 from estimator.labels import ngram_labels
 from estimator.loading import LoadedModel, load_model
-from estimator.measure import measure_layers, sample_estimator
+from estimator.measure import LayerScores, measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
@@ -56,7 +56,7 @@ def test_agrees_with_the_published_package_through_a_model(tiny_model: Callable[
     compute_scores(model, sample, anchors, layers, out, Progress())
     labels = {f"{found.granularity} {found.side}": found.ids for found in ngram_labels(sample)}
     rule = parse_temperature(repr(theirs[1].temp))
-    scores = zip(layers, out, strict=True)
+    scores = [LayerScores(layer, found) for layer, found in zip(layers, out, strict=True)]
     estimator = sample_estimator(sample, ("frequency",))
     rows = list(measure_layers(estimator, scores, 3, model.depth, model.width, [rule], Progress()))
     for layer in layers:
@@ -80,7 +80,7 @@ def test_states_without_relation_to_the_text_have_no_information(sample: Sample)
     scores = torch.tensor(np.einsum("pd,rad->rpa", states, stack_anchors(100, 64, range(4)))).half()
     temperatures = [parse_temperature(text) for text in ("exact", "leading-order")]
     estimator = sample_estimator(noise, ("frequency", "uniform"))
-    rows = list(measure_layers(estimator, [(1, scores)], 1, 4, 64, temperatures, Progress()))
+    rows = list(measure_layers(estimator, [LayerScores(1, scores)], 1, 4, 64, temperatures, Progress()))
     assert {row.granularity for row in rows} == {"token", "bigram", "trigram", "quadgram"}
     for row in rows:
         for side in (row.complexity, row.expressivity):
@@ -131,7 +131,7 @@ def test_values_do_not_depend_on_batches_nor_on_the_order_of_documents(
     assert shuffled.digest == sample.digest
 
     def measure(tokens: int, of: Sample) -> list[float]:
-        scores = zip([1, 3], _scores(model, of, [1, 3], batch_tokens=tokens), strict=True)
+        scores = map(LayerScores, [1, 3], _scores(model, of, [1, 3], batch_tokens=tokens))
         temperatures = [parse_temperature("exact"), parse_temperature("x2")]
         rows = measure_layers(
             sample_estimator(of, ("frequency", "uniform")), scores, 2, 3, model.width, temperatures, Progress()

@@ -51,7 +51,7 @@ def checkpoint(
                 site="embedding" if layer == 0 else "block",
                 granularity=granularity,
                 weights="frequency",
-                variant="as-is",
+                variant="raw",
                 temperature_rule=rule,
                 temperature=0.01,
                 entropy=0.7,

@@ -132,6 +132,22 @@ def test_export_and_plot_read_what_measure_kept(run):
     assert code == 2 and "Nothing is kept of other: there are measurements of kept." in err
 
 
+def test_export_and_plot_choose_variants_and_minimum_counts(run):
+    run("measure", "kept")
+    for command in ("export", "plot"):
+        assert run(command, "--variant", "raw", "--min-count", "3")[0] == 0
+        assert run(command, "--variant", "centred")[0] == 2
+
+
+def test_measure_takes_the_loss_as_a_flag(run):
+    code, out, _ = run("measure", "kept", "--loss", "--min-count", "2", "--variant", "raw")
+    assert code == 0 and {row["loss"] for row in table(out)} == {"2.5"}
+    code, _, err = run("measure", "kept", "--min-count", "0")
+    assert code == 2 and "--min-count cannot be 0" in err
+    code, _, err = run("measure", "kept", "--variant", "bleached")
+    assert code == 2 and "choose from raw, centred, standardised" in err
+
+
 def test_a_cache_folder_can_be_named_before_or_after_the_command(run, tmp_path):
     run("--cache-dir", str(tmp_path / "here"), "measure", "kept")
     assert run("export", "--cache-dir", str(tmp_path / "here"))[0] == 0

@@ -92,6 +92,17 @@ def test_rows_of_other_requests_are_left_out(checkpoint):
     assert rows_of(both, temperatures=("0.5",)) == [(both, other)]
 
 
+def test_variants_and_minimum_counts_are_told_apart(checkpoint):
+    row = checkpoint.rows[0]
+    uniform = [replace(row, weights="uniform", min_count=count) for count in (5, 3)]
+    both = replace(checkpoint, rows=(row, *uniform, replace(row, variant="centred")))
+    written = read(csv_text(rows_of(both, "1")))
+    assert [line["weights"] for line in written] == ["frequency", "uniform", "uniform>=3", "frequency"]
+    assert len({line["key"] for line in written}) == 4
+    assert [found.variant for _, found in rows_of(both, "1", variants=("centred",))] == ["centred"]
+    assert [found.min_count for _, found in rows_of(both, "1", min_count=3)] == [1, 3, 1]
+
+
 def test_writing_replaces_the_file_whole(checkpoint, tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("before")

@@ -69,6 +69,9 @@ def test_an_empty_variable_sets_nothing():
         ("anchor-seeds = [3, 1]", "anchor-seeds", (3, 1)),
         ("anchor-seeds = 7", "anchor-seeds", (7,)),
         ("granularity = 'token, bigram'", "granularity", ("token", "bigram")),
+        ("variant = ['raw', 'centred']", "variant", ("raw", "centred")),
+        ("loss = true", "loss", True),
+        ("loss = 'no'", "loss", False),
     ],
 )
 def test_a_file_may_use_numbers_and_lists(config, text, name, value):
@@ -87,6 +90,7 @@ def test_a_file_may_use_numbers_and_lists(config, text, name, value):
         ("granularity = 'word'", "choose from token"),
         ("preset = 'best'", "choose from corrected"),
         ("corpus = ['a', 'b']", "corpus cannot be"),
+        ("loss = 3", "yes or no"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(config, text, part):
@@ -106,7 +110,8 @@ def test_a_file_that_is_a_folder_or_not_text_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("anchors", "ten"), ("anchor-seeds", "1,,2"), ("weights", "heavy"), ("granularity", "")]
+    ("name", "text"),
+    [("anchors", "ten"), ("anchor-seeds", "1,,2"), ("weights", "heavy"), ("granularity", ""), ("variant", "bleached")],
 )
 def test_a_wrong_value_on_the_command_line_is_an_input_error_of_its_option(name, text):
     with pytest.raises(InputError) as caught:

@@ -64,6 +64,20 @@ def test_rows_of_one_checkpoint_may_lie_in_several_files() -> None:
         assert point.measurement.temperature_rule == rule
 
 
+def test_a_view_is_of_one_variant_and_one_minimum_count() -> None:
+    record = checkpoint(4, rules=["exact"])
+    others = tuple(
+        replace(row, **changes)
+        for row in record.rows
+        for changes in ({"variant": "centred", "entropy": 0.1}, {"weights": "uniform", "min_count": 3, "entropy": 0.2})
+    )
+    record = replace(record, rows=others + record.rows)
+    views = (View(), View(variant="centred"), View(weights="uniform", min_count=3))
+    found = [plane([record], view, None).points[0].measurement for view in views]
+    assert [row.entropy for row in found] == pytest.approx([0.7, 0.1, 0.2])
+    assert plane([record], View(weights="uniform"), None).points == ()
+
+
 def test_what_was_not_measured_has_no_series() -> None:
     empty = plane(trajectory(), View(weights="uniform"), curve())
     assert empty.series == () and empty.bound == ()

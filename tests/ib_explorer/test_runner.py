@@ -66,7 +66,7 @@ def measure(runner: Runner, asked: MeasurementRequest) -> list[tuple[Measured, C
 
 
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(measuring, "load_model", refuse)
@@ -101,17 +101,89 @@ def test_another_temperature_or_weighting_needs_no_model(
     assert {row.weights for row in both.rows} == {"frequency", "uniform"}
 
 
+def test_variants_are_kept_beside_each_other_with_their_geometry(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model("llama")
+    ((_, raw),) = measure(runner, request(folder, text))
+    both = request(folder, text, variants=("raw", "standardised"))
+    ((event, first),) = measure(runner, both)
+    assert not event.cached
+    assert set(raw.rows) < set(first.rows)
+    assert {row.variant for row in first.rows} == {"raw", "standardised"}
+    assert all(row.participation_ratio and 1 <= row.participation_ratio <= 32 for row in first.rows)
+    no_model(monkeypatch)
+    assert measure(runner, both)[0][0].cached
+    ((_, second),) = measure(runner, request(folder, text, variants=("raw", "standardised"), temperatures=("x2",)))
+    lengths = {(row.layer, row.variant): row.resultant_length for row in first.rows}
+    fresh = [row for row in second.rows if row.temperature_rule == "x2"]
+    assert len(fresh) == len(first.rows)
+    assert all(row.resultant_length == lengths[row.layer, row.variant] for row in fresh)
+
+
+def test_the_loss_is_measured_when_asked_for_and_then_kept(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model("gpt2")
+    ((_, plain),) = measure(runner, request(folder, text))
+    assert {row.loss for row in plain.rows} == {None}
+    ((event, found),) = measure(runner, request(folder, text, loss=True))
+    assert not event.cached
+    (loss,) = {row.loss for row in found.rows}
+    assert found.bytes_per_token and found.bits_per_byte == pytest.approx(loss / 0.693147 / found.bytes_per_token)
+    assert loss == pytest.approx(5.7, abs=0.5)  # near ln 300: the model is random
+    assert [replace(row, loss=None) for row in found.rows] == list(plain.rows)
+    no_model(monkeypatch)
+    ((event, later),) = measure(runner, request(folder, text, loss=True, temperatures=("exact", "x2")))
+    assert {row.loss for row in later.rows} == {loss}
+    assert measure(runner, request(folder, text, loss=True))[0][0].cached
+
+
+def test_the_loss_comes_from_the_pass_that_makes_the_scores(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path
+) -> None:
+    class Counting(Progress):
+        passes = 0
+
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            self.passes += phase in ("forward", "moments") and done == 0
+
+    counting = Counting()
+    run(runner, Measure(1, request(tiny_model("olmo2"), text, loss=True)), counting)
+    assert counting.passes == 1
+    run(runner, Measure(1, request(tiny_model("olmo2"), text, variants=("raw", "centred", "standardised"))), counting)
+    assert counting.passes == 1 + 2
+
+
+def test_minimum_counts_are_kept_apart(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_model("qwen2")
+    ((_, usual),) = measure(runner, request(folder, text, weights=("uniform",)))
+    assert {row.min_count for row in usual.rows} == {5}
+    no_model(monkeypatch)
+    ((event, both),) = measure(runner, request(folder, text, weights=("frequency", "uniform"), min_count=12))
+    assert not event.cached
+    assert set(usual.rows) < set(both.rows)
+    assert {(row.weights, row.min_count) for row in both.rows} == {("uniform", 5), ("uniform", 12), ("frequency", 1)}
+    chosen = both.select(layers=["mean"], weights="uniform", granularity="token", min_count=12)
+    assert [row.min_count for row in chosen] == [12]
+    with pytest.raises(InputError, match="lower --min-count"):
+        measure(runner, request(folder, text, weights=("uniform",), min_count=1_000_000))
+
+
 @pytest.mark.parametrize("admitted", ["disk", "memory", "blocks"])
 def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
     runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, admitted: str
 ) -> None:
-    ((_, expected),) = measure(runner, request(tiny_model("qwen3"), text))
+    asked = request(tiny_model("qwen3"), text, variants=("raw", "centred"), loss=True)
+    ((_, expected),) = measure(runner, asked)
     other = Runner(runner._cache.root.parent / "other", "cpu")
     if admitted != "disk":
         other._cache.scores.budget = 0
     if admitted == "blocks":
         monkeypatch.setattr(measuring, "MEMORY_SHARE", 0.0)
-    ((_, found),) = measure(other, request(tiny_model("qwen3"), text))
+    ((_, found),) = measure(other, asked)
     assert found.rows == expected.rows
     assert bool(other._cache.scores.items()) == (admitted == "disk")
 

@@ -82,7 +82,19 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
         assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
         assert "step 256" in text_of(app, Headline) and "corrected" in text_of(app, Headline)
         readout = text_of(app, Readout)
-        for word in ("plug-in", "null", "corrected", "high", "±error", "draws", "ceiling", "H(Z)", "labels", "once"):
+        for word in (
+            "plug-in",
+            "null",
+            "corrected",
+            "high",
+            "±error",
+            "draws",
+            "ceiling",
+            "H(Z)",
+            "labels",
+            "once",
+            "resultant",
+        ):
             assert word in readout
         assert "N 5,000 in 32 documents" in readout
         assert app.client.starts == 0
@@ -217,6 +229,20 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         assert [request.revision for request in asked[1:]] == [app.state.place.checkpoint.name, REQUEST.revision]
         assert sum(isinstance(job, Bound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
+
+
+async def test_variants_that_were_measured_can_be_stepped_through() -> None:
+    records = [
+        replace(record, rows=record.rows + tuple(replace(row, variant="standardised") for row in record.rows))
+        for record in trajectory()
+    ]
+    async with explorer(MemoryCache(records), ScriptedClient()) as (app, pilot):
+        seen = [app.state.view.variant]
+        for _ in range(2):
+            await pilot.press("n")
+            assert app.scene.point is not None and app.scene.point.measurement.variant == app.state.view.variant
+            seen.append(app.state.view.variant)
+        assert seen == ["raw", "standardised", "raw"]
 
 
 async def test_measuring_is_asked_for_in_a_dialog() -> None:

@@ -8,7 +8,7 @@ from textual.widgets import Static
 from estimator.measurement import Information
 from ib_explorer.plane import Point
 from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.wording import checkpoint_name, count, layer_name, percent, value, why_withheld
+from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 
 _COLUMNS = {
     "corrected": 9,
@@ -24,7 +24,7 @@ _NAME = 10
 
 
 class Readout(Static):
-    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, one for Z and the sample."""
+    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample."""
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
@@ -44,6 +44,8 @@ def title(scene: Scene) -> str:
         return "readout"
     layer = scene.point.measurement.layer if scene.point else view.layer
     parts = [place.trajectory.model, checkpoint_name(place.checkpoint), layer_name(layer), view.granularity]
+    if view.variant != "raw":
+        parts.append(view.variant)
     return " · ".join(parts).replace("[", "\\[")
 
 
@@ -63,7 +65,12 @@ def readout(point: Point, corrected: bool) -> Text:
     text.append(" " * 8 + value(row.optimality, 8), style="" if corrected else "bold")
     text.append(f"  {why_withheld(row)}\n", style="dim")
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
-    text.append(f"N {count(record.positions)} in {count(record.documents)} documents", style="dim")
+    text.append(f"N {count(record.positions)} in {count(record.documents)} documents\n", style="dim")
+    text.append(f"resultant {value(row.resultant_length, 6)}   ")
+    ratio, bits = row.participation_ratio, record.bits_per_byte
+    text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
+    if row.loss is not None:
+        text.append(f"   loss {row.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
     return text
 
 

@@ -19,6 +19,7 @@ class ViewPanel(Static):
             ("labels", view.granularity, "g"),
             ("temperature", view.temperature_rule, "t"),
             ("weights", view.weights, "w"),
+            ("states", view.variant, "n"),
             ("preset", view.preset, "p"),
             ("models", "all" if state.overlay else "current", "o"),
             ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
