@@ -10,17 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from scipy.special import entr, rel_entr
 
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
-from estimator.labels import IntArray
+from estimator.joint import JointDistribution
 from estimator.measurement import Granularity
 from estimator.progress import Progress
 
@@ -34,102 +32,12 @@ _MERGE_TOLERANCE = 1e-5
 _SAME = 1e-12
 _SINGLE_PRECISION_FROM = 1_000_000
 """Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
+_MOST_CELLS = 2**26
+"""|Y| × |T| at most: half a gigabyte for each array of decoders in double precision."""
 _DEAD = 1e-30
 """A decoder lighter than this is out of use; it stays until the next β removes it."""
 _SEED_SMOOTHING = 0.1
 """Share of p(y) in each seed, so that every x is within reach of every decoder in the first iteration."""
-
-
-@dataclass(frozen=True, eq=False)
-class Joint:
-    """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
-
-    counts: sp.csr_array
-
-    @cached_property
-    def positions(self) -> int:
-        """N, the number of pairs."""
-        return int(self.counts.sum())
-
-    @property
-    def input_labels(self) -> int:
-        """|X|."""
-        return int(self.counts.shape[0])
-
-    @property
-    def output_labels(self) -> int:
-        """|Y|."""
-        return int(self.counts.shape[1])
-
-    @cached_property
-    def input_weights(self) -> FloatArray:
-        """p(x) [|X|]."""
-        return np.asarray(self.counts.sum(axis=1)).ravel() / self.positions
-
-    @cached_property
-    def output_weights(self) -> FloatArray:
-        """p(y) [|Y|]."""
-        return np.asarray(self.counts.sum(axis=0)).ravel() / self.positions
-
-    @property
-    def input_entropy(self) -> float:
-        """H(X) in bits."""
-        return float(entr(self.input_weights).sum()) / _LN2
-
-    @property
-    def output_entropy(self) -> float:
-        """H(Y) in bits."""
-        return float(entr(self.output_weights).sum()) / _LN2
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in bits, plug-in."""
-        joint_entropy = float(entr(self.counts.data / self.positions).sum()) / _LN2
-        return max(self.input_entropy + self.output_entropy - joint_entropy, 0.0)
-
-    @property
-    def one_successor(self) -> float:
-        """Share of positions whose x was seen with a single y."""
-        successors = np.diff(self.counts.indptr)
-        return float(self.input_weights[successors == 1].sum())
-
-    def merged(self) -> Joint:
-        """The joint of the minimal sufficient statistics: x with equal p(y|x) become one, then y with equal p(x|y).
-
-        No encoder loses by it, so the curve is the same; only H(X) and H(Y) fall.
-        """
-        rows = _merge_proportional_rows(self.counts)
-        columns = _merge_proportional_rows(rows.T.tocsr())
-        return Joint(columns.T.tocsr())
-
-
-def joint_counts(x: IntArray, y: IntArray) -> Joint:
-    """Count the pairs of two label arrays [N] of any integers; raises ValueError for none, or unequal lengths."""
-    if len(x) != len(y) or not len(x):
-        raise ValueError(f"labels come in pairs: {len(x)} of the input, {len(y)} of the output")
-    input_labels, rows = np.unique(x, return_inverse=True)
-    output_labels, columns = np.unique(y, return_inverse=True)
-    ones = np.ones(len(x), dtype=np.int64)
-    counts = sp.coo_array((ones, (rows, columns)), shape=(len(input_labels), len(output_labels))).tocsr()
-    counts.sum_duplicates()
-    return Joint(counts)
-
-
-def _merge_proportional_rows(counts: sp.csr_array) -> sp.csr_array:
-    """Add up the rows that are multiples of one another, in the order of their first occurrence."""
-    counts.sort_indices()
-    divisors = np.gcd.reduceat(counts.data, counts.indptr[:-1])
-    reduced = counts.data // np.repeat(divisors, np.diff(counts.indptr))
-    classes: dict[tuple[bytes, bytes], int] = {}
-    members = np.empty(counts.shape[0], dtype=np.int64)
-    for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:], strict=True)):
-        key = (counts.indices[start:end].tobytes(), reduced[start:end].tobytes())
-        members[row] = classes.setdefault(key, len(classes))
-    ones = np.ones(len(members), dtype=np.int64)
-    adder = sp.csr_array((ones, (members, np.arange(len(members)))), shape=(len(classes), len(members)))
-    merged = (adder @ counts).tocsr()
-    merged.sort_indices()
-    return merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +60,12 @@ class Decoders:
         return cls(log_weights, logs)
 
     @classmethod
-    def seeded(cls, joint: Joint, clusters: int) -> Decoders:
+    def seeded(cls, joint: JointDistribution, clusters: int) -> Decoders:
         """One decoder for each of the ``clusters`` most frequent x, mixed with a little of p(y)."""
         seeds = np.argsort(-joint.input_weights, kind="stable")[:clusters]
-        chosen = joint.counts[seeds].T.toarray() / joint.positions
-        weights = chosen.sum(axis=0)
+        weights = joint.input_weights[seeds]
+        rows = joint.conditionals[seeds] if joint.mixture is None else joint.mixture[seeds] @ joint.conditionals
+        chosen = rows.T.toarray() * weights
         smoothed = (1 - _SEED_SMOOTHING) * chosen + _SEED_SMOOTHING * np.outer(joint.output_weights, weights)
         return cls.of_joint(smoothed / weights.sum())
 
@@ -200,22 +109,25 @@ class Bottleneck:
     ``dtype`` is the precision of encoder and decoders; in single, rate and relevance are right to about 1e-6 β bits.
     """
 
-    def __init__(self, joint: Joint, block: int = 8192, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(self, joint: JointDistribution, block: int = 8192, dtype: npt.DTypeLike = np.float64) -> None:
         self._output_entropy = float(entr(joint.output_weights).sum())
-        scale = sp.diags_array(1 / (joint.input_weights * joint.positions))
-        conditionals = (scale @ joint.counts).tocsr().astype(dtype)
-        starts = range(0, joint.input_labels, block)
         self._dtype = dtype
-        self._blocks = [(joint.input_weights[s : s + block], conditionals[s : s + block]) for s in starts]
+        conditionals = joint.conditionals.astype(dtype)
+        # Rows that many x share are multiplied with the decoders once and for all; else each x has its own.
+        self._shared = None if joint.mixture is None else conditionals
+        rows = conditionals if joint.mixture is None else joint.mixture.astype(dtype)
+        starts = range(0, joint.input_labels, block)
+        self._blocks = [(joint.input_weights[s : s + block], rows[s : s + block]) for s in starts]
 
     def iterate(self, decoders: Decoders, beta: float) -> Iteration:
         """q(t|x) ∝ p(t) exp(−β KL[p(y|x) ‖ p(y|t)]), then p(t) and p(y|t) of that q (the paper's eqs. 12–14)."""
         logs = decoders.log_conditionals.astype(self._dtype, copy=False)
-        joint = np.zeros_like(logs)
+        seen = logs if self._shared is None else self._shared @ logs
+        joint = np.zeros_like(seen)
         log_partition = 0.0
-        for weights, conditionals in self._blocks:
+        for weights, rows in self._blocks:
             # H(Y|x) is left out of the KL: it shifts all t alike.
-            encoder = conditionals @ logs
+            encoder = rows @ seen
             encoder *= beta
             encoder += decoders.log_weights.astype(self._dtype)
             top = encoder.max(axis=1)
@@ -224,7 +136,9 @@ class Bottleneck:
             total = encoder.sum(axis=1)
             log_partition += float(weights @ (top + np.log(total)))
             encoder *= (weights / total).astype(self._dtype)[:, None]
-            joint += conditionals.T @ encoder
+            joint += rows.T @ encoder
+        if self._shared is not None:
+            joint = self._shared.T @ joint
         following = Decoders.of_joint(joint)
         cross_entropy = -float((joint * logs).sum(dtype=np.float64))
         drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
@@ -256,7 +170,7 @@ class Bottleneck:
 
 
 def information_bottleneck(
-    joint: Joint,
+    joint: JointDistribution,
     granularity: Granularity,
     *,
     betas: Sequence[float] | None = None,
@@ -268,7 +182,8 @@ def information_bottleneck(
 ) -> BoundCurve:
     """The concave curve max I(Y;T) at given I(X;T) in bits, annealed from the highest of ``betas`` to the lowest.
 
-    |T| = ``clusters`` at most, so the curve is a lower bound of the true one, exact where |T| = |X|. Each β is iterated
+    |T| = ``clusters`` at most (fewer where decoders of many y would not fit in memory), so the curve is a lower bound
+    of the true one, exact where |T| = |X|. ``joint`` is of ``joint_counts`` or ``held_out_joint``. Each β is iterated
     until it is within ``tolerance`` bits of converged, ``limit`` times at most. Calls ``progress.phase`` once per β,
     which may raise :class:`Cancelled`; raises :class:`InputError` when a β or ``clusters`` is out of range.
     """
@@ -279,7 +194,8 @@ def information_bottleneck(
         raise InputError("clusters", f"The bound needs at least 1 cluster, not {clusters}.")
     sufficient = joint.merged()
     exact = quick = Bottleneck(sufficient, block)
-    if sufficient.counts.nnz * clusters > _SINGLE_PRECISION_FROM:
+    clusters = max(1, min(clusters, sufficient.input_labels, _MOST_CELLS // sufficient.output_labels))
+    if sufficient.conditionals.nnz * clusters > _SINGLE_PRECISION_FROM:
         quick = Bottleneck(sufficient, block, np.float32)
     decoders = Decoders.seeded(sufficient, clusters)
     solved: list[tuple[float, float, float | None]] = []
@@ -307,6 +223,7 @@ def information_bottleneck(
         input_labels=joint.input_labels,
         output_labels=joint.output_labels,
         one_successor=joint.one_successor,
+        conditionals=joint.kind,
     )
 
 
@@ -327,23 +244,3 @@ def _concave_hull(
             hull.pop()
         hull.append((rate, relevance, beta))
     return hull
-
-
-def dpi_bound(joint: Joint) -> tuple[tuple[float, float], ...]:
-    """min(I(X;Z), I(X;Y)) as the corners (rate, relevance) of its line, in bits: what data processing alone allows."""
-    information = joint.mutual_information
-    return ((0.0, 0.0), (information, information), (joint.input_entropy, information))
-
-
-def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> tuple[float, float, float]:
-    """How far a point (I(X;Z), I(Y;Z)) in bits is under the curve: the vertical gap, ε_IB, and the β of ε_IB.
-
-    ε_IB = min_β (F_point − F_β)/β with F = rate − β relevance, over the curve's β and the two that every curve has:
-    1, the diagonal's, and infinity, the ceiling's. Both distances are in bits and negative above the curve.
-    """
-    rates, relevances = np.array(curve.rate), np.array(curve.relevance)
-    gap = float(np.interp(rate, rates, relevances)) - relevance
-    slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
-    epsilons = [float(np.max(relevances - slope * rates)) - (relevance - slope * rate) for slope in slopes]
-    best = int(np.argmin(epsilons))
-    return gap, epsilons[best], 1 / slopes[best] if slopes[best] > 0 else math.inf

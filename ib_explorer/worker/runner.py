@@ -14,11 +14,12 @@ from cache.locations import prepare
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
 from estimator.corpus import Corpus, open_corpus
+from estimator.curve import Conditionals
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
-from estimator.measurement import CheckpointMeasurements
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity
 from estimator.models import content_files, list_revisions, resolve
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
@@ -31,6 +32,7 @@ from ib_explorer.worker.documents import bound_document, checkpoint_document, sa
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
 
 if TYPE_CHECKING:
+    from estimator.joint import JointDistribution
     from ib_explorer.worker.measuring import Measurer
 
 Emit = Callable[[Event], None]
@@ -103,7 +105,7 @@ class Runner:
             emit(Measured(job.job, key(document), revision.name, cached=not missing))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
-        from estimator.bound import information_bottleneck, joint_counts
+        from estimator.bound import information_bottleneck
 
         revisions = self._chosen(job.request, progress)
         present = [revision for revision in revisions if revision.folder is None or Path(revision.folder).is_dir()]
@@ -112,10 +114,10 @@ class Runner:
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
         sample, _ = self._sample(job.request, present[0], progress)
-        document = bound_document(sample.digest, job.granularity)
+        document = bound_document(sample.digest, job.granularity, job.conditionals)
         if self._cache.curves.load(key(document)) is None:
-            x, y = ngram_labels(sample, [job.granularity])
-            curve = information_bottleneck(joint_counts(x.ids, y.ids), job.granularity, progress=progress)
+            joint = _joint(sample, job.granularity, job.conditionals)
+            curve = information_bottleneck(joint, job.granularity, progress=progress)
             self._cache.curves.put(document, curve)
         emit(BoundReady(job.job, key(document)))
 
@@ -180,6 +182,19 @@ class Runner:
 
             self._measurer = Measurer(self._cache.scores)
         return self._measurer
+
+
+def _joint(sample: Sample, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
+    """The joint of a sample's input and output labels of one width."""
+    from estimator.held_out import held_out_joint
+    from estimator.joint import joint_counts
+
+    widths = GRANULARITIES[: GRANULARITIES.index(granularity) + 1]
+    labels = ngram_labels(sample, widths)
+    inputs, y = labels[: len(widths)], labels[-1]
+    if conditionals == "raw":
+        return joint_counts(inputs[-1].ids, y.ids)
+    return held_out_joint([narrow.ids for narrow in inputs], y.ids, sample.document_of_position())
 
 
 def _device_name(device: str) -> str:
