@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,31 @@ class Decoders:
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """One pass at one β: the new ``decoders``, and I(X;T) and I(Y;T) of the encoder between old and new, in bits."""
+    """One pass at one β: the new ``decoders``, and what the encoder between the ``old`` and the new ones keeps.
+
+    ``joint`` is p(y, t) [|Y|, |T|] of that encoder and ``free_energy`` −Σ p(x) log Z(x), which no iteration at the same
+    β raises. Everything else takes time and is worked out when asked for.
+    """
 
     decoders: Decoders
-    rate: float
-    relevance: float
+    old: Decoders
+    joint: FloatArray
+    free_energy: float
+    beta: float
+    output_entropy: float
+
+    @cached_property
+    def rate(self) -> float:
+        """I(X;T) in bits."""
+        old, new = np.exp(self.old.log_weights), np.exp(self.decoders.log_weights)
+        cross_entropy = -float((self.joint * self.old.log_conditionals).sum(dtype=np.float64))
+        return (self.free_energy - self.beta * cross_entropy - float(rel_entr(new, old).sum())) / _LN2
+
+    @cached_property
+    def relevance(self) -> float:
+        """I(Y;T) in bits."""
+        entropy = -float((self.joint * self.decoders.log_conditionals).sum(dtype=np.float64))
+        return (self.output_entropy - entropy) / _LN2
 
     def objective(self, beta: float) -> float:
         """F = I(X;T) − β I(Y;T) in bits, which no iteration at the same β raises."""
@@ -109,7 +130,7 @@ class Bottleneck:
     ``dtype`` is the precision of encoder and decoders; in single, rate and relevance are right to about 1e-6 β bits.
     """
 
-    def __init__(self, joint: JointDistribution, block: int = 8192, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(self, joint: JointDistribution, block: int = 16384, dtype: npt.DTypeLike = np.float64) -> None:
         self._output_entropy = float(entr(joint.output_weights).sum())
         self._dtype = dtype
         conditionals = joint.conditionals.astype(dtype)
@@ -140,25 +161,21 @@ class Bottleneck:
         if self._shared is not None:
             joint = self._shared.T @ joint
         following = Decoders.of_joint(joint)
-        cross_entropy = -float((joint * logs).sum(dtype=np.float64))
-        drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
-        rate = -beta * cross_entropy - log_partition - drift
-        relevance = self._output_entropy + float((joint * following.log_conditionals).sum(dtype=np.float64))
-        return Iteration(following, rate / _LN2, relevance / _LN2)
+        return Iteration(following, decoders, joint, -log_partition, beta, self._output_entropy)
 
     def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
         """Iterate at ``beta`` until less than ``tolerance`` · β bits are to go, the gains taken as a geometric series.
 
-        A ``tolerance`` of 0 runs all of ``limit``: the objective is flat at its minimum, so its gains vanish in
+        A ``tolerance`` of 0 runs all of ``limit``: the free energy is flat at its minimum, so its gains vanish in
         rounding well before the last digits of rate and relevance settle.
         """
-        objective = gain = math.inf
+        energy = gain = math.inf
         for _ in range(limit):
             iteration = self.iterate(decoders, beta)
             yield iteration
             decoders = iteration.decoders
-            last_objective, objective = objective, iteration.objective(beta)
-            last_gain, gain = gain, max(last_objective - objective, 0.0)
+            last_energy, energy = energy, iteration.free_energy / _LN2
+            last_gain, gain = gain, max(last_energy - energy, 0.0)
             if gain == 0:
                 remaining = 0.0
             elif gain < last_gain < math.inf:
@@ -177,7 +194,7 @@ def information_bottleneck(
     clusters: int = 256,
     tolerance: float = 1e-5,
     limit: int = 200,
-    block: int = 8192,
+    block: int = 16384,
     progress: Progress | None = None,
 ) -> BoundCurve:
     """The concave curve max I(Y;T) at given I(X;T) in bits, annealed from the highest of ``betas`` to the lowest.
