@@ -7,14 +7,17 @@ nats and β multiplies nats; every value handed out is in bits.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from scipy.special import entr, rel_entr
 
 from estimator.curve import BoundCurve
@@ -33,6 +36,8 @@ _MERGE_TOLERANCE = 1e-5
 _SAME = 1e-12
 _SINGLE_PRECISION_FROM = 1_000_000
 """Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
+_THREADS = 2
+"""Blocks of x in work at a time."""
 _MOST_CELLS = 2**26
 """|Y| × |T| at most: half a gigabyte for each array of decoders in double precision."""
 _DEAD = 1e-30
@@ -137,27 +142,40 @@ class Bottleneck:
         # Rows that many x share are multiplied with the decoders once and for all; else each x has its own.
         self._shared = None if joint.mixture is None else conditionals
         rows = conditionals if joint.mixture is None else joint.mixture.astype(dtype)
-        starts = range(0, joint.input_labels, block)
-        self._blocks = [(joint.input_weights[s : s + block], rows[s : s + block]) for s in starts]
+        # Two blocks or more, of one size, so that two cores share the work; their sums are added in order.
+        count = max(_THREADS, math.ceil(joint.input_labels / block))
+        edges = np.linspace(0, joint.input_labels, count + 1).astype(int)
+        spans = [slice(start, end) for start, end in itertools.pairwise(edges) if end > start]
+        self._blocks = [(joint.input_weights[span], rows[span]) for span in spans]
+        self._pool = ThreadPoolExecutor(_THREADS)
 
     def iterate(self, decoders: Decoders, beta: float) -> Iteration:
         """q(t|x) ∝ p(t) exp(−β KL[p(y|x) ‖ p(y|t)]), then p(t) and p(y|t) of that q (the paper's eqs. 12–14)."""
         logs = decoders.log_conditionals.astype(self._dtype, copy=False)
         seen = logs if self._shared is None else self._shared @ logs
-        joint = np.zeros_like(seen)
-        log_partition = 0.0
-        for weights, rows in self._blocks:
+        log_weights = decoders.log_weights.astype(self._dtype)
+
+        def share(block: tuple[FloatArray, sp.csr_array]) -> tuple[FloatArray, float]:
+            """p(y, t), or its shared factor, and Σ p(x) log Z(x) of one block of x."""
+            weights, rows = block
             # H(Y|x) is left out of the KL: it shifts all t alike.
             encoder = rows @ seen
             encoder *= beta
-            encoder += decoders.log_weights.astype(self._dtype)
+            encoder += log_weights
             top = encoder.max(axis=1)
             encoder -= top[:, None]
             np.exp(encoder, out=encoder)
             total = encoder.sum(axis=1)
-            log_partition += float(weights @ (top + np.log(total)))
+            log_partition = float(weights @ (top + np.log(total)))
             encoder *= (weights / total).astype(self._dtype)[:, None]
-            joint += rows.T @ encoder
+            return rows.T @ encoder, log_partition
+
+        joint: FloatArray = np.zeros_like(seen)
+        log_partition = 0.0
+        for start in range(0, len(self._blocks), _THREADS):
+            for part, partition in self._pool.map(share, self._blocks[start : start + _THREADS]):
+                joint += part
+                log_partition += partition
         if self._shared is not None:
             joint = self._shared.T @ joint
         following = Decoders.of_joint(joint)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.curve import BoundCurve
 from estimator.measurement import Information
-from ib_explorer.plane import Point
+from ib_explorer.plane import Point, distance
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, layer_name, percent, value, why_withheld
 
@@ -24,13 +25,14 @@ _NAME = 10
 
 
 class Readout(Static):
-    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, one for Z and the sample."""
+    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, one for Z and the sample, one for the bound."""
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
         if scene.point is not None:
-            self.update(readout(scene.point, scene.state.view.preset == "corrected"))
+            text = readout(scene.point, scene.state.view.preset == "corrected")
+            self.update(text.append(bound_line(scene.point, scene.curve)))
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"))
         else:
@@ -63,8 +65,20 @@ def readout(point: Point, corrected: bool) -> Text:
     text.append(" " * 8 + value(row.optimality, 8), style="" if corrected else "bold")
     text.append(f"  {why_withheld(row)}\n", style="dim")
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
-    text.append(f"N {count(record.positions)} in {count(record.documents)} documents", style="dim")
+    text.append(f"N {count(record.positions)} in {count(record.documents)} documents\n", style="dim")
     return text
+
+
+def bound_line(point: Point, curve: BoundCurve | None) -> Text:
+    """How far ``point`` is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
+    text = Text(f"{'IB curve':{_NAME}}", style="bold", no_wrap=True)
+    if curve is None:
+        return text.append("not computed for these labels", style="dim not bold")
+    found = distance(point, curve)
+    side = "below" if found.gap >= 0 else "above"
+    text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
+    shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
+    return text.append(shares, style="dim not bold")
 
 
 def _written(side: Information) -> tuple[str, ...]:

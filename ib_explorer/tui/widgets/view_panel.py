@@ -20,6 +20,7 @@ class ViewPanel(Static):
             ("temperature", view.temperature_rule, "t"),
             ("weights", view.weights, "w"),
             ("preset", view.preset, "p"),
+            ("bound", view.drawn_bound, "b"),
             ("models", "all" if state.overlay else "current", "o"),
             ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
         )
