@@ -31,7 +31,7 @@ from ib_explorer.tui.state import (
     Job,
     State,
     at_last_checkpoint,
-    same_sample,
+    bound_jobs,
     with_event,
     with_job,
     with_log,
@@ -225,13 +225,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if known is None or self.scene.curve is not None:
             return
         request = replace(known, granularities=(self.state.view.granularity,))
-        jobs = [
-            job
-            for job in self.state.jobs
-            if job.kind == "bound"
-            and job.request.granularities == request.granularities
-            and same_sample(job.request, request)
-        ]
+        jobs = bound_jobs(self.state, request)
         if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
             self._give("bound", request)
 

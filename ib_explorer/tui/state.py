@@ -201,6 +201,12 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
     return blind(one) == blind(other)
 
 
+def bound_jobs(state: State, request: MeasurementRequest) -> list[Job]:
+    """The jobs for the bound of a request's sample and granularity, whatever became of them."""
+    bounds = [job for job in state.jobs if job.kind == "bound" and job.request.granularities == request.granularities]
+    return [job for job in bounds if same_sample(job.request, request)]
+
+
 def describe(job: Job) -> str:
     """What a job does, in a few words."""
     target = job.request.model + (f"@{job.request.revision}" if job.request.revision else "")
