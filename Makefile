@@ -32,6 +32,7 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/measure.py
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=. $(BIN)/python benchmarks/bound.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,49 +1,70 @@
-"""How long the Information Bottleneck curve takes: prints seconds for 50 β at vocabularies of 2,000 and 10,000.
+"""What the bound costs: seconds of the IB curve at 50 β for several vocabularies and label widths, on this machine.
 
-The text is made up: tokens by Zipf's law, each followed by a token of a class that its own class prefers, or by any.
+    python benchmarks/bound.py [vocabulary ...]        (default: 2000 and 10000)
+
+Joints of real text: byte-pair tokens of the documentation strings of the running Python. Budget: 60 s on 2 cores for
+tokens of a vocabulary of 10,000. Wall and processor time are printed, so that a busy machine shows.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import resource
+import sys
 import time
 
-import numpy as np
+from estimator.bound import DEFAULT_BETAS, information_bottleneck
+from estimator.corpus import open_corpus
+from estimator.held_out import held_out_joint
+from estimator.joint import JointDistribution, joint_counts
+from estimator.labels import ngram_labels
+from estimator.measurement import GRANULARITIES, Granularity
+from estimator.progress import Progress
+from estimator.recipe import Recipe
+from estimator.sample import Sample, tokenise
+from estimator.training import _train_tokenizer
 
-from estimator.bound import DEFAULT_BETAS, Joint, information_bottleneck, joint_counts
+DOCUMENTS, LENGTH = 4000, 512
+WIDE_DOCUMENTS, WIDE_LENGTH = 64, 256
+"""The demo's sample, on which the wider labels are timed."""
 
-CLASSES = 50
-PREFERRED = 0.6
+
+def sample_of(vocabulary: int, documents: int, length: int) -> Sample:
+    """The documentation strings in tokens of a vocabulary of their own."""
+    corpus = open_corpus("docstrings", None, Progress())
+    # A tenth of the pieces only ever occur inside longer ones.
+    recipe = dataclasses.replace(Recipe(), vocabulary=vocabulary * 11 // 10)
+    tokenizer = _train_tokenizer(recipe, list(corpus.texts()))
+    return tokenise(corpus, tokenizer, documents, length, Progress())
 
 
-def zipf_bigrams(vocabulary: int, positions: int, seed: int = 0) -> Joint:
-    """The joint counts of ``positions`` made-up bigrams over at most ``vocabulary`` tokens."""
-    rng = np.random.default_rng(seed)
-    weights = 1 / (np.arange(vocabulary) + 2.7) ** 1.05
-    weights /= weights.sum()
-    classes = rng.integers(0, CLASSES, vocabulary)
-    preferences = rng.dirichlet(np.full(CLASSES, 0.1), size=CLASSES).cumsum(axis=1)
-    x, y = rng.choice(vocabulary, size=(2, positions), p=weights)
-    following = (rng.random(positions)[:, None] > preferences[classes[x]]).sum(axis=1).clip(max=CLASSES - 1)
-    preferred = rng.random(positions) < PREFERRED
-    for chosen in range(CLASSES):
-        places, tokens = np.flatnonzero(preferred & (following == chosen)), np.flatnonzero(classes == chosen)
-        y[places] = rng.choice(tokens, size=len(places), p=weights[tokens] / weights[tokens].sum())
-    return joint_counts(x, y)
+def report(name: str, joint: JointDistribution, granularity: Granularity) -> None:
+    """Time one curve and print a line of it."""
+    wall, processor = time.perf_counter(), time.process_time()
+    curve = information_bottleneck(joint, granularity)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{name:24} N {curve.positions:8,}  |X| {curve.input_labels:7,}  one successor {curve.one_successor:4.0%}  "
+        f"I(X;Y) {curve.mutual_information:6.3f} bits  {wall:6.1f} s  "
+        f"(processor {processor:6.1f} s, at most {memory:.2f} GiB)",
+        flush=True,
+    )
 
 
 def main() -> None:
-    """Print one line for each vocabulary."""
-    for vocabulary, positions in ((2_000, 100_000), (10_000, 300_000)):
-        joint = zipf_bigrams(vocabulary, positions)
-        start = time.perf_counter()
-        curve = information_bottleneck(joint, "token")
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-        print(
-            f"V = {vocabulary:6,}  {positions:,} positions, {joint.counts.nnz:,} pairs, {len(DEFAULT_BETAS)} β: "
-            f"{seconds:5.1f} s, {len(curve.rate)} points, peak {peak:.0f} MiB"
-        )
+    print(f"{len(DEFAULT_BETAS)} β")
+    for vocabulary in map(int, sys.argv[1:] or ("2000", "10000")):
+        x, y = ngram_labels(sample_of(vocabulary, DOCUMENTS, LENGTH), ["token"])
+        report(f"V = {vocabulary:,}, token", joint_counts(x.ids, y.ids), "token")
+    sample = sample_of(2000, WIDE_DOCUMENTS, WIDE_LENGTH)
+    labels = ngram_labels(sample)
+    inputs, outputs = labels[: len(GRANULARITIES)], labels[len(GRANULARITIES) :]
+    for width, granularity in enumerate(GRANULARITIES):
+        contexts, following = [narrow.ids for narrow in inputs[: width + 1]], outputs[width].ids
+        report(f"demo, {granularity}", joint_counts(contexts[-1], following), granularity)
+        held_out = held_out_joint(contexts, following, sample.document_of_position())
+        report(f"demo, {granularity}, held out", held_out, granularity)
 
 
 if __name__ == "__main__":

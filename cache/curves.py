@@ -16,6 +16,8 @@ _FIELDS = tuple(field.name for field in fields(BoundCurve))
 class CurveStore(RecordStore[BoundCurve]):
     """All curves, by the key of what decides them."""
 
+    schema = 2
+
     def all(self) -> list[tuple[dict[str, Any], BoundCurve]]:
         """Every curve with the document that decides it, in the order of their keys."""
         return [(entry.document, curve) for entry, curve in self._all()]

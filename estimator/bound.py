@@ -7,8 +7,10 @@ nats and β multiplies nats; every value handed out is in bits.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +22,7 @@ from scipy.special import entr, rel_entr
 
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
-from estimator.labels import IntArray
+from estimator.joint import JointDistribution
 from estimator.measurement import Granularity
 from estimator.progress import Progress
 
@@ -36,100 +38,14 @@ _SINGLE_PRECISION_FROM = 1_000_000
 """Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
 _SINGLE_PRECISION_TOLERANCE = 1e-6
 """Below it, rounding in single precision and not ``tolerance`` would say when to stop, so all steps are in double."""
+_THREADS = 2
+"""Blocks of x in work at a time."""
+_MOST_CELLS = 2**26
+"""|Y| × |T| at most: half a gigabyte for each array of decoders in double precision."""
 _DEAD = 1e-30
 """A decoder lighter than this is out of use; it stays until the next β removes it."""
 _SEED_SMOOTHING = 0.1
 """Share of p(y) in each seed, so that every x is within reach of every decoder in the first iteration."""
-
-
-@dataclass(frozen=True, eq=False)
-class Joint:
-    """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
-
-    counts: sp.csr_array
-
-    @cached_property
-    def positions(self) -> int:
-        """N, the number of pairs."""
-        return int(self.counts.sum())
-
-    @property
-    def input_labels(self) -> int:
-        """|X|."""
-        return int(self.counts.shape[0])
-
-    @property
-    def output_labels(self) -> int:
-        """|Y|."""
-        return int(self.counts.shape[1])
-
-    @cached_property
-    def input_weights(self) -> FloatArray:
-        """p(x) [|X|]."""
-        return np.asarray(self.counts.sum(axis=1)).ravel() / self.positions
-
-    @cached_property
-    def output_weights(self) -> FloatArray:
-        """p(y) [|Y|]."""
-        return np.asarray(self.counts.sum(axis=0)).ravel() / self.positions
-
-    @property
-    def input_entropy(self) -> float:
-        """H(X) in bits."""
-        return float(entr(self.input_weights).sum()) / _LN2
-
-    @property
-    def output_entropy(self) -> float:
-        """H(Y) in bits."""
-        return float(entr(self.output_weights).sum()) / _LN2
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in bits, plug-in."""
-        joint_entropy = float(entr(self.counts.data / self.positions).sum()) / _LN2
-        return max(self.input_entropy + self.output_entropy - joint_entropy, 0.0)
-
-    @property
-    def one_successor(self) -> float:
-        """Share of positions whose x was seen with a single y."""
-        successors = np.diff(self.counts.indptr)
-        return float(self.input_weights[successors == 1].sum())
-
-    def merged(self) -> Joint:
-        """The joint of the minimal sufficient statistics: x with equal p(y|x) become one, then y with equal p(x|y).
-
-        No encoder loses by it, so the curve is the same; only H(X) and H(Y) fall.
-        """
-        rows = _merge_proportional_rows(self.counts)
-        columns = _merge_proportional_rows(rows.T.tocsr())
-        return Joint(columns.T.tocsr())
-
-
-def joint_counts(x: IntArray, y: IntArray) -> Joint:
-    """Count the pairs of two label arrays [N] of any integers; raises ValueError for none, or unequal lengths."""
-    if len(x) != len(y) or not len(x):
-        raise ValueError(f"labels come in pairs: {len(x)} of the input, {len(y)} of the output")
-    input_labels, rows = np.unique(x, return_inverse=True)
-    output_labels, columns = np.unique(y, return_inverse=True)
-    ones = np.ones(len(x), dtype=np.int64)
-    counts = sp.coo_array((ones, (rows, columns)), shape=(len(input_labels), len(output_labels))).tocsr()
-    counts.sum_duplicates()
-    return Joint(counts)
-
-
-def _merge_proportional_rows(counts: sp.csr_array) -> sp.csr_array:
-    """Add up the rows that are multiples of one another, in the order of their first occurrence."""
-    counts.sort_indices()
-    divisors = np.gcd.reduceat(counts.data, counts.indptr[:-1])
-    reduced = counts.data // np.repeat(divisors, np.diff(counts.indptr))
-    classes: dict[tuple[bytes, bytes], int] = {}
-    members = np.empty(counts.shape[0], dtype=np.int64)
-    for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:], strict=True)):
-        key = (counts.indices[start:end].tobytes(), reduced[start:end].tobytes())
-        members[row] = classes.setdefault(key, len(classes))
-    ones = np.ones(len(members), dtype=np.int64)
-    adder = sp.csr_array((ones, (members, np.arange(len(members)))), shape=(len(classes), len(members)))
-    return (adder @ counts).tocsr()
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +68,12 @@ class Decoders:
         return cls(log_weights, logs)
 
     @classmethod
-    def seeded(cls, joint: Joint, clusters: int) -> Decoders:
+    def seeded(cls, joint: JointDistribution, clusters: int) -> Decoders:
         """One decoder for each of the ``clusters`` most frequent x, mixed with a little of p(y)."""
         seeds = np.argsort(-joint.input_weights, kind="stable")[:clusters]
-        chosen = joint.counts[seeds].T.toarray() / joint.positions
-        weights = chosen.sum(axis=0)
+        weights = joint.input_weights[seeds]
+        rows = joint.conditionals[seeds] if joint.mixture is None else joint.mixture[seeds] @ joint.conditionals
+        chosen = rows.T.toarray() * weights
         smoothed = (1 - _SEED_SMOOTHING) * chosen + _SEED_SMOOTHING * np.outer(joint.output_weights, weights)
         return cls.of_joint(smoothed / weights.sum())
 
@@ -180,11 +97,31 @@ class Decoders:
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """One pass at one β: the new ``decoders``, and I(X;T) and I(Y;T) of the encoder between old and new, in bits."""
+    """One pass at one β: the new ``decoders``, and what the encoder between the ``old`` and the new ones keeps.
+
+    ``joint`` is p(y, t) [|Y|, |T|] of that encoder and ``free_energy`` −Σ p(x) log Z(x), which no iteration at the same
+    β raises. Everything else takes time and is worked out when asked for.
+    """
 
     decoders: Decoders
-    rate: float
-    relevance: float
+    old: Decoders
+    joint: FloatArray
+    free_energy: float
+    beta: float
+    output_entropy: float
+
+    @cached_property
+    def rate(self) -> float:
+        """I(X;T) in bits."""
+        old, new = np.exp(self.old.log_weights), np.exp(self.decoders.log_weights)
+        cross_entropy = -float((self.joint * self.old.log_conditionals).sum(dtype=np.float64))
+        return (self.free_energy - self.beta * cross_entropy - float(rel_entr(new, old).sum())) / _LN2
+
+    @cached_property
+    def relevance(self) -> float:
+        """I(Y;T) in bits."""
+        entropy = -float((self.joint * self.decoders.log_conditionals).sum(dtype=np.float64))
+        return (self.output_entropy - entropy) / _LN2
 
     def objective(self, beta: float) -> float:
         """F = I(X;T) − β I(Y;T) in bits, which no iteration at the same β raises."""
@@ -197,52 +134,70 @@ class Bottleneck:
     ``dtype`` is the precision of encoder and decoders; in single, rate and relevance are right to about 1e-6 β bits.
     """
 
-    def __init__(self, joint: Joint, block: int = 8192, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(self, joint: JointDistribution, block: int = 16384, dtype: npt.DTypeLike = np.float64) -> None:
         self._output_entropy = float(entr(joint.output_weights).sum())
-        scale = sp.diags_array(1 / (joint.input_weights * joint.positions))
-        conditionals = (scale @ joint.counts).tocsr().astype(dtype)
-        starts = range(0, joint.input_labels, block)
         self._dtype = dtype
-        self._blocks = [(joint.input_weights[s : s + block], conditionals[s : s + block]) for s in starts]
+        conditionals = joint.conditionals.astype(dtype)
+        # Rows that many x share are multiplied with the decoders once and for all; else each x has its own.
+        self._shared = None if joint.mixture is None else conditionals
+        rows = conditionals if joint.mixture is None else joint.mixture.astype(dtype)
+        # Two blocks or more, of one size, so that two cores share the work; their sums are added in order.
+        count = max(_THREADS, math.ceil(joint.input_labels / block))
+        edges = np.linspace(0, joint.input_labels, count + 1).astype(int)
+        spans = [slice(start, end) for start, end in itertools.pairwise(edges) if end > start]
+        self._blocks = [(joint.input_weights[span], rows[span]) for span in spans]
+        self._pool = ThreadPoolExecutor(_THREADS)
 
     def iterate(self, decoders: Decoders, beta: float) -> Iteration:
         """q(t|x) ∝ p(t) exp(−β KL[p(y|x) ‖ p(y|t)]), then p(t) and p(y|t) of that q (the paper's eqs. 12–14)."""
         logs = decoders.log_conditionals.astype(self._dtype, copy=False)
-        joint = np.zeros_like(logs)
-        log_partition = 0.0
-        for weights, conditionals in self._blocks:
+        seen = logs if self._shared is None else self._shared @ logs
+        log_weights = decoders.log_weights.astype(self._dtype)
+
+        def share(block: tuple[FloatArray, sp.csr_array]) -> tuple[FloatArray, float]:
+            """p(y, t), or its shared factor, and Σ p(x) log Z(x) of one block of x."""
+            weights, rows = block
             # H(Y|x) is left out of the KL: it shifts all t alike.
-            encoder = conditionals @ logs
+            encoder = rows @ seen
             encoder *= beta
-            encoder += decoders.log_weights.astype(self._dtype)
+            encoder += log_weights
             top = encoder.max(axis=1)
             encoder -= top[:, None]
             np.exp(encoder, out=encoder)
             total = encoder.sum(axis=1)
-            log_partition += float(weights @ (top + np.log(total)))
+            log_partition = float(weights @ (top + np.log(total)))
             encoder *= (weights / total).astype(self._dtype)[:, None]
-            joint += conditionals.T @ encoder
+            return rows.T @ encoder, log_partition
+
+        joint: FloatArray = np.zeros_like(seen)
+        log_partition = 0.0
+        for start in range(0, len(self._blocks), _THREADS):
+            for part, partition in self._pool.map(share, self._blocks[start : start + _THREADS]):
+                joint += part
+                log_partition += partition
+        if self._shared is not None:
+            joint = self._shared.T @ joint
         following = Decoders.of_joint(joint)
-        cross_entropy = -_product_sum(joint, logs)
-        drift = float(rel_entr(np.exp(following.log_weights), np.exp(decoders.log_weights)).sum())
-        rate = -beta * cross_entropy - log_partition - drift
-        relevance = self._output_entropy + _product_sum(joint, following.log_conditionals)
-        return Iteration(following, rate / _LN2, relevance / _LN2)
+        return Iteration(following, decoders, joint, -log_partition, beta, self._output_entropy)
 
     def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
         """Iterate at ``beta`` until less than ``tolerance`` · β bits are to go, the gains taken as a geometric series.
 
-        A ``tolerance`` of 0 runs all of ``limit``: the objective is flat at its minimum, so its gains vanish in
+        A ``tolerance`` of 0 runs all of ``limit``: the free energy is flat at its minimum, so its gains vanish in
         rounding well before the last digits of rate and relevance settle.
         """
-        objective = gain = math.inf
+        energy = gain = math.inf
         for _ in range(limit):
             iteration = self.iterate(decoders, beta)
             yield iteration
             decoders = iteration.decoders
-            last_objective, objective = objective, iteration.objective(beta)
-            last_gain, gain = gain, max(last_objective - objective, 0.0)
-            if gain and not gain < last_gain < math.inf:
+            last_energy, energy = energy, iteration.free_energy / _LN2
+            last_gain, gain = gain, max(last_energy - energy, 0.0)
+            if gain == 0:
+                remaining = 0.0
+            elif gain < last_gain < math.inf:
+                remaining = gain * gain / (last_gain - gain)
+            else:
                 continue
             remaining = gain * gain / (last_gain - gain) if gain else 0.0
             if remaining < tolerance * beta:
@@ -255,19 +210,20 @@ def _product_sum(left: FloatArray, right: FloatArray) -> float:
 
 
 def information_bottleneck(
-    joint: Joint,
+    joint: JointDistribution,
     granularity: Granularity,
     *,
     betas: Sequence[float] | None = None,
     clusters: int = 256,
     tolerance: float = 1e-5,
     limit: int = 200,
-    block: int = 8192,
+    block: int = 16384,
     progress: Progress | None = None,
 ) -> BoundCurve:
     """The concave curve max I(Y;T) at given I(X;T) in bits, annealed from the highest of ``betas`` to the lowest.
 
-    |T| = ``clusters`` at most, so the curve is a lower bound of the true one, exact where |T| = |X|. Each β is iterated
+    |T| = ``clusters`` at most (fewer where decoders of many y would not fit in memory), so the curve is a lower bound
+    of the true one, exact where |T| = |X|. ``joint`` is of ``joint_counts`` or ``held_out_joint``. Each β is iterated
     until it is within ``tolerance`` bits of converged, ``limit`` times at most. Calls ``progress.phase`` once per β,
     which may raise :class:`Cancelled`; raises :class:`InputError` when a β or ``clusters`` is out of range.
     """
@@ -278,7 +234,8 @@ def information_bottleneck(
         raise InputError("clusters", f"The bound needs at least 1 cluster, not {clusters}.")
     sufficient = joint.merged()
     exact = quick = Bottleneck(sufficient, block)
-    if sufficient.counts.nnz * clusters > _SINGLE_PRECISION_FROM and tolerance >= _SINGLE_PRECISION_TOLERANCE:
+    clusters = max(1, min(clusters, sufficient.input_labels, _MOST_CELLS // sufficient.output_labels))
+    if sufficient.conditionals.nnz * clusters > _SINGLE_PRECISION_FROM and tolerance >= _SINGLE_PRECISION_TOLERANCE:
         quick = Bottleneck(sufficient, block, np.float32)
     decoders = Decoders.seeded(sufficient, clusters)
     solved: list[tuple[float, float, float | None]] = []
@@ -306,6 +263,7 @@ def information_bottleneck(
         input_labels=joint.input_labels,
         output_labels=joint.output_labels,
         one_successor=joint.one_successor,
+        conditionals=joint.kind,
     )
 
 
@@ -326,23 +284,3 @@ def _concave_hull(
             hull.pop()
         hull.append((rate, relevance, beta))
     return hull
-
-
-def dpi_bound(joint: Joint) -> tuple[tuple[float, float], ...]:
-    """min(I(X;Z), I(X;Y)) as the corners (rate, relevance) of its line, in bits: what data processing alone allows."""
-    information = joint.mutual_information
-    return ((0.0, 0.0), (information, information), (joint.input_entropy, information))
-
-
-def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> tuple[float, float, float]:
-    """How far a point (I(X;Z), I(Y;Z)) in bits is under the curve: the vertical gap, ε_IB, and the β of ε_IB.
-
-    ε_IB = min_β (F_point − F_β)/β with F = rate − β relevance, over the curve's β and the two that every curve has:
-    1, the diagonal's, and infinity, the ceiling's. Both distances are in bits and negative above the curve.
-    """
-    rates, relevances = np.array(curve.rate), np.array(curve.relevance)
-    gap = float(np.interp(rate, rates, relevances)) - relevance
-    slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
-    epsilons = [float(np.max(relevances - slope * rates)) - (relevance - slope * rate) for slope in slopes]
-    best = int(np.argmin(epsilons))
-    return gap, epsilons[best], 1 / slopes[best] if slopes[best] > 0 else math.inf

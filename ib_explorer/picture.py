@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
+from estimator.curve import BoundKind
 from ib_explorer.plane import Limits, Plane, Point
 from ib_explorer.polyline import Place, clipped, inside, runs, thinned
 
@@ -35,6 +36,8 @@ BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture; plotext itself fails on less than 20 by 8."""
+
+BOUND_NAMES: dict[BoundKind, str] = {"diagonal": "diagonal", "dpi": "data processing", "ib": "IB curve"}
 
 _LINE = "braille"
 _DOTS = "·"
@@ -187,7 +190,10 @@ def _marker(symbol: str, colour: Colour) -> plotext.marker:
 
 def _legend(plane: Plane, width: int, colour: bool) -> str:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
-    bounds = [("·", "diagonal", DIAGONAL), *([("⠒", "IB curve", BOUND)] if plane.bound else [])]
+    bounds = [
+        ("·", "diagonal", DIAGONAL),
+        *([("⠒", BOUND_NAMES[plane.view.drawn_bound], BOUND)] if plane.bound else []),
+    ]
     count = len(plane.series)
     looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]
     named = [(look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)]

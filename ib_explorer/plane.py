@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, BoundKind, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
 from estimator.request import Preset
 from estimator.revision import Revision
@@ -21,7 +21,10 @@ LEAST_EXTENT = 0.01
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the measurements is shown; ``preset`` chooses the value that is the point: corrected or plug-in."""
+    """What of the measurements is shown; ``preset`` chooses the value that is the point: corrected or plug-in.
+
+    ``bound`` is the bound drawn beside the points, which in the paper preset is the diagonal alone.
+    """
 
     layer: Layer | Literal["each"] = "mean"
     granularity: Granularity = "token"
@@ -30,6 +33,12 @@ class View:
     preset: Preset = "corrected"
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
+    bound: BoundKind = "ib"
+
+    @property
+    def drawn_bound(self) -> BoundKind:
+        """The bound that is drawn."""
+        return "diagonal" if self.preset == "paper" else self.bound
 
     def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
         """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
@@ -109,7 +118,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """What a picture of the information plane shows; ``bound`` is the IB curve as fractions of log n, or empty."""
+    """What a picture of the information plane shows; ``bound``, where it is not the diagonal, as fractions of log n."""
 
     view: View
     series: tuple[Series, ...]
@@ -138,7 +147,13 @@ def plane(measurements: Sequence[CheckpointMeasurements], view: View, curve: Bou
             if points:
                 name = _series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
                 series.append(Series(trajectory, layer, name, points))
-    return Plane(view, tuple(series), _bound(curve, series), _limits(series))
+    return Plane(view, tuple(series), _bound(curve, series, view), _limits(series))
+
+
+def distance(point: Point, curve: BoundCurve) -> Distance:
+    """How far ``point``, as it is drawn, lies under the IB curve of its sample and granularity, in bits."""
+    bits = math.log2(point.checkpoint.anchors)
+    return distance_to_bound(curve, point.x * bits, point.y * bits)
 
 
 def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
@@ -237,11 +252,11 @@ def _series_name(
     return " ".join(parts)
 
 
-def _bound(curve: BoundCurve | None, series: Sequence[Series]) -> tuple[tuple[float, float], ...]:
-    if curve is None or not series:
+def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> tuple[tuple[float, float], ...]:
+    if curve is None or not series or view.drawn_bound == "diagonal":
         return ()
     bits = math.log2(series[0].trajectory.anchors)
-    return tuple((x / bits, y / bits) for x, y in zip(curve.rate, curve.relevance, strict=True))
+    return tuple((x / bits, y / bits) for x, y in curve.line(view.drawn_bound))
 
 
 def _limits(series: Sequence[Series]) -> Limits:

@@ -1,4 +1,4 @@
-"""``ib-explorer bound``: the information-bottleneck curve of a text."""
+"""``ib-explorer bound``: what any encoding of a text's labels alone can keep of what follows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from cache import Cache
 from cache.locations import locations
-from estimator.curve import BoundCurve
+from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals
 from estimator.errors import InputError
 from estimator.models import split_reference
 from estimator.preference import PREFERENCE
@@ -22,24 +22,67 @@ from ib_explorer.config import request_from
 from ib_explorer.export import table_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
-COLUMNS = ("granularity", "rate_bits", "relevance_bits", "beta", "complexity", "expressivity")
+COLUMNS = (
+    "granularity",
+    "bound",
+    "conditionals",
+    "rate_bits",
+    "relevance_bits",
+    "beta",
+    "complexity",
+    "expressivity",
+    "positions",
+    "input_labels",
+    "output_labels",
+    "one_successor",
+    "input_entropy_bits",
+    "mutual_information_bits",
+)
 
 
 @click.command("bound")
 @click.option("--tokenizer", required=True, metavar="MODEL[@REVISION]", help="The model whose tokens are counted.")
 @measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(BOUND_KINDS),
+    multiple=True,
+    default=("ib",),
+    show_default=True,
+    help="diagonal: I(X;T) itself; dpi: that and I(X;Y); ib: the IB curve. May be repeated.",
+)
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Hold p(y|x) against other documents: each context is trusted as far as half of the documents, through the "
+    "other half's eyes, bears it out, and shorter contexts take the rest.",
+)
 @cache_dir_option
 @click.pass_context
-def command(ctx: click.Context, tokenizer: str, cache_dir: Path | None, **given: str | None) -> int:
+def command(
+    ctx: click.Context,
+    tokenizer: str,
+    kinds: tuple[BoundKind, ...],
+    held_out: bool,
+    cache_dir: Path | None,
+    **given: str | None,
+) -> int:
     """Compute the information-bottleneck curve of a text, as CSV.
 
     The curve is the largest I(Y;T) that any encoding T of the current tokens X alone can have at a given I(X;T): in
-    bits, and divided by log2 of the number of anchors as it is drawn on the plane.
+    bits, and divided by log2 of the number of anchors as it is drawn on the plane. A layer that sees more than X may
+    cross it. Wide labels mostly occur once, and then the curve is the diagonal: --held-out shows what of it would hold
+    in other documents.
     """
+    conditionals: Conditionals = "held-out" if held_out else "raw"
     given["granularity"] = given["granularity"] or "token"
     request = request_from(chosen_settings(given), *split_reference(tokenizer))
     jobs = [
-        (f"{request.model} {granularity}", partial(Bound, request=request, granularity=granularity))
+        (
+            f"{request.model} {granularity}",
+            partial(Bound, request=request, granularity=granularity, conditionals=conditionals),
+        )
         for granularity in request.granularities
         if granularity != PREFERENCE
     ]
@@ -53,7 +96,8 @@ def command(ctx: click.Context, tokenizer: str, cache_dir: Path | None, **given:
     for curve in found:
         print(summary(curve), file=sys.stderr)
     if found:
-        rows = [row for curve in found for row in _rows(curve, math.log2(request.anchors))]
+        bits = math.log2(request.anchors)
+        rows = [row for curve in found for kind in dict.fromkeys(kinds) for row in _rows(curve, kind, bits)]
         sys.stdout.write(table_text(COLUMNS, rows))
     return session.exit_code
 
@@ -61,15 +105,25 @@ def command(ctx: click.Context, tokenizer: str, cache_dir: Path | None, **given:
 def summary(curve: BoundCurve) -> str:
     """What a reader must know to trust the curve, in one line."""
     return (
-        f"{curve.granularity}: {curve.positions} positions, {curve.input_labels} inputs, "
+        f"{curve.granularity} ({curve.conditionals}): {curve.positions} positions, {curve.input_labels} inputs, "
         f"{curve.output_labels} outputs; "
         f"{curve.one_successor:.0%} of the positions follow an input with one observed successor; "
         f"H(X) = {curve.input_entropy:.3f}, I(X;Y) = {curve.mutual_information:.3f} bits"
     )
 
 
-def _rows(curve: BoundCurve, bits: float) -> list[tuple[object, ...]]:
+def _rows(curve: BoundCurve, kind: BoundKind, bits: float) -> list[tuple[object, ...]]:
+    corners = curve.line(kind)
+    betas = curve.beta if kind == "ib" else (None,) * len(corners)
+    about = (
+        curve.positions,
+        curve.input_labels,
+        curve.output_labels,
+        curve.one_successor,
+        curve.input_entropy,
+        curve.mutual_information,
+    )
     return [
-        (curve.granularity, rate, relevance, beta, rate / bits, relevance / bits)
-        for rate, relevance, beta in zip(curve.rate, curve.relevance, curve.beta, strict=True)
+        (curve.granularity, kind, curve.conditionals, rate, relevance, beta, rate / bits, relevance / bits, *about)
+        for (rate, relevance), beta in zip(corners, betas, strict=True)
     ]

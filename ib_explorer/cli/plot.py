@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from estimator.curve import BOUND_KINDS, BoundKind
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Layer, Variant, Weights
 from estimator.request import PRESETS, Preset
@@ -31,6 +32,9 @@ WITHOUT_TERMINAL = (100, 32)
 @click.option(
     "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
 )
+@click.option(
+    "--bound", type=click.Choice(BOUND_KINDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+)
 @click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
 @click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
 @cache_dir_option
@@ -45,6 +49,7 @@ def command(
     min_count: int,
     variant: Variant,
     preset: Preset,
+    bound: BoundKind,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
@@ -53,7 +58,9 @@ def command(
     from ib_explorer.picture import draw_plane
     from ib_explorer.plane import View, plane
 
-    view = View(_layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count)
+    view = View(
+        _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound
+    )
     folder = chosen_cache_dir(ctx, cache_dir)
     measured = kept_measurements(folder, models)
     drawn = plane(measured, view, kept_curve(folder, measured, granularity))

@@ -31,7 +31,7 @@ from ib_explorer.tui.state import (
     Job,
     State,
     at_last_checkpoint,
-    same_sample,
+    bound_jobs,
     with_event,
     with_job,
     with_log,
@@ -159,9 +159,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             return
         requests = {**self.state.requests, Trajectory.of(record): job.request}
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
-        bounds = [other for other in self.state.jobs if other.kind == "bound"]
-        if not any(same_sample(other.request, job.request) for other in bounds):
-            self._give("bound", job.request)
+        self._ask_for_bound(again=False)
 
     @on(CurveLoaded)
     def _curve_loaded(self, message: CurveLoaded) -> None:
@@ -191,7 +189,10 @@ class ExplorerApp(App[None], inherit_bindings=False):
         number = self.client.next_job()
         self._wake()
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
-        task: Task = Measure(number, request) if kind == "measure" else Bound(number, request, "token")
+        task: Task = Measure(number, request)
+        granularity = request.granularities[0]
+        if kind == "bound" and granularity != "preference":
+            task = Bound(number, request, granularity)
         self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
 
     def _look(self, state: State) -> None:
@@ -204,6 +205,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
     def _complete_view(self) -> None:
         """Have measured what the view lacks: the worker answers that from stored scores, without the model."""
         view, place = self.state.view, self.state.place
+        self._ask_for_bound(again=True)
         if place is None or any(series.trajectory == place.trajectory for series in self.scene.plane.series):
             return
         known = self.state.requests.get(place.trajectory)
@@ -222,6 +224,20 @@ class ExplorerApp(App[None], inherit_bindings=False):
             jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
             if all(job.status in ("failed", "cancelled") for job in jobs):
                 self.order(request)
+
+    def _ask_for_bound(self, *, again: bool) -> None:
+        """Have the bound of the sample and granularity in view computed, unless it was; ``again``: also if it failed.
+
+        Only what this session measured can be asked for: a kept measurement does not say where its text came from.
+        """
+        place = self.state.place
+        known = self.state.requests.get(place.trajectory) if place else None
+        if known is None or self.scene.curve is not None:
+            return
+        request = replace(known, granularities=(self.state.view.granularity,))
+        jobs = bound_jobs(self.state, request)
+        if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
+            self._give("bound", request)
 
     # What keys do
 
@@ -256,7 +272,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self._set(replace(moves.by_checkpoints(now, 1), playing=not done), at_once=True)
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
-        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset or variant."""
+        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant or bound."""
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from estimator.curve import BOUND_KINDS
 from estimator.measurement import GRANULARITIES, WEIGHTS
 from estimator.request import PRESETS
 from ib_explorer.plane import Limits, Point, Trajectory, neighbour, revision_of
@@ -46,7 +47,10 @@ def to_point(scene: Scene, point: Point) -> State:
 
 
 def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
-    """Another choice of one aspect of the view (a field of View); the zoom belongs to the old view and is given up."""
+    """Another choice of one aspect of the view (a field of View).
+
+    The zoom belongs to the old view and is given up, unless only another line is drawn beside the same points.
+    """
     choices: dict[str, Sequence[Any]] = {
         "layer": scene.layers,
         "granularity": GRANULARITIES,
@@ -54,12 +58,14 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "weights": WEIGHTS,
         "preset": PRESETS,
         "variant": scene.variants,
+        "bound": BOUND_KINDS,
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]
     at = offered.index(current) if current in offered else 0
     changes: dict[str, Any] = {aspect: offered[(at + steps) % len(offered)]}
-    return replace(scene.state, view=replace(scene.state.view, **changes), limits=None)
+    limits = scene.state.limits if aspect == "bound" else None
+    return replace(scene.state, view=replace(scene.state.view, **changes), limits=limits)
 
 
 def zoomed(scene: Scene, factor: float) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from estimator.curve import BoundCurve
 from estimator.measurement import VARIANTS, CheckpointMeasurements, Measurement
 from estimator.revision import Revision
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
@@ -35,7 +36,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state, and what follows from it; ``checkpoints`` are the current trajectory's measured ones, in order."""
+    """The state, and what follows from it; ``checkpoints`` are the current trajectory's measured ones, in order.
+
+    ``curve`` is the bound of the sample and granularity in view, once it is known.
+    """
 
     state: State
     plane: Plane
@@ -43,6 +47,7 @@ class Scene:
     checkpoints: tuple[Revision, ...]
     records: tuple[CheckpointMeasurements, ...]
     branches: tuple[Branch, ...]
+    curve: BoundCurve | None = None
 
     @property
     def at(self) -> int | None:
@@ -84,9 +89,10 @@ def scene(state: State) -> Scene:
     trajectory = state.place.trajectory if state.place else None
     records = tuple(record for record in state.records if Trajectory.of(record) == trajectory)
     each = state.view.layer == "each"
-    drawn = plane(state.records if state.overlay and not each else records, state.view, state.curve())
+    curve = state.curve()
+    drawn = plane(state.records if state.overlay and not each else records, state.view, curve)
     checkpoints = tuple(revision_of(parts[0]) for parts in checkpoints_of(records))
-    return Scene(state, drawn, _selected(state, drawn), checkpoints, records, _branches(state))
+    return Scene(state, drawn, _selected(state, drawn), checkpoints, records, _branches(state), curve)
 
 
 def _selected(state: State, drawn: Plane) -> Point | None:

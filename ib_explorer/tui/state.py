@@ -30,6 +30,7 @@ LOG_LINES = 500
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
+    A bound is that of its request's first granularity.
     ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
     """
 
@@ -106,11 +107,13 @@ class State:
         return next((job for job in self.jobs if job.number == number), None)
 
     def curve(self) -> BoundCurve | None:
-        """The bound of the sample that is looked at, recognised by its positions and label counts."""
+        """The bound of the sample and granularity looked at, recognised by its positions and label counts."""
         return next((curve for curve in reversed(self.curves) if self._is_of_this_sample(curve)), None)
 
     def _is_of_this_sample(self, curve: BoundCurve) -> bool:
-        return curve.granularity == self.view.granularity and any(
+        # Points hold the accidents of the sample, so it is the sample's own p(y|x) that bounds them.
+        fits = curve.conditionals == "raw" and curve.granularity == self.view.granularity
+        return fits and any(
             (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
             for record in self.records
             if record.positions == curve.positions
@@ -199,6 +202,12 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
         )
 
     return blind(one) == blind(other)
+
+
+def bound_jobs(state: State, request: MeasurementRequest) -> list[Job]:
+    """The jobs for the bound of a request's sample and granularity, whatever became of them."""
+    bounds = [job for job in state.jobs if job.kind == "bound" and job.request.granularities == request.granularities]
+    return [job for job in bounds if same_sample(job.request, request)]
 
 
 def describe(job: Job) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from estimator import ESTIMATOR_VERSION
 from estimator.anchors import anchors_digest, stack_anchors
+from estimator.curve import Conditionals
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 
@@ -63,12 +64,13 @@ def increments_document(measurements: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
 
 
-def bound_document(sample: str, granularity: str) -> dict[str, Any]:
-    """Identifies the bound of a sample's joint counts."""
+def bound_document(sample: str, granularity: str, conditionals: Conditionals = "raw") -> dict[str, Any]:
+    """Identifies the bound of a sample's joint counts, with p(y|x) as counted or held out."""
     return {
         "schema": SCHEMA,
         "kind": "bound",
         "estimator": ESTIMATOR_VERSION,
         "sample": sample,
         "granularity": granularity,
+        "conditionals": conditionals,
     }

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from estimator.curve import Conditionals
 from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
@@ -31,11 +32,12 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Compute the bound of the sample that ``request`` names, for one granularity."""
+    """Compute the bound of the sample that ``request`` names, for one granularity, from raw or held-out p(y|x)."""
 
     job: int
     request: MeasurementRequest
     granularity: Granularity
+    conditionals: Conditionals = "raw"
     type: ClassVar[str] = "bound"
 
 

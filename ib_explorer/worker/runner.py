@@ -14,12 +14,13 @@ from cache.locations import prepare
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
 from estimator.corpus import DOCSTRINGS, Corpus, open_corpus
+from estimator.curve import Conditionals
 from estimator.errors import InputError
 from estimator.folders import tokenizer_files
 from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
-from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Measurement
 from estimator.models import content_files, list_revisions, resolve
 from estimator.pair_sample import PairSample, tokenise_pairs
 from estimator.pairs import PairSource, open_pairs
@@ -41,6 +42,7 @@ from ib_explorer.worker.documents import (
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
 
 if TYPE_CHECKING:
+    from estimator.joint import JointDistribution
     from ib_explorer.worker.measuring import Measurer
 
 Emit = Callable[[Event], None]
@@ -159,7 +161,7 @@ class Runner:
             self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
-        from estimator.bound import information_bottleneck, joint_counts
+        from estimator.bound import information_bottleneck
 
         revisions = self._chosen(job.request, progress)
         present = [revision for revision in revisions if revision.folder is None or Path(revision.folder).is_dir()]
@@ -168,10 +170,10 @@ class Runner:
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
         sample, _ = self._sample(job.request, present[0], progress)
-        document = bound_document(sample.digest, job.granularity)
+        document = bound_document(sample.digest, job.granularity, job.conditionals)
         if self._cache.curves.load(key(document)) is None:
-            x, y = ngram_labels(sample, [job.granularity])
-            curve = information_bottleneck(joint_counts(x.ids, y.ids), job.granularity, progress=progress)
+            joint = _joint(sample, job.granularity, job.conditionals)
+            curve = information_bottleneck(joint, job.granularity, progress=progress)
             self._cache.curves.put(document, curve)
         emit(BoundReady(job.job, key(document)))
 
@@ -256,6 +258,19 @@ class Runner:
 
             self._measurer = Measurer(self._cache.scores)
         return self._measurer
+
+
+def _joint(sample: Sample, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
+    """The joint of a sample's input and output labels of one width."""
+    from estimator.held_out import held_out_joint
+    from estimator.joint import joint_counts
+
+    widths = GRANULARITIES[: GRANULARITIES.index(granularity) + 1]
+    labels = ngram_labels(sample, widths)
+    inputs, y = labels[: len(widths)], labels[-1]
+    if conditionals == "raw":
+        return joint_counts(inputs[-1].ids, y.ids)
+    return held_out_joint([narrow.ids for narrow in inputs], y.ids, sample.document_of_position())
 
 
 def _device_name(device: str) -> str:

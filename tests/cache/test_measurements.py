@@ -286,6 +286,6 @@ def test_curves_come_back_with_their_documents(tmp_path: Path) -> None:
 
 def test_a_curve_store_sets_aside_what_is_no_curve(tmp_path: Path) -> None:
     store = CurveStore(DocumentStore(tmp_path / "curves", tmp_path / "aside"))
-    store.documents.put({}, {"schema": 1, "rate": []}, {})
+    store.documents.put({}, {"schema": 2, "rate": []}, {})
     assert store.all() == []
     assert len(list((tmp_path / "aside").iterdir())) == 1

@@ -16,14 +16,11 @@ from estimator.bound import (
     DEFAULT_BETAS,
     Bottleneck,
     Decoders,
-    Joint,
-    distance_to_bound,
-    dpi_bound,
     information_bottleneck,
-    joint_counts,
 )
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Distance, distance_to_bound
 from estimator.errors import Cancelled, InputError
+from estimator.joint import Joint, joint_counts
 from estimator.progress import Phase, Progress
 
 
@@ -261,9 +258,9 @@ def test_random_encoders_stay_under_the_curve_when_there_is_a_cluster_for_every_
         p_t = p_xt.sum(0)
         rate = (p_xt * np.log2(q / p_t)).sum()
         relevance = (p_yt * np.log2(p_yt / np.outer(p_xy.sum(0), p_t))).sum()
-        gap, epsilon, _ = distance_to_bound(curve, rate, relevance)
-        assert gap > -1e-3
-        assert epsilon > -1e-3
+        distance = distance_to_bound(curve, rate, relevance)
+        assert distance.gap > -1e-3
+        assert distance.epsilon > -1e-3
 
 
 def test_merging_sufficient_labels_keeps_the_information() -> None:
@@ -308,16 +305,22 @@ def test_entropies_of_a_known_joint() -> None:
     assert joint.output_entropy == pytest.approx(1.5)
     assert joint.mutual_information == pytest.approx(1)
     assert joint.one_successor == 0.5
-    assert np.array(dpi_bound(joint)) == pytest.approx(np.array([(0, 0), (1, 1), (1, 1)]))
+    curve = information_bottleneck(joint, "token")
+    assert curve.line("diagonal") == ((0, 0), (curve.input_entropy, curve.input_entropy))
+    assert np.array(curve.line("dpi")) == pytest.approx(np.array([(0, 0), (1, 1), (1, 1)]))
+    assert curve.line("ib") == tuple(zip(curve.rate, curve.relevance, strict=True))
 
 
 def test_distance_to_the_bound_of_a_known_curve() -> None:
     curve = BoundCurve("token", (0.0, 1.0, 2.0, 4.0), (0.0, 0.8, 1.0, 1.0), (None, 2.0, 8.0, None), 4, 1, 9, 9, 9, 0)
-    gap, epsilon, beta = distance_to_bound(curve, 1.5, 0.7)
-    assert gap == pytest.approx(0.2)
-    assert (epsilon, beta) == (pytest.approx(1 - 2 / 8 - (0.7 - 1.5 / 8)), 8.0)
-    assert distance_to_bound(curve, 3.0, 0.4) == (pytest.approx(0.6), pytest.approx(0.6), math.inf)
-    assert distance_to_bound(curve, 0.1, 0.3)[0] < 0
+    found = distance_to_bound(curve, 1.5, 0.7)
+    assert found.gap == pytest.approx(0.2)
+    assert (found.epsilon, found.beta) == (pytest.approx(1 - 2 / 8 - (0.7 - 1.5 / 8)), 8.0)
+    assert distance_to_bound(curve, 3.0, 0.4) == Distance(pytest.approx(0.6), pytest.approx(0.6), math.inf)
+    above = distance_to_bound(curve, 0.1, 0.3)
+    assert above.gap == pytest.approx(-0.22) and above.epsilon < 0
+    assert distance_to_bound(curve, -0.1, 0.0).gap == 0
+    assert distance_to_bound(curve, 5.0, 0.4).gap == pytest.approx(0.6)
 
 
 class Listener(Progress):

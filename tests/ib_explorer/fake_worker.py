@@ -69,7 +69,7 @@ def fabricated_checkpoint(
     )
 
 
-def fabricated_curve(granularity: str) -> BoundCurve:
+def fabricated_curve(granularity: str, conditionals: str = "raw") -> BoundCurve:
     """A bound that was never computed."""
     return BoundCurve(
         granularity=granularity,
@@ -82,6 +82,7 @@ def fabricated_curve(granularity: str) -> BoundCurve:
         input_labels=50,
         output_labels=50,
         one_successor=0.25,
+        conditionals=conditionals,
     )
 
 
@@ -119,8 +120,8 @@ class FakeRunner:
         from cache.keys import key
         from ib_explorer.worker.documents import bound_document
 
-        document = bound_document("a" * 64, request.granularity)
-        Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity))
+        document = bound_document("a" * 64, request.granularity, request.conditionals)
+        Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity, request.conditionals))
         emit(BoundReady(request.job, key(document)))
 
     def quick(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:

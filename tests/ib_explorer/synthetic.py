@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, replace
 
 from estimator.curve import BoundCurve
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.worker.messages import (
@@ -87,11 +87,11 @@ def trajectory(model: str = "demo", steps: Iterable[int] = STEPS) -> list[Checkp
     return [checkpoint(step, model=model) for step in steps]
 
 
-def curve() -> BoundCurve:
+def curve(granularity: Granularity = "token") -> BoundCurve:
     """A bound of the synthetic sample, in bits."""
     rate = tuple(0.5 * index for index in range(11))
     relevance = tuple(3 * (1 - math.exp(-bits / 3)) for bits in rate)
-    return BoundCurve("token", rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
+    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
 
 
 class MemoryCache:
@@ -164,8 +164,8 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
     def script(job: Job) -> Iterable[Event | None]:
         yield Started(job.job)
         if isinstance(job, Bound):
-            cache.curves["curve"] = curve()
-            yield BoundReady(job.job, "curve")
+            cache.curves[job.granularity] = curve(job.granularity)
+            yield BoundReady(job.job, job.granularity)
         elif isinstance(job, Measure):
             yield listed(job.job)
             for step in STEPS:

@@ -193,6 +193,19 @@ def test_bound_prints_the_curve_in_bits_and_on_the_planes_axes(run):
     assert [row["complexity"] for row in rows] == ["0.0", "0.5", "1.0"]
     assert [row["beta"] for row in rows] == ["", "4.0", ""]
     assert "50 inputs" in err and "25%" in err
+    assert {(row["bound"], row["conditionals"]) for row in rows} == {("ib", "raw")}
+    assert (rows[0]["positions"], rows[0]["input_labels"], rows[0]["one_successor"]) == ("100", "50", "0.25")
+
+
+def test_bound_prints_every_kind_and_width_from_held_out_conditionals(run):
+    kinds = [word for kind in ("diagonal", "dpi", "ib") for word in ("--kind", kind)]
+    code, out, err = run("bound", "--tokenizer", "kept", "--granularity", "token,quadgram", "--held-out", *kinds)
+    rows = table(out)
+    assert code == 0 and "quadgram (held-out)" in err
+    assert {row["conditionals"] for row in rows} == {"held-out"}
+    corners = [(row["rate_bits"], row["relevance_bits"]) for row in rows if row["granularity"] == "quadgram"]
+    diagonal, dpi = [("0.0", "0.0"), ("2.0", "2.0")], [("0.0", "0.0"), ("1.0", "1.0"), ("2.0", "1.0")]
+    assert corners == [*diagonal, *dpi, ("0.0", "0.0"), ("1.0", "0.75"), ("2.0", "1.0")]
 
 
 def test_doctor_says_what_it_found_and_where_settings_come_from(run, monkeypatch):

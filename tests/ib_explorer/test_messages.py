@@ -31,7 +31,14 @@ REQUEST = MeasurementRequest(model="a/b", revision="log:16", temperatures=("x0.5
 
 @pytest.mark.parametrize(
     "request_",
-    [Measure(1, REQUEST), Bound(2, REQUEST, "token"), ListRevisions(3, "demo", None), Cancel(4), Shutdown()],
+    [
+        Measure(1, REQUEST),
+        Bound(2, REQUEST, "token"),
+        Bound(2, REQUEST, "bigram", "held-out"),
+        ListRevisions(3, "demo", None),
+        Cancel(4),
+        Shutdown(),
+    ],
 )
 def test_requests_survive_the_pipe(request_):
     line = encode(request_)

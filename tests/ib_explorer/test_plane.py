@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ib_explorer.plane import LEAST_EXTENT, View, neighbour, plane
+from estimator.curve import distance_to_bound
+from ib_explorer.plane import LEAST_EXTENT, View, distance, neighbour, plane
 from tests.ib_explorer.synthetic import DEPTH, STEPS, checkpoint, curve, information, trajectory
 
 
@@ -91,6 +92,26 @@ def test_the_bound_is_divided_by_the_entropy_of_the_anchors() -> None:
         pytest.approx(bits.rate[-1] / math.log2(100)),
         pytest.approx(bits.relevance[-1] / math.log2(100)),
     )
+
+
+def test_each_kind_of_bound_is_drawn_and_the_paper_draws_the_diagonal_only() -> None:
+    bits = math.log2(100)
+    most = curve().mutual_information / bits
+    assert plane(trajectory(), View(bound="diagonal"), curve()).bound == ()
+    dpi = plane(trajectory(), View(bound="dpi"), curve()).bound
+    assert dpi == ((0, 0), pytest.approx((most, most)), pytest.approx((5 / bits, most)))
+    assert len(plane(trajectory(), View(bound="ib"), curve()).bound) == 11
+    for kind in ("diagonal", "dpi", "ib"):
+        assert plane(trajectory(), View(preset="paper", bound=kind), curve()).bound == ()
+
+
+def test_the_distance_to_the_bound_is_that_of_the_value_drawn() -> None:
+    record, bits = checkpoint(64), math.log2(100)
+    for preset in ("corrected", "paper"):
+        (point,) = plane([record], View(layer=2, preset=preset), None).points
+        found = distance(point, curve())
+        assert found == distance_to_bound(curve(), point.x * bits, point.y * bits)
+    assert found.gap != pytest.approx(distance(plane([record], View(layer=2), None).points[0], curve()).gap)
 
 
 def test_neighbours_stay_on_the_plane() -> None:

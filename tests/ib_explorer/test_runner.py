@@ -13,8 +13,9 @@ import pytest
 
 import ib_explorer
 from cache.keys import key
+from estimator.curve import CONDITIONALS
 from estimator.errors import Cancelled, InputError
-from estimator.measurement import CheckpointMeasurements
+from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
@@ -251,6 +252,28 @@ def test_bound_of_the_samples_tokens(runner: Runner, tiny_model: Callable[[str],
     assert curve.positions == kept.positions
     assert curve.rate[-1] == pytest.approx(curve.input_entropy)
     assert run(runner, Bound(3, asked, "token")) == [BoundReady(3, event.key)]
+
+
+@pytest.mark.parametrize("granularity", ["token", "quadgram"])
+def test_raw_and_held_out_bounds_are_kept_apart(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, granularity: Granularity
+) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    raw, held_out = (run(runner, Bound(1, asked, granularity, kind))[0] for kind in CONDITIONALS)
+    assert isinstance(raw, BoundReady) and isinstance(held_out, BoundReady) and raw.key != held_out.key
+    curves = [runner._cache.curves.load(event.key) for event in (raw, held_out)]
+    assert [(curve.conditionals, curve.granularity) for curve in curves if curve] == [
+        ("raw", granularity),
+        ("held-out", granularity),
+    ]
+    one, other = curves
+    assert one is not None and other is not None
+    assert (one.positions, one.input_labels, one.one_successor) == (
+        other.positions,
+        other.input_labels,
+        other.one_successor,
+    )
+    assert one.mutual_information > other.mutual_information
 
 
 def test_revisions_of_the_demo_are_known_before_it_is_trained(runner: Runner) -> None:

@@ -118,6 +118,44 @@ async def test_a_request_is_measured_drawn_and_bounded() -> None:
 
 
 @both_sizes
+async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(size: tuple[int, int]) -> None:
+    cache = MemoryCache()
+    client = ScriptedClient(measuring(cache))
+    async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
+        await pilot.press("g")
+        await settled(pilot, lambda: len(app.state.curves) == 2)
+        await pilot.press("G", "g")
+        app._complete_view()
+        await settled(pilot)
+        assert [job.granularity for job in client.jobs if isinstance(job, Bound)] == ["token", "bigram"]
+        assert "IB curve" in picture(app)
+        bound = text_of(app, Readout).splitlines()[-1]
+        assert "bits below" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
+        assert len(bound) <= app.screen.query_one(Readout).content_size.width
+        await pilot.press("b")
+        assert app.state.view.bound == "diagonal" and "IB curve" not in picture(app)
+        await pilot.press("b")
+        assert "data processing" in picture(app)
+        await pilot.press("B", "B", "p")
+        assert app.state.view.bound == "ib" and "IB curve" not in picture(app)
+
+
+async def test_a_bound_that_failed_is_asked_for_again_when_its_labels_are_looked_at_again() -> None:
+    cache = MemoryCache()
+    measure = measuring(cache)
+    client = ScriptedClient(
+        lambda job: [Failed(job.job, "memory", "No bound.", False)] if isinstance(job, Bound) else measure(job)
+    )
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")
+        assert "not computed for these labels" in text_of(app, Readout)
+        await pilot.press("p")
+        await settled(pilot, lambda: len(client.jobs) == 3)
+        assert isinstance(client.jobs[2], Bound)
+
+
+@both_sizes
 async def test_single_keys_step_everything_either_way(size: tuple[int, int]) -> None:
     async with explorer(MemoryCache(trajectory()), size=size) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)

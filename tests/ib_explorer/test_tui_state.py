@@ -76,7 +76,7 @@ def test_stepping_stays_at_the_ends() -> None:
     assert moves.by_checkpoints(scene(State()), 1) == State()
 
 
-@pytest.mark.parametrize("aspect", ["layer", "granularity", "temperature_rule", "weights", "preset"])
+@pytest.mark.parametrize("aspect", ["layer", "granularity", "temperature_rule", "weights", "preset", "bound"])
 def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
     state = measured()
     seen = set()
@@ -84,7 +84,10 @@ def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
     for _ in range(20):
         there = moves.stepped_view(scene(there), aspect, 1)
         seen.add(getattr(there.view, aspect))
-    assert len(seen) == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2}[aspect]
+    assert (
+        len(seen)
+        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2, "bound": 3}[aspect]
+    )
     assert moves.stepped_view(scene(moves.stepped_view(scene(state), aspect, 1)), aspect, -1) == state
 
 
@@ -143,6 +146,7 @@ def test_asking_for_another_temperature_adds_no_second_model_to_the_tree() -> No
 def test_a_bound_is_drawn_only_beside_its_own_sample() -> None:
     assert scene(replace(measured(), curves=(curve(),))).plane.bound
     assert not scene(replace(measured(), curves=(replace(curve(), positions=4999),))).plane.bound
+    assert not scene(replace(measured(), curves=(replace(curve(), conditionals="held-out"),))).plane.bound
     wider = moves.stepped_view(scene(replace(measured(), curves=(curve(),))), "granularity", 1)
     assert not scene(wider).plane.bound
 

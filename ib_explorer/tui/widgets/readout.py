@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.curve import BoundCurve
 from estimator.measurement import Information
-from ib_explorer.plane import Point
+from ib_explorer.plane import Point, distance
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 
@@ -24,13 +25,14 @@ _NAME = 10
 
 
 class Readout(Static):
-    """Two aligned lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample."""
+    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound."""
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
         if scene.point is not None:
-            self.update(readout(scene.point, scene.state.view.preset == "corrected"))
+            text = readout(scene.point, scene.state.view.preset == "corrected")
+            self.update(text.append(bound_line(scene.point, scene.curve)))
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"))
         else:
@@ -71,7 +73,19 @@ def readout(point: Point, corrected: bool) -> Text:
     text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
     if row.loss is not None:
         text.append(f"   loss {row.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
-    return text
+    return text.append("\n")
+
+
+def bound_line(point: Point, curve: BoundCurve | None) -> Text:
+    """How far ``point`` is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
+    text = Text(f"{'IB curve':{_NAME}}", style="bold", no_wrap=True)
+    if curve is None:
+        return text.append("not computed for these labels", style="dim not bold")
+    found = distance(point, curve)
+    side = "below" if found.gap >= 0 else "above"
+    text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
+    shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
+    return text.append(shares, style="dim not bold")
 
 
 def _written(side: Information) -> tuple[str, ...]:
