@@ -9,6 +9,7 @@ import pytest
 
 from estimator.corpus import C4, Corpus, default_corpus, open_corpus
 from estimator.errors import InputError, MeasurementError
+from estimator.pairs import open_pairs
 from estimator.progress import Progress
 from tests.hub import LoopbackHub, Repository
 
@@ -128,3 +129,24 @@ def test_a_stream_that_breaks_off_is_bad_luck(published, monkeypatch):
 
 def test_the_default_is_c4_where_the_hub_answers(published):
     assert default_corpus() == C4
+
+
+def test_pairs_are_streamed_from_the_hub_and_missing_columns_named(published):
+    pairs = [
+        {"chosen": [m("user", "a"), m("assistant", reply)], "rejected": [m("user", "a"), m("assistant", "no")]}
+        for reply in ("yes", "well")
+    ]
+    content = "".join(json.dumps(pair) + "\n" for pair in pairs).encode()
+    published.datasets["org/preferences"] = Repository()
+    commit = published.datasets["org/preferences"].commit({"data.jsonl": content}, branch="main")
+    source = open_pairs("org/preferences", Progress())
+    assert (source.identity["commit"], source.identity["split"]) == (commit, "train")
+    read = list(source.read())
+    assert [(pair.prompt[0]["content"], pair.chosen[0]["content"]) for pair in read] == [("a", "yes"), ("a", "well")]
+    with pytest.raises(InputError, match="no column chosen and no rejected; its columns are left, right") as error:
+        list(open_pairs("org/pairs", Progress()).read())
+    assert error.value.kind == "column"
+
+
+def m(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
