@@ -89,7 +89,7 @@ class WorkerClient:
 
 
 def worker_environment() -> dict[str, str]:
-    """What a process that holds torch is started with: this one's environment, with this very copy of the packages ahead of any other.
+    """What a process that holds torch is started with: our environment, with this very copy of the packages first.
 
     Threads that wait for each other sleep: spinning, as OpenMP does by default, makes many small sums up to 50 times
     slower as soon as another process wants a core.
