@@ -66,7 +66,8 @@ def findings(cache_dir: Path | None, **given: str | None) -> int:
         return session.exit_code
     untrained, trained = (_layer_means(measurements) for measurements in measured)
     random = _computed("noise", "--cache-dir", str(locations(cache_dir).cache))
-    print(f"{'I(X;Z) and I(Y;Z), optimality':32}{'raw':>16}{'':8}{'corrected ± error':>38}")
+    print(f"{'':28}{'raw':^22}    {'corrected ± error':^42}")
+    print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22}    {'I(X;Z)':>8}{'I(Y;Z)':>18}{'ratio':>16}")
     for granularity in GRANULARITIES:
         sides = random[granularity]
         noise = Information(**sides["input"]), Information(**sides["output"])
@@ -98,10 +99,10 @@ def _layer_means(measurements: CheckpointMeasurements) -> dict[str, Measurement]
 
 def _line(name: str, row: Measurement) -> str:
     x, y = row.complexity, row.expressivity
-    raw = f"{x.plugin:.4f} {y.plugin:.4f}  {_ratio(row.optimality)}"
-    corrected = f"{x.corrected:7.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {_ratio(row.optimality_corrected)}"
-    return f"  {name:26}{raw:>20}    {corrected:>42}"
+    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {_ratio(row.optimality)}"
+    corrected = f"{x.corrected:8.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {_ratio(row.optimality_corrected)}"
+    return f"  {name:26}{raw:22}    {corrected}"
 
 
 def _ratio(value: float | None) -> str:
-    return "   –" if value is None else f"{value:.2f}"
+    return "–".rjust(5) if value is None else f"{value:5.2f}"
