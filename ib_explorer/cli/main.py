@@ -23,6 +23,7 @@ _COMMANDS = {
     "bound": ("ib_explorer.cli.bound", "Compute the information-bottleneck curve of a text, as CSV."),
     "plot": ("ib_explorer.cli.plot", "Draw the plane of what has been measured."),
     "export": ("ib_explorer.cli.export", "Write what has been measured as CSV."),
+    "reproduce": ("ib_explorer.cli.reproduce", "Check the estimator against published values, and on pure noise."),
     "cache": ("ib_explorer.cli.cache", "Look after what is kept on disk."),
     "doctor": ("ib_explorer.cli.doctor", "Show devices, hub, folders, versions and where each setting comes from."),
 }

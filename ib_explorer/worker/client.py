@@ -40,7 +40,7 @@ class WorkerClient:
         self._numbers = itertools.count(1)
         self._closed = False
         log_dir = log_dir or cache_dir / "logs"
-        environment = _environment()
+        environment = worker_environment()
 
         def lane(name: str) -> Lane:
             log = log_dir / f"worker-{name}.log"
@@ -88,8 +88,8 @@ class WorkerClient:
             self._events.put_nowait(event)
 
 
-def _environment() -> dict[str, str]:
-    """This process's environment, with this very copy of the packages ahead of any other.
+def worker_environment() -> dict[str, str]:
+    """What a process that holds torch is started with: our environment, with this very copy of the packages first.
 
     Threads that wait for each other sleep: spinning, as OpenMP does by default, makes many small sums up to 50 times
     slower as soon as another process wants a core.

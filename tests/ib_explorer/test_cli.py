@@ -46,7 +46,9 @@ def test_version_and_help(run):
     assert code == 0 and "measure" in out and "doctor" in out
 
 
-@pytest.mark.parametrize("name", ["demo", "measure", "checkpoints", "bound", "plot", "export", "cache", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["demo", "measure", "checkpoints", "bound", "plot", "export", "reproduce", "cache", "doctor"]
+)
 def test_every_command_has_help(run, name):
     code, out, err = run(name, "--help")
     assert (code, err) == (0, "") and "--cache-dir" in out

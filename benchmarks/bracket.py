@@ -1,0 +1,235 @@
+"""Does the bracket hold the truth? A simulation study of the estimator, on states whose information is known.
+
+    python benchmarks/bracket.py [runs] > bracket.md
+
+64 labels, each a von Mises-Fisher class on a sphere of 128 dimensions, 100 anchors, 4 draws, the exact temperature. The
+*truth* of a world (its class means and anchors) is what the plug-in estimate nears as positions grow without end. Every
+run then draws 2 to 128 positions per label (or labels of all these sizes together: ``mixed``) in 64 documents and asks
+the estimator. A second table is of labels that know nothing but keep to few documents. Markdown goes to stdout.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import vonmises_fisher
+
+from estimator.anchors import stack_anchors
+from estimator.information import Estimator
+from estimator.labels import label_set
+from estimator.measurement import Information
+from estimator.tally import document_groups, entropy, soft_assignments
+from estimator.temperature import exact_temperature
+
+FloatArray = npt.NDArray[np.float64]
+
+LABELS, WIDTH, ANCHORS, DRAWS, DOCUMENTS = 64, 128, 100, 4, 64
+COUNTS = (2, 4, 8, 16, 32, 64, 128)
+SIZES = {str(count): np.full(LABELS, count) for count in COUNTS} | {"mixed": np.resize(COUNTS, LABELS)}
+"""Positions of each label, [labels], by the name of the column."""
+WORLDS, RUNS = 3, 12
+ANCHOR_SEED = 1_000_000
+TRUTH_POSITIONS = 4096
+"""Positions per label behind the truth: its bias is of the order of the square of their inverse."""
+NOISES = ("isotropic", "common mean", "strong dimensions")
+RESULTANT = {"strong": 0.65, "weak": 0.3, "no": 0.0}
+"""Length of the mean state of a class before anisotropy: how closely states keep to their class."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Classes and anchors: unit class ``means`` [labels, width], κ, a ``scale`` [width] and an ``offset`` [width]."""
+
+    means: FloatArray
+    kappa: float
+    scale: FloatArray
+    offset: FloatArray
+    anchors: torch.Tensor
+
+    @classmethod
+    def draw(cls, noise: str, signal: str, seed: int) -> World:
+        """A world of one kind of noise and one strength of signal."""
+        rng = np.random.default_rng(seed)
+        means = _unit(rng.standard_normal((LABELS, WIDTH)))
+        length = RESULTANT[signal]
+        kappa = length * (WIDTH - length**2) / (1 - length**2)
+        scale, offset = np.ones(WIDTH), np.zeros(WIDTH)
+        if noise == "strong dimensions":
+            scale[:3] = 8.0
+        if noise == "common mean":
+            offset = 1.5 * _unit(rng.standard_normal(WIDTH))
+        # Seeds of their own: means drawn with an anchors' seed would be the anchors themselves.
+        seeds = range(ANCHOR_SEED + seed, ANCHOR_SEED + seed + DRAWS)
+        anchors = torch.from_numpy(stack_anchors(ANCHORS, WIDTH, seeds)).float()
+        return cls(means, kappa, scale, offset, anchors)
+
+    def scores(self, ids: npt.NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
+        """Cosines [draws, positions, anchors] of one random state per position with label ``ids`` [positions]."""
+        z = self._classes(ids, rng) * self.scale + self.offset
+        return torch.einsum("pd,rad->rpa", torch.from_numpy(_unit(z)).float(), self.anchors)
+
+    def _classes(self, ids: npt.NDArray[np.int64], rng: np.random.Generator) -> FloatArray:
+        """States of vMF(mean, κ): drawn about the first axis, then mirrored onto each label's mean."""
+        if self.kappa == 0:
+            return _unit(rng.standard_normal((len(ids), WIDTH)))
+        axis = np.eye(WIDTH)[0]
+        z = vonmises_fisher(axis, self.kappa).rvs(len(ids), random_state=rng)
+        mirror = _unit(axis - self.means)[ids]
+        mirrored: FloatArray = z - 2 * (z * mirror).sum(1, keepdims=True) * mirror
+        return mirrored
+
+    def truths(self, weights: Sequence[FloatArray], rng: np.random.Generator) -> list[float]:
+        """I(X;Z) for label ``weights`` [labels], in the limit of many positions.
+
+        Plug-in values of M and of M/2 positions per label, extrapolated so that a bias in 1/M is gone.
+        """
+        if self.kappa == 0:
+            return [0.0] * len(weights)
+        temperature = exact_temperature(ANCHORS, WIDTH)
+        halves = torch.zeros((2, LABELS, DRAWS, ANCHORS), dtype=torch.float64)
+        for half in range(2):
+            for label in range(LABELS):
+                scores = self.scores(np.full(TRUTH_POSITIONS // 2, label), rng)
+                for draw in range(DRAWS):
+                    halves[half, label, draw] = soft_assignments(scores[draw], temperature)[0].double().mean(0)
+
+        def plugin(q: torch.Tensor, pi: torch.Tensor) -> float:
+            return float((entropy(torch.einsum("x,xra->ra", pi, q)) - pi @ entropy(q)).mean())
+
+        return [
+            2 * plugin(halves.mean(0), pi) - (plugin(halves[0], pi) + plugin(halves[1], pi)) / 2
+            for pi in map(torch.from_numpy, weights)
+        ]
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    unit: FloatArray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return unit
+
+
+def measure(world: World, counts: npt.NDArray[np.int64], rng: np.random.Generator) -> Information:
+    """One run: ``counts`` [labels] positions of each label, spread over the documents at random."""
+    ids = rng.permutation(np.repeat(np.arange(LABELS), counts))
+    return _estimate(ids, np.arange(len(ids)) * DOCUMENTS // len(ids), world.scores(ids, rng))
+
+
+def _estimate(ids: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], scores: torch.Tensor) -> Information:
+    found = Estimator([label_set(ids)], document_groups(documents)).measure(scores, exact_temperature(ANCHORS, WIDTH))
+    return found.information[0][2]
+
+
+def document_bound(share: float, seed: int, count: int = 16) -> Information:
+    """Labels without information on states that share a direction within each document.
+
+    A ``share`` of the labels occurs in one document only, the others anywhere.
+    """
+    rng = np.random.default_rng(seed + 5)
+    documents = np.repeat(np.arange(DOCUMENTS), LABELS * count // DOCUMENTS)
+    ids = np.repeat(np.arange(LABELS), count)
+    loose = ids >= share * LABELS
+    ids[loose] = rng.permutation(ids[loose])
+    world = World.draw("isotropic", "strong", seed)
+    return _estimate(ids, documents, world.scores(documents, rng))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All runs of one noise, signal and number of positions per label; ``truth`` [runs] differs between worlds."""
+
+    noise: str
+    signal: str
+    size: str
+    truth: FloatArray
+    runs: tuple[Information, ...]
+
+    def column(self, value: Callable[[Information], float]) -> FloatArray:
+        """One value of every run."""
+        return np.array([value(run) for run in self.runs])
+
+    def bias(self, value: Callable[[Information], float]) -> float:
+        """Mean distance of a value from the truth."""
+        return float((self.column(value) - self.truth).mean())
+
+    def held(self, errors: float) -> float:
+        """Share of runs whose bracket, widened by so many standard errors, holds the truth."""
+        margin = errors * self.column(lambda run: run.se) + 1e-12
+        low, high = self.column(lambda run: run.corrected), self.column(lambda run: run.high)
+        return float(((low - margin <= self.truth) & (self.truth <= high + margin)).mean())
+
+
+def study(runs: int) -> list[Cell]:
+    """Every noise, signal and number of positions."""
+    cells = []
+    for number, (noise, signal) in enumerate((n, s) for n in NOISES for s in RESULTANT):
+        found: dict[str, list[tuple[float, Information]]] = {size: [] for size in SIZES}
+        for world_number in range(WORLDS):
+            seed = 1000 * number + 10 * world_number
+            world, rng = World.draw(noise, signal, seed), np.random.default_rng(seed + 5)
+            truths = world.truths([counts / counts.sum() for counts in SIZES.values()], rng)
+            for (size, counts), truth in zip(SIZES.items(), truths, strict=True):
+                found[size] += [(truth, measure(world, counts, rng)) for _ in range(runs)]
+        for size, pairs in found.items():
+            cells.append(Cell(noise, signal, size, np.array([t for t, _ in pairs]), tuple(value for _, value in pairs)))
+    return cells
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Markdown: one row per cell, then what the bracket holds in all."""
+    lines = [
+        "| noise | signal | positions per label | truth | plug-in | jackknife | corrected | se (scatter) "
+        "| bracket | ± 1 se | ± 2 se |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for cell in cells:
+        corrected = cell.column(lambda run: run.corrected)
+        lines.append(
+            f"| {cell.noise} | {cell.signal} | {cell.size} | {cell.truth.mean():.4f} "
+            f"| {cell.bias(lambda run: run.plugin):+.4f} | {cell.bias(lambda run: run.high):+.4f} "
+            f"| {cell.bias(lambda run: run.corrected):+.4f} "
+            f"| {cell.column(lambda run: run.se).mean():.4f} ({np.std(corrected - cell.truth, ddof=1):.4f}) "
+            f"| {cell.held(0):.0%} | {cell.held(1):.0%} | {cell.held(2):.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def summary(cells: Sequence[Cell]) -> str:
+    """Markdown: how often the bracket holds the truth, for three widths of its margin."""
+    lines = [
+        "| interval | runs that hold the truth | cells where 95 % of the runs do | least cell |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, errors in (("bracket", 0.0), ("bracket ± 1 se", 1.0), ("bracket ± 2 se", 2.0)):
+        held = np.array([cell.held(errors) for cell in cells])
+        lines.append(
+            f"| {name} | {held.mean():.1%} of {len(cells) * len(cells[0].runs)} "
+            f"| {(held >= 0.95).sum()} of {len(cells)} | {held.min():.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def document_table(runs: int) -> str:
+    """Markdown: labels without information of their own, by the share of them that keeps to one document."""
+    lines = ["| labels that keep to one document | corrected | jackknife | se |", "|--:|--:|--:|--:|"]
+    for share in (0.0, 0.25, 0.5, 1.0):
+        found = [document_bound(share, 10 * run) for run in range(runs)]
+        means = [np.mean([getattr(run, name) for run in found]) for name in ("corrected", "high", "se")]
+        lines.append(f"| {share:.0%} | " + " | ".join(f"{value:.4f}" for value in means) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    start = time.perf_counter()
+    cells = study(runs)
+    print(summary(cells), table(cells), document_table(runs), sep="\n\n")
+    print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

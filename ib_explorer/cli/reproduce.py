@@ -1,0 +1,108 @@
+"""``ib-explorer reproduce``: what is published, and what the corrections are for, computed here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cache.locations import locations
+from estimator.errors import InputError, MeasurementError
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from ib_explorer.cli import DONE, FAILED
+from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.measure import measure_all
+from ib_explorer.cli.settings import chosen_settings, measurement_options
+from ib_explorer.options import demo_request
+from ib_explorer.worker.client import worker_environment
+
+COMPUTATION: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker.reproduction")
+TOLERANCE = 0.6e-4
+"""Published values have four decimals; a little more than half of the last one allows for other processors."""
+
+
+@click.group("reproduce")
+@cache_dir_option
+@click.pass_context
+def command(ctx: click.Context, cache_dir: Path | None) -> None:
+    """Check the estimator against published values, and see what it makes of noise."""
+    ctx.obj = chosen_cache_dir(ctx, cache_dir)
+
+
+@command.command()
+def digits() -> int:
+    """Compute the published example on scikit-learn's digits; exit code 1 when a value differs.
+
+    Needs scikit-learn: install ib-explorer[reproduce].
+    """
+    published = tomllib.loads(files("assets").joinpath("digits.toml").read_text(encoding="utf-8"))
+    ours = _computed("digits")
+    same = {name: abs(ours[name] - value) <= TOLERANCE for name, value in published.items()}
+    print(f"{'':36}{'published':>10}{'here':>10}")
+    for name, value in published.items():
+        print(f"{name:36}{value:>10.4f}{ours[name]:>10.4f}{'' if same[name] else '   differs'}")
+    return DONE if all(same.values()) else FAILED
+
+
+@command.command()
+@measurement_options("device")
+@click.pass_obj
+def findings(cache_dir: Path | None, **given: str | None) -> int:
+    """Show raw and corrected optimality of pure noise, of an untrained and of the trained demo model.
+
+    The demo is trained first if it has not been: about two minutes on two cores. Values are means over the layers.
+    """
+    request = replace(demo_request(chosen_settings(given)["device"].value), revision="log:2")
+    session, measured = measure_all([request], cache_dir)
+    if session.failures:
+        return session.exit_code
+    untrained, trained = (_layer_means(measurements) for measurements in measured)
+    random = _computed("noise", "--cache-dir", str(locations(cache_dir).cache))
+    print(f"{'':28}{'raw':^22}    {'corrected ± error':^42}")
+    print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22}    {'I(X;Z)':>8}{'I(Y;Z)':>18}{'ratio':>16}")
+    for granularity in GRANULARITIES:
+        sides = random[granularity]
+        noise = Information(**sides["input"]), Information(**sides["output"])
+        print(granularity)
+        print(_line("pure noise", replace(trained[granularity], complexity=noise[0], expressivity=noise[1])))
+        print(_line(f"untrained ({measured[0].revision})", untrained[granularity]))
+        print(_line(f"trained ({measured[1].revision})", trained[granularity]))
+    return DONE
+
+
+def _computed(*arguments: str) -> Mapping[str, Any]:
+    """What the computation prints; raises InputError with its sentence, MeasurementError when it broke."""
+    done = subprocess.run(
+        [*COMPUTATION, *arguments], capture_output=True, text=True, env=worker_environment(), stdin=subprocess.DEVNULL
+    )
+    said = done.stderr.strip().splitlines() or ["no word"]
+    if done.returncode == 2:
+        raise InputError("reproduce", said[-1])
+    if done.returncode:
+        raise MeasurementError("reproduce", f"The computation stopped: {said[-1]}.")
+    found: Mapping[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _layer_means(measurements: CheckpointMeasurements) -> dict[str, Measurement]:
+    rows = measurements.select(layers=["mean"], weights="frequency", temperature_rule="exact")
+    return {row.granularity: row for row in rows}
+
+
+def _line(name: str, row: Measurement) -> str:
+    x, y = row.complexity, row.expressivity
+    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {_ratio(row.optimality)}"
+    corrected = f"{x.corrected:8.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {_ratio(row.optimality_corrected)}"
+    return f"  {name:26}{raw:22}    {corrected}"
+
+
+def _ratio(value: float | None) -> str:
+    return "–".rjust(5) if value is None else f"{value:5.2f}"
