@@ -15,6 +15,10 @@ from estimator.increments import CheckpointIncrements, Increment
 class IncrementStore(RecordStore[CheckpointIncrements]):
     """All increments, by the key of what decides them."""
 
+    def all(self) -> list[CheckpointIncrements]:
+        """Every checkpoint's increments, in the order of their keys."""
+        return [record for _, record in self._all()]
+
     def merge(self, document: Mapping[str, Any], increments: CheckpointIncrements) -> CheckpointIncrements:
         """Add rows to what is kept under ``document``, in place of those of the same layer and temperature.
 

@@ -19,7 +19,7 @@ from estimator.request import MeasurementRequest
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui import background, moves
 from ib_explorer.tui.keymap import bindings, keys
-from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
+from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
 from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -117,7 +117,9 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     @on(Kept)
     def _kept(self, message: Kept) -> None:
-        state = with_records(replace(self.state, curves=tuple(message.curves)), message.records)
+        increments = {found.measurements: found for found in message.increments}
+        state = replace(self.state, curves=tuple(message.curves), increments=increments)
+        state = with_records(state, message.records)
         wanted = [record for record in message.records if self.initial and record.model == self.initial.model]
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
@@ -131,6 +133,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
         if isinstance(event, Measured):
             self.run_worker(background.load(self.cache, event.job, event.key, self.post_message), group="cache")
+            self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, BoundReady):
             self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Failed):
@@ -157,9 +160,18 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if record is None or job is None:
             self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
             return
-        requests = {**self.state.requests, Trajectory.of(record): job.request}
+        requests = dict(self.state.requests)
+        if job.kind == "measure":  # the others ask for less than the trajectory
+            requests[Trajectory.of(record)] = job.request
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
         self._ask_for_bound(again=False)
+
+    @on(IncrementsLoaded)
+    def _increments_loaded(self, message: IncrementsLoaded) -> None:
+        found = message.increments
+        if found is not None:
+            increments = {**self.state.increments, found.measurements: found}
+            self._set(replace(self.state, increments=increments), at_once=False)
 
     @on(CurveLoaded)
     def _curve_loaded(self, message: CurveLoaded) -> None:
@@ -189,7 +201,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         number = self.client.next_job()
         self._wake()
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
-        task: Task = Measure(number, request)
+        task: Task = Measure(number, request, increments=kind == "increments")
         granularity = request.granularities[0]
         if kind == "bound" and granularity != "preference":
             task = Bound(number, request, granularity)
@@ -220,10 +232,10 @@ class ExplorerApp(App[None], inherit_bindings=False):
             min_count=view.min_count,
         )
         # The checkpoint under the cursor first: its answer is what the user waits for.
-        for request in dict.fromkeys((replace(every, revision=place.checkpoint.name), every)):
-            jobs = [job for job in self.state.jobs if job.kind == "measure" and job.request == request]
+        for kind, request in (("look", replace(every, revision=place.checkpoint.name)), ("measure", every)):
+            jobs = [job for job in self.state.jobs if job.request == request]
             if all(job.status in ("failed", "cancelled") for job in jobs):
-                self.order(request)
+                self._give(kind, request)
 
     def _ask_for_bound(self, *, again: bool) -> None:
         """Have the bound of the sample and granularity in view computed, unless it was; ``again``: also if it failed.
@@ -238,6 +250,16 @@ class ExplorerApp(App[None], inherit_bindings=False):
         jobs = bound_jobs(self.state, request)
         if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
             self._give("bound", request)
+
+    def action_increments(self) -> None:
+        """Have measured what each further token of context adds at the current checkpoint."""
+        place = self.state.place
+        known = self.state.requests.get(place.trajectory) if place else None
+        if place is None or known is None:
+            self.notify("Press m to measure this model first: its increments are of the same text.")
+            return
+        rules = (self.state.view.temperature_rule,)
+        self._give("increments", replace(known, revision=place.checkpoint.name, temperatures=rules))
 
     # What keys do
 

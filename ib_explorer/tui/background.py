@@ -8,10 +8,13 @@ from pathlib import Path
 
 from textual.message import Message
 
+from cache.keys import key as key_of
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Measurement
-from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, Kept, Loaded, Said
+from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
+from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Failed
 from ib_explorer.worker.messages import Job as Task
 
@@ -22,15 +25,17 @@ NO_JOB = 0
 
 
 async def read_cache(cache: Cache, post: Post) -> None:
-    """Post all measurements and bounds that are kept; of a cache that cannot be read, none and why."""
+    """Post all measurements, bounds and increments that are kept; of a cache that cannot be read, none and why."""
     records: list[CheckpointMeasurements] = []
     curves: list[BoundCurve] = []
+    increments: list[CheckpointIncrements] = []
     try:
         records = await asyncio.to_thread(cache.measurements.all)
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
+        increments = await asyncio.to_thread(cache.increments.all)
     except OSError as error:
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
-    post(Kept(records, curves))
+    post(Kept(records, curves, increments))
 
 
 async def load(cache: Cache, job: int, key: str, post: Post) -> None:
@@ -39,6 +44,15 @@ async def load(cache: Cache, job: int, key: str, post: Post) -> None:
         post(Loaded(job, await asyncio.to_thread(cache.measurements.load, key)))
     except OSError:
         post(Loaded(job, None))
+
+
+async def load_increments(cache: Cache, measurements: str, post: Post) -> None:
+    """Post the increments that stand beside the measurements of that key."""
+    try:
+        name = key_of(increments_document(measurements))
+        post(IncrementsLoaded(await asyncio.to_thread(cache.increments.load, name)))
+    except OSError:
+        post(IncrementsLoaded(None))
 
 
 async def load_curve(cache: Cache, key: str, post: Post) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from textual.message import Message
 
 from estimator.curve import BoundCurve
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
 from ib_explorer.worker.messages import Event
 from ib_explorer.worker.messages import Job as Task
@@ -56,6 +57,16 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
+class Increments(Protocol):
+    """The kept increments."""
+
+    def all(self) -> list[CheckpointIncrements]:
+        """All that verify."""
+
+    def load(self, key: str) -> CheckpointIncrements | None:
+        """Those with that key."""
+
+
 class Cache(Protocol):
     """What is kept on disk, as far as the screen reads it."""
 
@@ -66,6 +77,10 @@ class Cache(Protocol):
     @property
     def curves(self) -> Curves:
         """The kept bounds."""
+
+    @property
+    def increments(self) -> Increments:
+        """The kept increments."""
 
 
 class Said(Message):
@@ -87,9 +102,14 @@ class Gone(Message):
 class Kept(Message):
     """All that the cache held at the start."""
 
-    def __init__(self, records: list[CheckpointMeasurements], curves: list[BoundCurve]) -> None:
+    def __init__(
+        self,
+        records: list[CheckpointMeasurements],
+        curves: list[BoundCurve],
+        increments: list[CheckpointIncrements],
+    ) -> None:
         super().__init__()
-        self.records, self.curves = records, curves
+        self.records, self.curves, self.increments = records, curves, increments
 
 
 class Loaded(Message):
@@ -98,6 +118,14 @@ class Loaded(Message):
     def __init__(self, job: int, record: CheckpointMeasurements | None) -> None:
         super().__init__()
         self.job, self.record = job, record
+
+
+class IncrementsLoaded(Message):
+    """The increments that a job put into the cache beside its measurements; None if it put none there."""
+
+    def __init__(self, increments: CheckpointIncrements | None) -> None:
+        super().__init__()
+        self.increments = increments
 
 
 class CurveLoaded(Message):

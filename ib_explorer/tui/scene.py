@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estimator.curve import BoundCurve
-from estimator.measurement import VARIANTS, CheckpointMeasurements, Measurement
+from estimator.increments import Increment
+from estimator.measurement import VARIANTS, CheckpointMeasurements, Layer, Measurement
 from estimator.revision import Revision
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
 from ib_explorer.tui.state import Job, State, same_sample
@@ -82,6 +83,18 @@ class Scene:
                     if isinstance(row.layer, int):
                         found[row.layer] = row
         return tuple(found[layer] for layer in sorted(found))
+
+    @property
+    def increments(self) -> tuple[Increment, ...]:
+        """What each further token of context adds, at the current checkpoint, the temperature and the layer in view."""
+        place, view = self.state.place, self.state.view
+        layer: Layer = view.layer if isinstance(view.layer, int) else "mean"
+        for record in self.records:
+            found = self.state.increments.get(record.key)
+            if place and found and revision_of(record) == place.checkpoint:
+                rows = found.select([layer], record.depth)
+                return tuple(row for row in rows if row.temperature_rule == view.temperature_rule)
+        return ()
 
 
 def scene(state: State) -> Scene:

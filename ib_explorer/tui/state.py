@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from estimator.curve import BoundCurve
+from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
@@ -86,11 +87,13 @@ class State:
 
     ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
-    ``requests`` are what this session asked for, by the trajectory that came of it: how to ask for more of the same.
+    ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
+    for, by the trajectory that came of it: how to ask for more of the same.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
     curves: tuple[BoundCurve, ...] = ()
+    increments: Mapping[str, CheckpointIncrements] = field(default_factory=dict)
     view: View = field(default_factory=View)
     place: Place | None = None
     live: bool = True

@@ -99,6 +99,7 @@ class MemoryCache:
 
     def __init__(self, records: Iterable[CheckpointMeasurements] = (), curves: Iterable[BoundCurve] = ()) -> None:
         self.measurements = _Measurements({record.key: record for record in records})
+        self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
 
 

@@ -10,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from cache.keys import key
+from estimator.increments import CheckpointIncrements, Increment
 from estimator.request import MeasurementRequest
 from ib_explorer.tui.app import ExplorerApp
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
@@ -19,11 +21,14 @@ from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
+from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
-from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from ib_explorer.worker.documents import increments_document
+from ib_explorer.worker.messages import Bound, Failed, Measure, Measured, PhaseProgress, Started
 from tests.ib_explorer.synthetic import (
+    DEPTH,
     REQUEST,
     STEPS,
     MemoryCache,
@@ -423,3 +428,38 @@ async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
         await pilot.press(*keys)
         await settled(pilot, lambda: client.closed)
     assert not app.is_running
+
+
+async def test_increments_are_asked_for_and_drawn_with_the_layers() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+
+    def script(job: object) -> list:
+        events = list(answer(job))
+        if isinstance(job, Measure) and job.increments:
+            rows = tuple(
+                Increment(layer, "block", side, order, "exact", 0.03, 0.2 / order**2, 0.01, 0.0, 1.0)
+                for layer in range(1, DEPTH + 1)
+                for side in ("input", "output")
+                for order in range(1, 5)
+            )
+            for found in (event for event in events if isinstance(event, Measured)):
+                cache.increments[key(increments_document(found.key))] = CheckpointIncrements(found.key, rows)
+        return events
+
+    client = ScriptedClient(script)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS))
+        await pilot.press("2")
+        await settled(pilot)
+        assert "Press a to measure" in text_of(app, LayersView)
+        await pilot.press("a")
+        await settled(pilot, lambda: bool(app.scene.increments))
+        (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
+        assert app.state.place is not None
+        assert asked.request.revision == app.state.place.checkpoint.name
+        drawn = text_of(app, LayersView)
+        assert "adds to I(X;Z)" in drawn and "0.2000" in drawn and "0.0125" in drawn
+        await pilot.press("T")
+        await settled(pilot)
+        assert app.state.requests[app.state.place.trajectory].revision == REQUEST.revision

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.increments import Increment
+from estimator.labels import SIDES
+from estimator.measurement import WITHHOLD_AT
 from ib_explorer.picture import PALETTE
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import value
@@ -49,11 +54,33 @@ class LayersView(Static):
                 text.append(bar(number / largest if largest > 0 else 0.0, room), style=f"rgb{colour}".replace(" ", ""))
                 text.append("  ")
             text.append(value(row.optimality_corrected if corrected else row.optimality, 10) + "\n")
-        return text
+        return text.append("\n").append(increments_chart(self.scene.increments, room))
 
     def _cursor_layer(self) -> int | str | None:
         point = self.scene.point if self.scene else None
         return point.measurement.layer if point else None
+
+
+def increments_chart(rows: Sequence[Increment], room: int) -> Text:
+    """What the 1st to 4th token of context adds on each side, as bars of ``room`` cells; what may be 0 is dim."""
+    text = Text(no_wrap=True)
+    if not rows:
+        return text.append("Press a to measure what each further token of context adds.", style="dim")
+    by_place = {(row.side, row.order): row for row in rows}
+    orders = sorted({row.order for row in rows})
+    largest = max(row.increment for row in rows)
+    text.append(f"{'token':>5}  {'adds to I(X;Z)':{room + 8}}  adds to I(Y;Z)\n", style="dim")
+    for order in orders:
+        text.append(f" {order:>4}  ")
+        for side, colour in ((SIDES[0], PALETTE[1]), (SIDES[1], PALETTE[0])):
+            row = by_place[side, order]
+            sure = row.increment > WITHHOLD_AT * row.se
+            text.append(f"{value(row.increment)} ", style="" if sure else "dim")
+            style = f"rgb{colour}".replace(" ", "") if sure else "dim"
+            text.append(bar(row.increment / largest if largest > 0 else 0.0, room), style=style)
+            text.append("  ")
+        text.append("±" + " ±".join(f"{by_place[side, order].se:.4f}" for side in SIDES) + "\n", style="dim")
+    return text
 
 
 def bar(share: float, width: int) -> str:
