@@ -259,7 +259,10 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self.notify("Press m to measure this model first: its increments are of the same text.")
             return
         rules = (self.state.view.temperature_rule,)
-        self._give("increments", replace(known, revision=place.checkpoint.name, temperatures=rules))
+        request = replace(known, revision=place.checkpoint.name, temperatures=rules)
+        jobs = [job for job in self.state.jobs if job.kind == "increments" and job.request == request]
+        if all(job.status in ("failed", "cancelled") for job in jobs):
+            self._give("increments", request)
 
     # What keys do
 

@@ -453,13 +453,13 @@ async def test_increments_are_asked_for_and_drawn_with_the_layers() -> None:
         await pilot.press("2")
         await settled(pilot)
         assert "Press a to measure" in text_of(app, LayersView)
-        await pilot.press("a")
+        await pilot.press("a", "a")
         await settled(pilot, lambda: bool(app.scene.increments))
         (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
         assert app.state.place is not None
         assert asked.request.revision == app.state.place.checkpoint.name
         drawn = text_of(app, LayersView)
-        assert "adds to I(X;Z)" in drawn and "0.2000" in drawn and "0.0125" in drawn
+        assert "adds in the mean of layers" in drawn and "0.2000" in drawn and "0.0125" in drawn
         await pilot.press("T")
         await settled(pilot)
         assert app.state.requests[app.state.place.trajectory].revision == REQUEST.revision

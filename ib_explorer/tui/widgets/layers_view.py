@@ -69,17 +69,19 @@ def increments_chart(rows: Sequence[Increment], room: int) -> Text:
     by_place = {(row.side, row.order): row for row in rows}
     orders = sorted({row.order for row in rows})
     largest = max(row.increment for row in rows)
-    text.append(f"{'token':>5}  {'adds to I(X;Z)':{room + 8}}  adds to I(Y;Z)\n", style="dim")
+    layer = "the mean of layers" if rows[0].layer == "mean" else f"layer {rows[0].layer}"
+    text.append(f"What each further token of context adds in {layer}: raw, by frequency, corrected\n", style="dim")
+    text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
     for order in orders:
         text.append(f" {order:>4}  ")
         for side, colour in ((SIDES[0], PALETTE[1]), (SIDES[1], PALETTE[0])):
             row = by_place[side, order]
-            sure = row.increment > WITHHOLD_AT * row.se
+            sure = abs(row.increment) > WITHHOLD_AT * row.se
             text.append(f"{value(row.increment)} ", style="" if sure else "dim")
             style = f"rgb{colour}".replace(" ", "") if sure else "dim"
             text.append(bar(row.increment / largest if largest > 0 else 0.0, room), style=style)
             text.append("  ")
-        text.append("±" + " ±".join(f"{by_place[side, order].se:.4f}" for side in SIDES) + "\n", style="dim")
+        text.append("±" + " ±".join(f"{by_place[side, order].se:.5f}" for side in SIDES) + "\n", style="dim")
     return text
 
 
