@@ -91,8 +91,8 @@ class WorkerClient:
 def worker_environment() -> dict[str, str]:
     """What a process that holds torch is started with: our environment, with this very copy of the packages first.
 
-    Threads that wait for each other sleep: spinning, as OpenMP does by default, makes many small sums up to 50 times
-    slower as soon as another process wants a core.
+    Threads that wait for each other sleep: with OpenMP's default, many small sums were at times 50 times slower on
+    cores that other processes share.
     """
     home = str(Path(ib_explorer.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
