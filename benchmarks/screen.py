@@ -45,7 +45,17 @@ from ib_explorer.options import demo_request
 from ib_explorer.tui.app import ExplorerApp
 from ib_explorer.tui.messages import Client
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.messages import Event, Finished, Job, Measure, Measured, PhaseProgress, Ready, Revisions, Started
+from ib_explorer.worker.messages import (
+    Event,
+    Finished,
+    Job,
+    Measure,
+    Measured,
+    PhaseProgress,
+    Ready,
+    Revisions,
+    Started,
+)
 
 CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60
 """Checkpoints in the cache; decoder blocks of each; further checkpoints that a job delivers."""
@@ -436,7 +446,7 @@ def imports() -> None:
     """What is imported, and what it takes."""
     for name, statement in (
         ("--help", "from ib_explorer.cli import main; main.main(['--help'])"),
-        ("the screen", "import ib_explorer.cli.screen, ib_explorer.tui.app, ib_explorer.picture, plotext"),
+        ("the screen", "import ib_explorer.cli.screen, ib_explorer.tui.app"),
     ):
         script = f"import sys\n{statement}\nprint(*sys.modules, file=sys.stderr)"
         done = subprocess.run(

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
+import numpy as np
+
 from estimator.curve import BoundKind
+from ib_explorer.canvas import Canvas, Colour, Places, painted
 from ib_explorer.plane import Limits, Plane, Point
-from ib_explorer.polyline import Place, clipped, inside, runs, thinned
-
-if TYPE_CHECKING:
-    import plotext
-
-Colour = tuple[int, int, int]
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
 PALETTE: tuple[Colour, ...] = (
@@ -35,14 +31,13 @@ DIAGONAL: Colour = (110, 110, 110)
 BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
-"""Width and height below which there is no room for a picture; plotext itself fails on less than 20 by 8."""
+"""Width and height below which there is no room for a picture."""
 
 BOUND_NAMES: dict[BoundKind, str] = {"diagonal": "diagonal", "dpi": "data processing", "ib": "IB curve"}
 
-_LINE = "braille"
 _DOTS = "·"
 _NULL = "×"
-_RESET = "\x1b[0m"
+_SELECTED = "◉"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +78,41 @@ def draw_plane(
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return _blank("no room for the plane", width, height)
     window = limits or plane.limits
-    figure = _empty_figure(width, height - 2, window)
-    _draw_line(figure, [(0.0, 0.0), (_far(window), _far(window))], window, width, _marker(_DOTS, DIAGONAL))
-    _draw_line(figure, plane.bound, window, width, _marker(_LINE, BOUND))
-    # The series of the selected point comes last, over the others.
+    rows = height - 4  # less legend, axis, its numbers and its title
+    y_ticks = _named_ticks(window.y, height // 4, rows)
+    margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
+    canvas = Canvas(width - margin - 1, rows)
+    _draw(canvas, plane, window, selected)
+    drawn = [
+        f"{y_ticks.get(rows - 1 - row, '')[:margin]:>{margin}}{'┤' if rows - 1 - row in y_ticks else '│'}{line}"
+        for row, line in enumerate(canvas.lines(colour))
+    ]
+    axis = _x_axis(_named_ticks(window.x, width // 12, canvas.width), canvas.width, margin)
+    return "\n".join([_legend(plane, width, colour), *drawn, *axis, f"{'I(X;Z)':>{width}}"])
+
+
+def _draw(canvas: Canvas, plane: Plane, window: Limits, selected: Point | None) -> None:
+    """Everything inside the axes, the series of the selected point over the others."""
+
+    def places(pairs: Sequence[tuple[float, float]]) -> Places:
+        return _in_unit_square(np.array(pairs, dtype=np.float64).reshape(-1, 2), window)
+
+    far = max(window.x[1], window.y[1], 0.0)
+    canvas.line(places([(0.0, 0.0), (far, far)]), DIAGONAL, _DOTS)
+    canvas.line(places(plane.bound), BOUND)
     chosen = None if selected is None else plane.series_of(selected)
     for index, series in sorted(enumerate(plane.series), key=lambda numbered: numbered[1] is chosen):
         look = appearance(index, len(plane.series), plane.view.layer == "each")
-        places = [(point.x, point.y) for point in series.points]
-        _draw_line(figure, places, window, width, _marker(_LINE, look.colour))
-        _draw_markers(figure, places, window, width, _marker(look.marker, look.colour))
-    if selected is not None:
-        _draw_selected(figure, plane, selected, window, width)
-    drawn = figure.build().string(not colour).splitlines()
-    title = f"{'I(X;Z)':>{width}}"
-    return "\n".join([_legend(plane, width, colour), *drawn[: height - 2], title])
+        shown = places([(point.x, point.y) for point in series.points])
+        canvas.line(shown, look.colour)
+        canvas.marks(shown, look.marker, look.colour)
+    if selected is not None:  # the bracket as a cross of two arms, from the corrected value to the jackknife
+        x, y = selected.x, selected.y
+        canvas.line(places([(end, y) for end in selected.x_bracket]), SELECTED, "─")
+        canvas.line(places([(x, end) for end in selected.y_bracket]), SELECTED, "│")
+        if plane.view.preset == "paper":
+            canvas.marks(places([selected.null]), _NULL, SELECTED)
+        canvas.marks(places([(x, y)]), _SELECTED, SELECTED)
 
 
 def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
@@ -116,76 +131,31 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
     return values, [f"{value:.{decimals}f}" for value in values]
 
 
-def _empty_figure(width: int, height: int, window: Limits) -> plotext.figure:
-    """plotext's one figure, cleared; everything is drawn in the unit square, where its kernel is at ease."""
-    import plotext  # takes a tenth of a second, which the first frame and --help need not wait for
-
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("colorless")
-    figure.canvas("default")
-    figure.plot_size(width, height)
-    figure.axes(False, side=1)
-    figure.legend(False)
-    for axis, (lower, upper), count in (("x", window.x, width // 12), ("y", window.y, height // 4)):
-        values, names = ticks(lower, upper, max(count, 2))
-        ruler = figure.ruler(axis, 0)
-        ruler.lim(0, 1)
-        if values:
-            ruler.ticks([min(max(_share(value, lower, upper), 0.0), 1.0) for value in values], names)
-        else:
-            ruler.frequency(0)
-    return figure
+def _named_ticks(ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
+    """The cell of each tick, from the lower end, and what is written there."""
+    lower, upper = ends
+    values, names = ticks(lower, upper, max(count, 2))
+    shares = [min(max((value - lower) / (upper - lower), 0.0), 1.0) for value in values]
+    return {min(int(share * cells), cells - 1): name for share, name in zip(shares, names, strict=True)}
 
 
-def _draw_selected(figure: plotext.figure, plane: Plane, point: Point, window: Limits, width: int) -> None:
-    """The bracket as a cross of two arms, from the corrected value to the jackknife, and the point on top."""
-    bright = _marker("─", SELECTED)
-    _draw_line(figure, [(point.x_bracket[0], point.y), (point.x_bracket[1], point.y)], window, width, bright)
-    upright = _marker("│", SELECTED)
-    _draw_line(figure, [(point.x, point.y_bracket[0]), (point.x, point.y_bracket[1])], window, width, upright)
-    if plane.view.preset == "paper":
-        _draw_markers(figure, [point.null], window, width, _marker(_NULL, SELECTED))
-    _draw_markers(figure, [(point.x, point.y)], window, width, _marker("◉", SELECTED))
+def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
+    """The axis with its ticks and, under it, their names, each under its tick as far as there is room."""
+    line = "".join("┬" if cell in names else "─" for cell in range(width))
+    written = ""
+    for cell, name in names.items():
+        start = min(margin + 1 + cell - (len(name) - 1) // 2, margin + 1 + width - len(name))
+        if start >= len(written) + bool(written):
+            written += " " * (start - len(written)) + name
+    return f"{'':{margin}}└{line}", f"{written:{margin + 1 + width}}"
 
 
-def _draw_line(
-    figure: plotext.figure, places: Iterable[Place], window: Limits, width: int, marker: plotext.marker
-) -> None:
-    for stretch in runs(_in_unit_square(place, window) for place in places):
-        for part in clipped(stretch):
-            thin = thinned(part, 2 * width)
-            figure.draw(figure.signal([x for x, _ in thin], [y for _, y in thin], marker=marker).lines())
-
-
-def _draw_markers(
-    figure: plotext.figure, places: Sequence[Place], window: Limits, width: int, marker: plotext.marker
-) -> None:
-    scaled = (place for stretch in runs(_in_unit_square(place, window) for place in places) for place in stretch)
-    shown = thinned([place for place in scaled if inside(place)], 2 * width)
-    if shown:
-        figure.draw(figure.signal([x for x, _ in shown], [y for _, y in shown], marker=marker))
-
-
-def _in_unit_square(place: Place, window: Limits) -> Place:
-    return _share(place[0], *window.x), _share(place[1], *window.y)
-
-
-def _share(value: float, lower: float, upper: float) -> float:
-    """Where ``value`` lies between the two; far outside answers as not finite, hence as a gap."""
-    share = (value - lower) / (upper - lower)
-    return share if abs(share) < 1e12 else math.nan
-
-
-def _far(window: Limits) -> float:
-    return max(window.x[1], window.y[1], 0.0)
-
-
-def _marker(symbol: str, colour: Colour) -> plotext.marker:
-    import plotext
-
-    return plotext.marker(symbol, plotext.pixel(colour))
+def _in_unit_square(places: Places, window: Limits) -> Places:
+    """Where ``places`` lie in the window; far outside is not finite, hence a gap."""
+    (left, right), (bottom, top) = window.x, window.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = (places - (left, bottom)) / (right - left, top - bottom)
+    return np.where(np.abs(shares) < 1e12, shares, np.nan)
 
 
 def _legend(plane: Plane, width: int, colour: bool) -> str:
@@ -206,7 +176,7 @@ def _legend(plane: Plane, width: int, colour: bool) -> str:
             break
     else:
         entries, length = [], 0
-    parts = [f"{_paint(symbol, shade) if colour else symbol} {name}" for symbol, name, shade in entries]
+    parts = [f"{painted(symbol, shade) if colour else symbol} {name}" for symbol, name, shade in entries]
     return title + " " * (width - len(title) - length) + "   ".join(parts)
 
 
@@ -218,10 +188,6 @@ def _narrow(text: str) -> str:
         else "?"
         for character in text
     )
-
-
-def _paint(text: str, colour: Colour) -> str:
-    return f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}{_RESET}"
 
 
 def _blank(text: str, width: int, height: int) -> str:
