@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
@@ -12,6 +14,7 @@ from estimator.curve import BoundCurve, BoundKind, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
 from estimator.request import Preset
 from estimator.revision import Revision
+from ib_explorer.shelf import Same, shelf_of
 
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
@@ -42,14 +45,14 @@ class View:
 
     def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
         """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
-        return record.select(
-            layers=layers,
-            granularity=self.granularity,
-            weights=self.weights,
-            temperature_rule=self.temperature_rule,
-            variant=self.variant,
-            min_count=self.min_count,
-        )
+        shelf = shelf_of(record)
+        least = 1 if self.weights == "frequency" else self.min_count
+        choice = (self.granularity, self.weights, least, self.variant, self.temperature_rule)
+        rows = shelf.rows(choice)
+        if layers is None:
+            return tuple(rows.values())
+        found = (shelf.mean(choice) if layer == "mean" else rows.get(layer) for layer in layers)
+        return tuple(row for row in found if row is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class Plane:
 
     def series_of(self, point: Point) -> Series | None:
         """The series that holds ``point``; None when it is not on this plane."""
-        return next((series for series in self.series if point in series.points), None)
+        layer = point.measurement.layer
+        return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
 def plane(measurements: Sequence[CheckpointMeasurements], view: View, curve: BoundCurve | None) -> Plane:
@@ -140,8 +144,8 @@ def plane(measurements: Sequence[CheckpointMeasurements], view: View, curve: Bou
     series: list[Series] = []
     trajectories = _trajectories(measurements)
     for trajectory, records in trajectories.items():
-        layers = _layers(records, view)
-        found = [_points(parts, layers, view) for parts in checkpoints_of(records)]
+        layers = tuple(_layers(records, view))
+        found = [_points(tuple(map(Same, parts)), layers, view) for parts in checkpoints_of(records)]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
@@ -164,23 +168,35 @@ def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[Chec
     return [tuple(parts[revision]) for revision in in_training_order(parts)]
 
 
+def by_trajectory(
+    measurements: tuple[CheckpointMeasurements, ...],
+) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
+    """The measurements of each trajectory in training order; remembered for the very tuple."""
+    return _by_trajectory(Same(measurements))
+
+
+@lru_cache(maxsize=4)
+def _by_trajectory(
+    measurements: Same[tuple[CheckpointMeasurements, ...]],
+) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
+    groups = _trajectories(measurements.value)
+    return {trajectory: tuple(chain(*checkpoints_of(records))) for trajectory, records in groups.items()}
+
+
 def revision_of(record: CheckpointMeasurements) -> Revision:
     """The checkpoint that ``record`` measured, as its revision."""
-    ingredient = parse_checkpoint(record.model, record.revision, record.commit).ingredient
-    return Revision(
-        record.model,
-        record.revision,
-        commit=record.commit,
-        stage=record.stage,
-        ingredient=ingredient,
-        step=record.step,
-        tokens=record.tokens,
-    )
+    return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
+
+
+@lru_cache(maxsize=4096)
+def _revision(model: str, name: str, commit: str, stage: str | None, step: int | None, tokens: int | None) -> Revision:
+    ingredient = parse_checkpoint(model, name, commit).ingredient
+    return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
 
 
 def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
     """The layers that any of ``records`` has rows of, ascending."""
-    return sorted({row.layer for record in records for row in record.rows if isinstance(row.layer, int)})
+    return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
 
 
 def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) -> Point:
@@ -216,13 +232,19 @@ def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer
     return [layer for layer in layers_measured(records) if layer != 0] or [0]
 
 
-def _points(records: Sequence[CheckpointMeasurements], layers: Sequence[Layer], view: View) -> dict[Layer, Point]:
-    """One checkpoint's points by layer; where several records have the same row, the first one's counts."""
+@lru_cache(maxsize=2048)
+def _points(
+    records: tuple[Same[CheckpointMeasurements], ...], layers: tuple[Layer, ...], view: View
+) -> dict[Layer, Point]:
+    """One checkpoint's points by layer; where several records have the same row, the first one's counts.
+
+    Remembered, because a checkpoint that arrives leaves the points of all others as they are.
+    """
     points: dict[Layer, Point] = {}
     for record in records:
-        for row in view.rows(record, layers):
+        for row in view.rows(record.value, layers):
             if row.layer not in points:
-                points[row.layer] = _point(record, row, view)
+                points[row.layer] = _point(record.value, row, view)
     return points
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from estimator.curve import BoundCurve
 from estimator.increments import Increment
 from estimator.measurement import VARIANTS, CheckpointMeasurements, Layer, Measurement
+from estimator.request import MeasurementRequest
 from estimator.revision import Revision
-from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
+from ib_explorer.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
+from ib_explorer.shelf import Same, shelf_of
 from ib_explorer.tui.state import Job, State, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
@@ -64,13 +68,13 @@ class Scene:
     @property
     def temperatures(self) -> tuple[str, ...]:
         """The temperature rules that one can step through."""
-        measured = dict.fromkeys(row.temperature_rule for record in self.records for row in record.rows)
+        measured = dict.fromkeys(rule for record in self.records for rule in shelf_of(record).rules)
         return (*TEMPERATURES, *(rule for rule in measured if rule not in TEMPERATURES))
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants that one can step through: raw, and what else was measured, which takes forward passes."""
-        measured = {row.variant for record in self.records for row in record.rows}
+        measured = {variant for record in self.records for variant in shelf_of(record).variants}
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
@@ -98,14 +102,24 @@ class Scene:
 
 
 def scene(state: State) -> Scene:
-    """Everything the screen shows in ``state``."""
-    trajectory = state.place.trajectory if state.place else None
-    records = tuple(record for record in state.records if Trajectory.of(record) == trajectory)
+    """Everything the screen shows in ``state``; what a key leaves as it was is remembered, not derived again."""
+    records = state.here
     each = state.view.layer == "each"
     curve = state.curve()
-    drawn = plane(state.records if state.overlay and not each else records, state.view, curve)
-    checkpoints = tuple(revision_of(parts[0]) for parts in checkpoints_of(records))
-    return Scene(state, drawn, _selected(state, drawn), checkpoints, records, _branches(state), curve)
+    drawn = _plane(Same(state.records if state.overlay and not each else records), state.view, Same(curve))
+    branches = _branches(Same(state.records), Same(state.jobs), Same(state.requests))
+    return Scene(state, drawn, _selected(state, drawn), _checkpoints(Same(records)), records, branches, curve)
+
+
+@lru_cache(maxsize=8)
+def _plane(records: Same[tuple[CheckpointMeasurements, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
+    return plane(records.value, view, curve.value)
+
+
+@lru_cache(maxsize=4)
+def _checkpoints(records: Same[tuple[CheckpointMeasurements, ...]]) -> tuple[Revision, ...]:
+    """The checkpoints of one trajectory's records, which are in training order."""
+    return tuple(dict.fromkeys(map(revision_of, records.value)))
 
 
 def _selected(state: State, drawn: Plane) -> Point | None:
@@ -118,40 +132,44 @@ def _selected(state: State, drawn: Plane) -> Point | None:
     )
 
 
-def _branches(state: State) -> tuple[Branch, ...]:
+@lru_cache(maxsize=2)
+def _branches(
+    all_records: Same[tuple[CheckpointMeasurements, ...]],
+    all_jobs: Same[tuple[Job, ...]],
+    requests: Same[Mapping[Trajectory, MeasurementRequest]],
+) -> tuple[Branch, ...]:
     """Measured trajectories with what their running jobs will add, then models of which nothing is measured yet."""
-    groups: dict[Trajectory, list[CheckpointMeasurements]] = {}
-    for record in state.records:
-        groups.setdefault(Trajectory.of(record), []).append(record)
-    jobs = [job for job in state.jobs if job.kind == "measure" and job.is_open]
-    by_trajectory = {job.number: _trajectory_of(job, state, groups) for job in jobs}
+    groups = by_trajectory(all_records.value)
+    jobs = [job for job in all_jobs.value if job.kind == "measure" and job.is_open]
+    adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     models = [trajectory.model for trajectory in groups]
     branches = []
     for trajectory, records in groups.items():
-        measured = [revision_of(parts[0]) for parts in checkpoints_of(records)]
-        mine = [job for job in jobs if by_trajectory[job.number] == trajectory]
+        mine = [job for job in jobs if adds_to[job.number] == trajectory]
         name = trajectory.model
         if models.count(name) > 1:
             name += f" ({records[0].corpus}, {records[0].documents})"
-        branches.append(Branch(name, trajectory, _leaves(measured, mine)))
+        branches.append(Branch(name, trajectory, _leaves(_checkpoints(Same(records)), mine)))
     for job in jobs:
-        if by_trajectory[job.number] is None:
+        if adds_to[job.number] is None:
             name = job.revisions[0].model if job.revisions else job.request.model
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
 
 
-def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[CheckpointMeasurements]]) -> Trajectory | None:
+def _trajectory_of(
+    job: Job, requests: Mapping[Trajectory, MeasurementRequest], groups: Collection[Trajectory]
+) -> Trajectory | None:
     """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
-    for trajectory, request in state.requests.items():
+    for trajectory, request in requests.items():
         if trajectory in groups and same_sample(request, job.request):
             return trajectory
     model = job.revisions[0].model if job.revisions else job.request.model
-    named = [trajectory for trajectory in groups if trajectory.model == model and trajectory not in state.requests]
+    named = [trajectory for trajectory in groups if trajectory.model == model and trajectory not in requests]
     return named[0] if len(named) == 1 else None
 
 
-def _leaves(measured: list[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
+def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     leaves = {revision.name: Leaf(revision, MEASURED) for revision in measured}
     ordered = list(leaves)
     for job in jobs:
@@ -163,6 +181,6 @@ def _leaves(measured: list[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
             percent = None if job.share is None else int(100 * job.share)
             leaves[job.revision] = Leaf(leaves[job.revision].checkpoint, RUNNING, percent)
         if job.revisions:
-            listed = [revision.name for revision in job.revisions]
-            ordered.sort(key=lambda name: listed.index(name) if name in listed else -1)
+            listed = {revision.name: index for index, revision in enumerate(job.revisions)}
+            ordered.sort(key=lambda name: listed.get(name, -1))
     return tuple(leaves[name] for name in ordered)

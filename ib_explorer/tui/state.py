@@ -10,7 +10,8 @@ from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
-from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
+from ib_explorer.plane import Limits, Trajectory, View, by_trajectory, revision_of
+from ib_explorer.shelf import shelf_of
 from ib_explorer.worker.messages import (
     CancelledJob,
     Event,
@@ -109,6 +110,11 @@ class State:
         """The job with that number, if the screen gave it."""
         return next((job for job in self.jobs if job.number == number), None)
 
+    @property
+    def here(self) -> tuple[CheckpointMeasurements, ...]:
+        """The records of the current trajectory, in training order."""
+        return by_trajectory(self.records).get(self.place.trajectory, ()) if self.place else ()
+
     def curve(self) -> BoundCurve | None:
         """The bound of the sample and granularity looked at, recognised by its positions and label counts."""
         return next((curve for curve in reversed(self.curves) if self._is_of_this_sample(curve)), None)
@@ -116,14 +122,9 @@ class State:
     def _is_of_this_sample(self, curve: BoundCurve) -> bool:
         # Points hold the accidents of the sample, so it is the sample's own p(y|x) that bounds them.
         fits = curve.conditionals == "raw" and curve.granularity == self.view.granularity
+        labels = (curve.granularity, curve.input_labels, curve.output_labels)
         return fits and any(
-            (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
-            for record in self.records
-            if record.positions == curve.positions
-            and self.place is not None
-            and Trajectory.of(record) == self.place.trajectory
-            for row in record.rows
-            if row.granularity == curve.granularity
+            record.positions == curve.positions and labels in shelf_of(record).labels for record in self.here
         )
 
 
@@ -141,9 +142,8 @@ def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> Sta
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
     """The state with the cursor on the last measured checkpoint of ``trajectory``."""
-    checkpoints = checkpoints_of(record for record in state.records if Trajectory.of(record) == trajectory)
     layer = state.place.layer if state.place else None
-    return replace(state, place=Place(trajectory, revision_of(checkpoints[-1][0]), layer))
+    return replace(state, place=Place(trajectory, revision_of(by_trajectory(state.records)[trajectory][-1]), layer))
 
 
 def with_log(state: State, line: str) -> State:

@@ -28,27 +28,30 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         self.show_root = False
         self.show_guides = False
         self.guide_depth = 2
-        self._shape: list[tuple[str, list[str]]] = []
+        self._branches: tuple[Branch, ...] = ()
+        self._shown: dict[TreeNode[tuple[Trajectory, Revision] | None], tuple[Leaf, bool]] = {}
         self._at: tuple[Trajectory, Revision] | None = None
 
     def show(self, scene: Scene) -> None:
-        """Show the scene's models; nodes are made anew only when there are others."""
-        shape = [(branch.name, [leaf.checkpoint.name for leaf in branch.leaves]) for branch in scene.branches]
-        if shape != self._shape:
-            self._rebuild(scene.branches)
-            self._shape, self._at = shape, None
+        """Show the scene's models: nodes are made anew only when there are others, and labels that have changed."""
         place = scene.state.place
         at = (place.trajectory, place.checkpoint) if place else None
+        if scene.branches is self._branches and at == self._at:
+            return
+        if _shape(scene.branches) != _shape(self._branches):
+            self._rebuild(scene.branches)
+            self._at = None
+        self._branches = scene.branches
         for node, branch in zip(self.root.children, scene.branches, strict=True):
             for twig, leaf in zip(node.children, branch.leaves, strict=True):
                 mine = branch.trajectory is not None and at == (branch.trajectory, leaf.checkpoint)
+                if self._shown.get(twig) != (leaf, mine):
+                    self._shown[twig] = leaf, mine
+                    twig.set_label(_label(leaf, mine))
                 twig.data = (branch.trajectory, leaf.checkpoint) if branch.trajectory else None
-                label = _label(leaf, mine)
-                if twig.label != label:
-                    twig.set_label(label)
                 if mine and at != self._at:
-                    self._at = at
                     self.call_after_refresh(self._go_to, twig)
+        self._at = at
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
         """Pass on what was chosen."""
@@ -58,16 +61,21 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
 
     def _rebuild(self, branches: tuple[Branch, ...]) -> None:
         self.clear()
+        self._shown.clear()
         for branch in branches:
             node = self.root.add(Text(branch.name, style="bold"), expand=True)
             for leaf in branch.leaves:
-                node.add_leaf(_label(leaf, False))
+                self._shown[node.add_leaf(_label(leaf, False))] = leaf, False
         self.root.expand()
 
     def _go_to(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> None:
         if node.line >= 0:
             self.cursor_line = node.line
             self.scroll_to_line(node.line, animate=False)
+
+
+def _shape(branches: tuple[Branch, ...]) -> list[tuple[str, list[str]]]:
+    return [(branch.name, [leaf.checkpoint.name for leaf in branch.leaves]) for branch in branches]
 
 
 def _label(leaf: Leaf, current: bool) -> Text:

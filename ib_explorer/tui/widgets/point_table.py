@@ -52,7 +52,7 @@ class PointTable(DataTable[str]):
 
     def show(self, scene: Scene) -> None:
         """Show the scene's points, and mark the current one."""
-        if scene.plane != self._plane:
+        if scene.plane is not self._plane:
             self._plane, self._points = scene.plane, scene.plane.points
             self.clear()
             self.add_rows(_cells(point, scene.state.view.preset == "corrected") for point in self._points)
