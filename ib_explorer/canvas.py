@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Colour = tuple[int, int, int]
+Run = tuple[str, Colour | None]
+"""Neighbouring cells of one colour; None is the terminal's own."""
 Places = npt.NDArray[np.float64]
 """Places [n, 2], x and y, in the unit square of the canvas or outside of it; y grows upwards."""
 _Grid = npt.NDArray[np.bool_]
 
-_RESET = "\x1b[0m"
 _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
 """The bit of each dot [row, column] in a braille character."""
-_NO_COLOUR: Colour = (-1, -1, -1)
+_NO_COLOUR = -1
 
 
 class Canvas:
@@ -28,7 +28,7 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self._characters = np.full((height, width), ord(" "), dtype=np.uint32)
-        self._colours = np.full((height, width, 3), _NO_COLOUR, dtype=np.int16)
+        self._colours = np.full((height, width), _NO_COLOUR, dtype=np.int32)
 
     def line(self, places: Places, colour: Colour, symbol: str | None = None) -> None:
         """A line through ``places``, broken where one is not finite; of braille dots where no symbol is given.
@@ -51,25 +51,21 @@ class Canvas:
         touched[_cells(inside, self.width, self.height)] = True
         self._set(touched, np.uint32(ord(symbol)), colour)
 
-    def lines(self, colour: bool) -> Iterator[str]:
-        """The rows from the top, with ANSI colours or plain."""
-        for row, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
-            text = "".join(map(chr, row))
-            if not colour:
-                yield text
-                continue
-            runs = groupby(zip(colours, text, strict=True), key=itemgetter(0))
-            parts = ((tuple(shade), "".join(character for _, character in run)) for shade, run in runs)
-            yield "".join(part if shade == _NO_COLOUR else painted(part, shade) for shade, part in parts)
+    def rows(self) -> Iterator[list[Run]]:
+        """The rows from the top, neighbours of one colour together."""
+        for characters, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
+            text, start, row = "".join(map(chr, characters)), 0, list[Run]()
+            for packed, same in groupby(colours):
+                end = start + sum(1 for _ in same)
+                row.append(
+                    (text[start:end], None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255))
+                )
+                start = end
+            yield row
 
     def _set(self, where: _Grid, characters: Any, colour: Colour) -> None:
         np.copyto(self._characters, characters, where=where)
-        np.copyto(self._colours, np.array(colour, dtype=np.int16), where=where[:, :, None])
-
-
-def painted(text: str, colour: Colour) -> str:
-    """The text in a colour, for a terminal."""
-    return f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}{_RESET}"
+        np.copyto(self._colours, colour[0] << 16 | colour[1] << 8 | colour[2], where=where)
 
 
 def _cells(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

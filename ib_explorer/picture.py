@@ -10,7 +10,7 @@ from unicodedata import combining, east_asian_width
 import numpy as np
 
 from estimator.curve import BoundKind
-from ib_explorer.canvas import Canvas, Colour, Places, painted
+from ib_explorer.canvas import Canvas, Colour, Places, Run
 from ib_explorer.plane import Limits, Plane, Point
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
@@ -70,9 +70,17 @@ def draw_plane(
     selected: Point | None,
     limits: Limits | None = None,
 ) -> str:
-    """The plane as ``height`` lines of ``width`` cells, with ANSI colours if ``colour``, else as plain text.
+    """The plane as :func:`plane_rows` has it, as text: with ANSI colours if ``colour``, else plain."""
+    rows = plane_rows(plane, width, height, selected=selected, limits=limits)
+    return "\n".join("".join(_painted(text, shade if colour else None) for text, shade in row) for row in rows)
 
-    The first line holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket;
+
+def plane_rows(
+    plane: Plane, width: int, height: int, *, selected: Point | None, limits: Limits | None = None
+) -> list[list[Run]]:
+    """The plane as ``height`` rows of ``width`` cells.
+
+    The first row holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket;
     ``limits`` (default: the plane's own) choose the window, outside of which nothing is drawn.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
@@ -83,12 +91,12 @@ def draw_plane(
     margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
     canvas = Canvas(width - margin - 1, rows)
     _draw(canvas, plane, window, selected)
-    drawn = [
-        f"{y_ticks.get(rows - 1 - row, '')[:margin]:>{margin}}{'┤' if rows - 1 - row in y_ticks else '│'}{line}"
-        for row, line in enumerate(canvas.lines(colour))
-    ]
-    axis = _x_axis(_named_ticks(window.x, width // 12, canvas.width), canvas.width, margin)
-    return "\n".join([_legend(plane, width, colour), *drawn, *axis, f"{'I(X;Z)':>{width}}"])
+    names = (y_ticks.get(row) for row in reversed(range(rows)))
+    axis = [f"{name or '':>{margin}}"[:margin] + ("│" if name is None else "┤") for name in names]
+    drawn: list[list[Run]] = [[(before, None), *row] for before, row in zip(axis, canvas.rows(), strict=True)]
+    below = *_x_axis(_named_ticks(window.x, width // 12, canvas.width), canvas.width, margin), f"{'I(X;Z)':>{width}}"
+    drawn += [[(line, None)] for line in below]
+    return [_legend(plane, width), *drawn]
 
 
 def _draw(canvas: Canvas, plane: Plane, window: Limits, selected: Point | None) -> None:
@@ -158,7 +166,7 @@ def _in_unit_square(places: Places, window: Limits) -> Places:
     return np.where(np.abs(shares) < 1e12, shares, np.nan)
 
 
-def _legend(plane: Plane, width: int, colour: bool) -> str:
+def _legend(plane: Plane, width: int) -> list[Run]:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
         ("·", "diagonal", DIAGONAL),
@@ -176,8 +184,10 @@ def _legend(plane: Plane, width: int, colour: bool) -> str:
             break
     else:
         entries, length = [], 0
-    parts = [f"{painted(symbol, shade) if colour else symbol} {name}" for symbol, name, shade in entries]
-    return title + " " * (width - len(title) - length) + "   ".join(parts)
+    row: list[Run] = [(title + " " * (width - len(title) - length), None)]
+    for index, (symbol, name, shade) in enumerate(entries):
+        row += [("   " if index else "", None), (symbol, shade), (f" {name}", None)]
+    return row
 
 
 def _narrow(text: str) -> str:
@@ -190,5 +200,9 @@ def _narrow(text: str) -> str:
     )
 
 
-def _blank(text: str, width: int, height: int) -> str:
-    return "\n".join((text if row == height // 2 else "")[:width].ljust(width) for row in range(height))
+def _painted(text: str, colour: Colour | None) -> str:
+    return text if colour is None else f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}\x1b[0m"
+
+
+def _blank(text: str, width: int, height: int) -> list[list[Run]]:
+    return [[((text if row == height // 2 else "")[:width].ljust(width), None)] for row in range(height)]

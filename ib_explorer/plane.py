@@ -81,19 +81,30 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
-
-    ``x_bracket`` and ``y_bracket`` run from the corrected value to the jackknife, between which the truth is expected;
-    ``null`` is where the point would lie if its labels had nothing to do with Z.
-    """
+    """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n."""
 
     checkpoint: CheckpointMeasurements
     measurement: Measurement
+    preset: Preset
     x: float
     y: float
-    x_bracket: tuple[float, float]
-    y_bracket: tuple[float, float]
-    null: tuple[float, float]
+
+    @property
+    def x_bracket(self) -> tuple[float, float]:
+        """From the corrected value of I(X;Z) to the jackknife, between which the truth is expected."""
+        return self.measurement.complexity.corrected, self.measurement.complexity.high
+
+    @property
+    def y_bracket(self) -> tuple[float, float]:
+        """The same of I(Y;Z)."""
+        return self.measurement.expressivity.corrected, self.measurement.expressivity.high
+
+    @property
+    def null(self) -> tuple[float, float]:
+        """Where the point would lie if its labels had nothing to do with Z."""
+        if self.preset == "corrected":
+            return 0.0, 0.0
+        return self.measurement.complexity.null, self.measurement.expressivity.null
 
     @property
     def is_finite(self) -> bool:
@@ -249,12 +260,9 @@ def _points(
 
 
 def _point(record: CheckpointMeasurements, row: Measurement, view: View) -> Point:
-    sides = (row.complexity, row.expressivity)
-    corrected = view.preset == "corrected"
-    x, y = (side.corrected if corrected else side.plugin for side in sides)
-    x_bracket, y_bracket = ((side.corrected, side.high) for side in sides)
-    x_null, y_null = (0.0 if corrected else side.null for side in sides)
-    return Point(record, row, x, y, x_bracket, y_bracket, (x_null, y_null))
+    if view.preset == "corrected":
+        return Point(record, row, view.preset, row.complexity.corrected, row.expressivity.corrected)
+    return Point(record, row, view.preset, row.complexity.plugin, row.expressivity.plugin)
 
 
 def _series_name(

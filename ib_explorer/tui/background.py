@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Measurement
+from ib_explorer.shelf import shelf_of
 from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
 from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Failed
@@ -31,10 +33,13 @@ async def read_cache(cache: Cache, post: Post) -> None:
     increments: list[CheckpointIncrements] = []
     try:
         records = await asyncio.to_thread(cache.measurements.all)
+        await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments = await asyncio.to_thread(cache.increments.all)
     except OSError as error:
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
+    # What was read stays as long as the screen: the collector, which would stop it for 0.1 s, may pass by.
+    gc.freeze()
     post(Kept(records, curves, increments))
 
 

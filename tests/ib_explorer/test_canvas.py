@@ -14,7 +14,7 @@ def places(*pairs: tuple[float, float]) -> Places:
 
 
 def drawn(canvas: Canvas) -> list[str]:
-    return list(canvas.lines(colour=False))
+    return ["".join(text for text, _ in row) for row in canvas.rows()]
 
 
 near = st.floats(-3, 3)
@@ -62,11 +62,11 @@ def test_marks_stand_in_the_cell_of_their_place() -> None:
     assert drawn(canvas) == ["   ●", " ●  ", "●   "]
 
 
-def test_neighbours_of_one_colour_are_painted_together() -> None:
+def test_neighbours_of_one_colour_are_one_run() -> None:
     canvas = Canvas(4, 1)
     canvas.marks(places((0.3, 0), (0.6, 0)), "●", RED)
     canvas.marks(places((0.9, 0)), "■", BLUE)
-    assert list(canvas.lines(colour=True)) == [" \x1b[38;2;255;0;0m●●\x1b[0m\x1b[38;2;0;0;255m■\x1b[0m"]
+    assert list(canvas.rows()) == [[(" ", None), ("●●", RED), ("■", BLUE)]]
 
 
 def test_every_cell_that_a_line_goes_through_is_touched_once_in_each_column() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.style import Style
 from rich.text import Text
 from textual.message import Message
 from textual.widgets import Tree
@@ -11,6 +12,10 @@ from estimator.revision import Revision
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name
+
+_NAME = 14
+_WIDTH = 2 + _NAME + 6
+"""Cells of a checkpoint's name, and of its line with mark and percentage."""
 
 
 class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
@@ -24,12 +29,12 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
             self.trajectory, self.checkpoint = trajectory, checkpoint
 
     def __init__(self, id: str) -> None:
+        self._shown: dict[TreeNode[tuple[Trajectory, Revision] | None], tuple[Leaf, bool]] = {}
         super().__init__("models", id=id)
         self.show_root = False
         self.show_guides = False
         self.guide_depth = 2
         self._branches: tuple[Branch, ...] = ()
-        self._shown: dict[TreeNode[tuple[Trajectory, Revision] | None], tuple[Leaf, bool]] = {}
         self._at: tuple[Trajectory, Revision] | None = None
 
     def show(self, scene: Scene) -> None:
@@ -47,11 +52,23 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
                 mine = branch.trajectory is not None and at == (branch.trajectory, leaf.checkpoint)
                 if self._shown.get(twig) != (leaf, mine):
                     self._shown[twig] = leaf, mine
-                    twig.set_label(_label(leaf, mine))
+                    twig.refresh()
                 twig.data = (branch.trajectory, leaf.checkpoint) if branch.trajectory else None
                 if mine and at != self._at:
                     self.call_after_refresh(self._go_to, twig)
         self._at = at
+
+    def render_label(self, node: TreeNode[tuple[Trajectory, Revision] | None], base_style: Style, style: Style) -> Text:
+        """The label as it is now: a step of the cursor then costs two lines, not a new tree."""
+        if node not in self._shown:
+            return super().render_label(node, base_style, style)
+        text = _label(*self._shown[node])
+        text.stylize(style)
+        return text
+
+    def get_label_width(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> int:
+        """The room that a checkpoint takes, without drawing it."""
+        return _WIDTH if node in self._shown else super().get_label_width(node)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
         """Pass on what was chosen."""
@@ -65,7 +82,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         for branch in branches:
             node = self.root.add(Text(branch.name, style="bold"), expand=True)
             for leaf in branch.leaves:
-                self._shown[node.add_leaf(_label(leaf, False))] = leaf, False
+                self._shown[node.add_leaf(leaf.checkpoint.name)] = leaf, False
         self.root.expand()
 
     def _go_to(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> None:
@@ -84,7 +101,7 @@ def _label(leaf: Leaf, current: bool) -> Text:
     text.append(f"{leaf.mark} ", style=style)
     name = checkpoint_name(leaf.checkpoint)
     text.append(name, style="bold reverse" if current else "")
-    text.append(" " * (14 - len(name)))
+    text.append(" " * (_NAME - len(name)))
     if leaf.percent is not None:
         text.append(f" {leaf.percent:>3} %", style="dim")
     return text

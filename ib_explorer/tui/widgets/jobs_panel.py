@@ -18,12 +18,12 @@ class JobsPanel(Static):
     def show(self, scene: Scene) -> None:
         """Show the scene's jobs and log."""
         self.scene = scene
-        self.update(self._text())
+        self.update(self._text(), layout=False)
 
     def on_resize(self) -> None:
         """Fit the lines to the new size."""
         if self.scene is not None:
-            self.update(self._text())
+            self.update(self._text(), layout=False)
 
     def _text(self) -> Text:
         if self.scene is None:
