@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +15,13 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
+from estimator.measurement import WEIGHTS
 from estimator.request import MeasurementRequest
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui import background, moves
 from ib_explorer.tui.keymap import bindings, keys
 from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
-from ib_explorer.tui.scene import Scene, scene
+from ib_explorer.tui.scene import TEMPERATURES, Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
@@ -32,6 +33,7 @@ from ib_explorer.tui.state import (
     State,
     at_last_checkpoint,
     bound_jobs,
+    score_bytes,
     with_event,
     with_job,
     with_log,
@@ -40,14 +42,16 @@ from ib_explorer.tui.state import (
 from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
-from ib_explorer.worker.messages import Bound, BoundReady, Failed, Measure, Measured
+from ib_explorer.worker.messages import Bound, BoundReady, CancelledJob, Failed, Finished, Measure, Measured
 from ib_explorer.worker.messages import Job as Task
 
 REDRAW_EVERY = 0.5
 PLAY_EVERY = 0.6
 """Seconds between redraws for news, and between the checkpoints of the animation. Keys redraw at once."""
 SETTLE_AFTER = 0.3
-"""Seconds that a view must stay before what it lacks is measured: stepping past it asks for nothing."""
+"""Seconds that a view must stay, while a key repeats, before what it lacks is measured."""
+AHEAD_BYTES = 2**30
+"""Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
 
 
 class ExplorerApp(App[None], inherit_bindings=False):
@@ -131,6 +135,8 @@ class ExplorerApp(App[None], inherit_bindings=False):
     def _said(self, message: Said) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
+        if isinstance(event, Finished | CancelledJob | Failed):
+            self._work_ahead()
         if isinstance(event, Measured):
             self.run_worker(background.load(self.cache, event.job, event.key, self.post_message), group="cache")
             self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
@@ -141,6 +147,8 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
+        if job is not None and job.kind == "ahead":
+            return
         if job is not None and job.kind == "bound":
             self.notify(f"No bound: {event.message}", severity="warning", markup=False)
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
@@ -198,31 +206,68 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, kind: str, request: MeasurementRequest) -> None:
+        self._withdraw("ahead")
         number = self.client.next_job()
         self._wake()
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
-        task: Task = Measure(number, request, increments=kind == "increments")
+        task: Task = Measure(number, request, increments=kind == "increments", ahead=kind == "ahead")
         granularity = request.granularities[0]
         if kind == "bound" and granularity != "preference":
             task = Bound(number, request, granularity)
         self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
 
+    def _withdraw(self, *kinds: str, but: Collection[MeasurementRequest] = ()) -> None:
+        """Cancel the jobs of these kinds, ``but`` for some: others are waited for."""
+        for job in self.state.jobs:
+            if job.kind in kinds and job.is_open and job.status != "cancelling" and job.request not in but:
+                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=False)
+                self.run_worker(self.client.cancel(job.number), group="submit")
+
+    def _work_ahead(self) -> None:
+        """With nothing else to do, have measured what the next keys may show, as long as that is little work."""
+        place = self.state.place
+        known = self.state.requests.get(place.trajectory) if place else None
+        if place is None or known is None or known.is_preference or any(job.is_open for job in self.state.jobs):
+            return
+        if not any(job.request == known and job.kind == "measure" and job.status == "done" for job in self.state.jobs):
+            return  # what was cancelled is not gone on with
+        if sum(score_bytes(record) for record in self.state.here) > AHEAD_BYTES:
+            return
+        every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=self.state.view.min_count)
+        over = [job.request for job in self.state.jobs if job.status in ("done", "failed")]
+        if every not in over:  # the current checkpoint first
+            here = replace(every, revision=place.checkpoint.name)
+            self._give("ahead", every if here in over else here)
+
     def _look(self, state: State) -> None:
-        """Show another view; what it lacks is asked for once the user has stayed on it for a moment."""
+        """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
         self._set(state, at_once=True)
-        if self._settling is not None:
+        if self._settling is None:
+            self._measure_view()
+        else:
             self._settling.stop()
         self._settling = self.set_timer(self.settle_after, self._complete_view)
 
     def _complete_view(self) -> None:
-        """Have measured what the view lacks: the worker answers that from stored scores, without the model."""
-        view, place = self.state.view, self.state.place
+        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment."""
+        self._settling = None
         self._ask_for_bound(again=True)
-        if place is None or any(series.trajectory == place.trajectory for series in self.scene.plane.series):
-            return
-        known = self.state.requests.get(place.trajectory)
-        if known is None:
+        self._measure_view()
+        place = self.state.place
+        if place is not None and not self.scene.plane.series and place.trajectory not in self.state.requests:
             self.notify("This view is not measured: press m to measure it.")
+
+    def _measure_view(self) -> None:
+        """Have measured what the view lacks: the worker answers that from stored scores, without the model.
+
+        What a view before it lacked is no longer waited for.
+        """
+        view, place = self.state.view, self.state.place
+        known = self.state.requests.get(place.trajectory) if place else None
+        if place is None or known is None:
+            return
+        mine = [series for series in self.scene.plane.series if series.trajectory == place.trajectory]
+        if mine and len(mine[0].points) == len(self.scene.checkpoints):
             return
         every = replace(
             known,
@@ -232,7 +277,9 @@ class ExplorerApp(App[None], inherit_bindings=False):
             min_count=view.min_count,
         )
         # The checkpoint under the cursor first: its answer is what the user waits for.
-        for kind, request in (("look", replace(every, revision=place.checkpoint.name)), ("measure", every)):
+        wanted = {"look": replace(every, revision=place.checkpoint.name), "view": every}
+        self._withdraw("look", "view", but=wanted.values())
+        for kind, request in wanted.items():
             jobs = [job for job in self.state.jobs if job.request == request]
             if all(job.status in ("failed", "cancelled") for job in jobs):
                 self._give(kind, request)
@@ -320,7 +367,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         """Ask what to measure; the worker starts while the form is filled."""
         self._wake()
         models = [record.model for record in self.state.records]
-        latest = next((job.request for job in reversed(self.state.jobs)), self.initial)
+        latest = next((job.request for job in reversed(self.state.jobs) if job.kind == "measure"), self.initial)
         self.push_screen(MeasureDialog(models, latest), self._ordered)
 
     def _ordered(self, order: Order | None) -> None:
@@ -332,7 +379,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def action_cancel(self) -> None:
         """Cancel the oldest open job, measurements before bounds."""
-        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling"]
+        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling" and job.kind != "ahead"]
         job = next(iter(sorted(jobs, key=lambda job: job.kind != "measure")), None)
         if job is None:
             self.notify("No job is running.")

@@ -32,7 +32,8 @@ LOG_LINES = 500
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    A bound is that of its request's first granularity.
+    ``kind`` is measure, increments, bound (that of its request's first granularity), look or view (what the view lacks
+    at the current checkpoint, at all of them), or ahead: work that nobody waits for, which gives way to all other.
     ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
     """
 
@@ -176,13 +177,17 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Measured):
         said = "is in the cache" if event.cached else "is measured"
         state = with_job(state, replace(job, measured=(*job.measured, event.revision)))
+        if job.kind == "ahead":
+            return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, Started):
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
-        return with_job(state, replace(job, status="done"))
+        state = with_job(state, replace(job, status="done"))
+        return with_log(state, f"Every temperature is measured: {describe(job)}.") if job.kind == "ahead" else state
     if isinstance(event, CancelledJob):
-        return with_log(with_job(state, replace(job, status="cancelled")), f"Cancelled: {describe(job)}.")
+        state = with_job(state, replace(job, status="cancelled"))
+        return state if job.kind == "ahead" else with_log(state, f"Cancelled: {describe(job)}.")
     if isinstance(event, Failed):
         return with_log(with_job(state, replace(job, status="failed")), f"Failed: {describe(job)}: {event.message}")
     return state
@@ -205,6 +210,11 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
         )
 
     return blind(one) == blind(other)
+
+
+def score_bytes(record: CheckpointMeasurements) -> int:
+    """Bytes that the scores of a checkpoint take on disk, as float16."""
+    return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth
 
 
 def bound_jobs(state: State, request: MeasurementRequest) -> list[Job]:

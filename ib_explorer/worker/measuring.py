@@ -92,6 +92,11 @@ class Measurer:
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
+    def keeps(self, document: dict[str, Any], request: MeasurementRequest) -> bool:
+        """Whether the scores of a checkpoint are kept in all variants asked for: no model is needed then."""
+        names = (scores_document(document, request.layers, variant) for variant in request.variants)
+        return not request.loss and all(self._store.get(name) is not None for name in names)
+
     def measure(
         self,
         revision: Revision,

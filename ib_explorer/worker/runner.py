@@ -95,6 +95,8 @@ class Runner:
             known = self._cache.measurements.load(key(document))
             missing = _missing(known, request, temperatures)
             wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
+            if job.ahead and not self._measuring().keeps(document, request):
+                continue
             if missing or wants_loss:
                 found = self._measuring().measure(
                     revision, known, document, sample, request, self._device(request), missing, progress
