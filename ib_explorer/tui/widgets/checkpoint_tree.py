@@ -13,6 +13,8 @@ from ib_explorer.plane import Trajectory
 from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name
 
+_UNREAD = Text()
+"""The label that Textual keeps of each node; what is shown is made when it is shown."""
 _NAME = 14
 _WIDTH = 2 + _NAME + 6
 """Cells of a checkpoint's name, and of its line with mark and percentage."""
@@ -82,7 +84,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         for branch in branches:
             node = self.root.add(Text(branch.name, style="bold"), expand=True)
             for leaf in branch.leaves:
-                self._shown[node.add_leaf(leaf.checkpoint.name)] = leaf, False
+                self._shown[node.add_leaf(_UNREAD)] = leaf, False
         self.root.expand()
 
     def _go_to(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> None:
