@@ -424,9 +424,7 @@ def the_demo(folder: Path, report: Path) -> None:
         spans.append(Span("the demo starts, all in the cache", start, time.monotonic()))
         press("temperature T, never measured", "T")
         start = time.monotonic()
-        for _ in range(2):
-            shown.until(b"Every temperature", 300)
-        print(f"\nEvery temperature is measured {time.monotonic() - shown.started:.0f} s after the start\n")
+        shown.run(60)  # enough to measure every temperature ahead
         spans.append(Span("measuring ahead", start, time.monotonic()))
         for name, key in KEYS_OF_THE_DEMO.items():
             for pressed in key:
