@@ -28,11 +28,12 @@ from estimator.anchors import stack_anchors
 from estimator.batches import BATCH_TOKENS, batched
 from estimator.corpus import Corpus, open_corpus
 from estimator.loading import LoadedModel, load_model
-from estimator.measure import LayerScores, measure_layers, sample_estimator
+from estimator.measure import measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, tokenise
 from estimator.scores import compute_scores
+from estimator.sweep import LayerScores
 from estimator.temperature import parse_temperature
 
 DOCUMENTS = 128

@@ -59,7 +59,7 @@ class Estimator:
     ) -> None:
         self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
         self.min_count = min_count
-        self._device = device
+        self.device = device
         self._weightings = [
             [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
             for labels in label_sets
@@ -69,7 +69,7 @@ class Estimator:
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
-        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
+        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
         information = []
         for index, (labels, weights, _) in enumerate(draws[0].information):
             values = [draw.information[index][2] for draw in draws]
@@ -119,13 +119,8 @@ class Estimator:
         self, tally: Tally, weightings: Sequence[Weighting], p: Tensor, row_entropy: Tensor
     ) -> list[Tensor]:
         """Σ_x π(x) H(Z|x) under each weighting, [groups + 1]: in full, then without each group."""
-        cell_sums, label_sums = tally.sums(p)
-        count = tally.label_count
-        rest = count[tally.cell_label] - tally.cell_count
-        label_q = (label_sums / count[:, None]).float()
-        rest_sums = label_sums.float()[tally.cell_label].sub_(cell_sums)
-        rest_q = rest_sums.div_(rest.clamp_min(1)[:, None]).clamp_min_(torch.finfo(torch.float32).tiny)
-        label_entropy, rest_entropy = entropy(label_q).double(), entropy(rest_q).double()
+        count, rest = tally.label_count, tally.cell_rest
+        label_entropy, rest_entropy = _entropies(tally, p, row_entropy)
         single_entropy = row_entropy[tally.single].double()
         pieces = []
         for weighting in weightings:
@@ -149,6 +144,20 @@ class Estimator:
             left = torch.cat([total_weight[None], total_weight - weight_loss]).clamp_min(1)
             pieces.append(torch.cat([total[None], total - loss]) / left)
         return pieces
+
+
+def _entropies(tally: Tally, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
+    """H(Z|x) of each repeated label, and of what is left of it without each of its cells (0 where nothing is)."""
+    labels = p.new_empty(len(tally.label_count), dtype=torch.float64)
+    rests = p.new_zeros(len(tally.cell_rest), dtype=torch.float64)
+    rests[tally.last_cell] = row_entropy[tally.last].double()
+    for block, cell_sums, label_sums in tally.sums(p):
+        labels[block.labels] = entropy((label_sums / tally.label_count[block.labels, None]).float()).double()
+        shared = tally.shared[block.shared]
+        rest = label_sums.float()[tally.cell_label[shared] - block.labels.start]
+        rest = rest.sub_(cell_sums[shared - block.cells.start]).div_(tally.cell_rest[shared, None])
+        rests[shared] = entropy(rest.clamp_min_(torch.finfo(torch.float32).tiny)).double()
+    return labels, rests
 
 
 def _bracket(plugin: FloatArray, null: FloatArray, shuffling: float, labels: LabelSet) -> Information:

@@ -26,6 +26,7 @@ from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
 from estimator.layers import site
 from estimator.progress import Progress
 from estimator.sample import Sample
+from estimator.sweep import LayerScores, sweep
 from estimator.tally import Tally, document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -96,11 +97,13 @@ class Nesting:
 
     def _sums(self, tally: Tally, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
         out = p.new_zeros(groups, dtype=torch.float64)
-        _, label_sums = tally.sums(p)
-        log_q = (label_sums / tally.label_count[:, None]).float().clamp_min_(torch.finfo(torch.float32).tiny).log_()
-        for rows, labels in zip(tally.order.split(_ROWS), self.slot_label.split(_ROWS), strict=True):
-            s = torch.linalg.vecdot(p[rows], log_q[labels]).double()
-            out.index_add_(0, group[rows], s / float(np.log(p.shape[1])))
+        for block, _, label_sums in tally.sums(p):
+            q = (label_sums / tally.label_count[block.labels, None]).float()
+            log_q = q.clamp_min_(torch.finfo(torch.float32).tiny).log_()
+            slots = tally.order[block.order].split(_ROWS), self.slot_label[block.order].split(_ROWS)
+            for rows, labels in zip(*slots, strict=True):
+                s = torch.linalg.vecdot(p[rows], log_q[labels - block.labels.start]).double()
+                out.index_add_(0, group[rows], s / float(np.log(p.shape[1])))
         return out.index_add_(0, group[tally.single], -row_entropy[tally.single].double())
 
 
@@ -139,7 +142,7 @@ class IncrementEstimator:
             for sets in by_side
             for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
         ]
-        self._device = device
+        self.device = device
         self._sizes = np.bincount(group).astype(np.float64)
         self._group = torch.from_numpy(group).to(device)
 
@@ -149,7 +152,7 @@ class IncrementEstimator:
             Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
             for labels, _, token in self._tokens.measure(scores, temperature).information
         ]
-        draws = np.array([self._measure_draw(draw.to(self._device), temperature) for draw in scores])
+        draws = np.array([self._measure_draw(draw.to(self.device), temperature) for draw in scores])
         values, errors = np.moveaxis(draws.reshape(len(scores), len(self._nestings), 2), -1, 0)
         spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
         for nesting, value, se, scatter in zip(self._nestings, values.mean(0), errors.mean(0), spread, strict=True):
@@ -185,34 +188,28 @@ def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> I
 
 def measure_increments(
     estimator: IncrementEstimator,
-    scores: Iterable[tuple[int, Tensor]],
+    scores: Iterable[LayerScores],
     layers: int,
     depth: int,
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
 ) -> Iterator[Increment]:
-    """Increments of each (layer, scores [draws, positions, anchors]) at each temperature, in the order given.
+    """Increments of each layer's scores at each temperature, in the order given.
 
     ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for layer, layer_scores in scores:
-        for temperature in temperatures:
-            epsilon = temperature.value(layer_scores.shape[-1], width)
-            for excess in estimator.measure(layer_scores, epsilon):
-                yield Increment(
-                    layer=layer,
-                    site=site(layer, depth),
-                    side=excess.side,
-                    order=excess.order,
-                    temperature_rule=temperature.rule,
-                    temperature=epsilon,
-                    increment=excess.increment,
-                    se=excess.se,
-                    spread=excess.spread,
-                    share=excess.share,
-                )
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, estimator.device):
+        for excess in estimate.found:
+            yield Increment(
+                layer=estimate.item.layer,
+                site=site(estimate.item.layer, depth),
+                side=excess.side,
+                order=excess.order,
+                temperature_rule=estimate.temperature.rule,
+                temperature=estimate.epsilon,
+                increment=excess.increment,
+                se=excess.se,
+                spread=excess.spread,
+                share=excess.share,
+            )

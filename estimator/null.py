@@ -19,7 +19,7 @@ from torch import Tensor
 from estimator.tally import entropy
 
 FloatArray = npt.NDArray[np.float64]
-ROWS = 32_768
+ROWS = 16_384
 """Positions from which the curve is estimated, at most."""
 LEAST_GROUPS = 8
 _SEED = 20_240_907

@@ -20,6 +20,7 @@ from estimator.measurement import Information, Weights
 from estimator.pair_sample import PairSample
 from estimator.preference import Preference
 from estimator.progress import Progress
+from estimator.sweep import LayerScores, sweep
 from estimator.tally import document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -44,7 +45,7 @@ class PreferenceEstimator:
         device: torch.device | str = "cpu",
     ) -> None:
         self.weights = tuple(weights)
-        self._device = device
+        self.device = device
         self._document = torch.from_numpy(sample.document_of_position()).to(device)
         self._counts = np.diff(sample.first_position()).astype(np.float64).reshape(-1, 2)
         self.group_of_pair = pair_groups(sample)
@@ -57,7 +58,7 @@ class PreferenceEstimator:
         entropies, ceilings = [], []
         values: dict[Weights, list[tuple[float, float, float, float]]] = {weights: [] for weights in self.weights}
         for draw in scores:
-            p, row_entropy = soft_assignments(draw.to(self._device), temperature)
+            p, row_entropy = soft_assignments(draw.to(self.device), temperature)
             sums = self._sums(p)
             entropy = float(_entropy(sums.sum((0, 1)) / len(p)))
             entropies.append(entropy)
@@ -113,37 +114,31 @@ def pair_groups(sample: PairSample) -> npt.NDArray[np.int64]:
 
 def measure_preferences(
     estimator: PreferenceEstimator,
-    scores: Iterable[tuple[int, Tensor]],
+    scores: Iterable[LayerScores],
     layers: int,
     depth: int,
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
 ) -> Iterator[Preference]:
-    """Preference information of each (layer, scores [draws, positions, anchors]) at each temperature.
+    """Preference information of each layer's scores at each temperature.
 
     ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for layer, layer_scores in scores:
-        for temperature in temperatures:
-            epsilon = temperature.value(layer_scores.shape[-1], width)
-            entropy, ceiling, found = estimator.measure(layer_scores, epsilon)
-            for weights, information in found.items():
-                yield Preference(
-                    layer=layer,
-                    site=site(layer, depth),
-                    weights=weights,
-                    variant="raw",
-                    temperature_rule=temperature.rule,
-                    temperature=epsilon,
-                    entropy=entropy,
-                    ceiling=ceiling,
-                    information=information,
-                )
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, estimator.device):
+        entropy, ceiling, found = estimate.found
+        for weights, information in found.items():
+            yield Preference(
+                layer=estimate.item.layer,
+                site=site(estimate.item.layer, depth),
+                weights=weights,
+                variant="raw",
+                temperature_rule=estimate.temperature.rule,
+                temperature=estimate.epsilon,
+                entropy=entropy,
+                ceiling=ceiling,
+                information=information,
+            )
 
 
 def _entropy(q: FloatArray) -> FloatArray:

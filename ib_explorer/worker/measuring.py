@@ -23,7 +23,7 @@ from estimator.information import Estimator
 from estimator.layers import parse_layers
 from estimator.loading import LoadedModel, load_model, resolve_device
 from estimator.loss import LossSum
-from estimator.measure import LayerScores, measure_layers, sample_estimator
+from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import CheckpointMeasurements, Measurement, Variant
 from estimator.moments import Normalisation, compute_moments, normalisation
 from estimator.nesting import IncrementEstimator, increment_estimator, measure_increments
@@ -35,6 +35,7 @@ from estimator.revision import Revision
 from estimator.sample import Sample
 from estimator.scores import compute_scores
 from estimator.swaps import PreferenceEstimator, measure_preferences
+from estimator.sweep import LayerScores
 from estimator.temperature import Temperature
 from ib_explorer.worker.documents import scores_document
 
@@ -137,9 +138,9 @@ class Measurer:
         if wanted not in self._increments:
             self._increments = {wanted: increment_estimator(sample, resolve_device(device))}
         seen = self._see(revision, known, document, sample, request, device, progress)
-        scores = ((one.layer, one.scores) for one in seen.scores)
+        shape = (seen.depth, seen.width)
         estimator = self._increments[wanted]
-        return tuple(measure_increments(estimator, scores, seen.layers, seen.depth, seen.width, temperatures, progress))
+        return tuple(measure_increments(estimator, seen.scores, seen.layers, *shape, temperatures, progress))
 
     def measure_preferences(
         self,
@@ -155,9 +156,9 @@ class Measurer:
         """Preference information at ``temperatures`` of all layers asked for; arguments are as of :meth:`measure`."""
         estimator = PreferenceEstimator(sample, weights=request.weights, device=resolve_device(device))
         seen = self._see(revision, known, document, sample, request, device, progress)
-        scores = ((one.layer, one.scores) for one in seen.scores)
-        rows = measure_preferences(estimator, scores, seen.layers, seen.depth, seen.width, temperatures, progress)
-        return FoundPreferences(seen.depth, seen.width, seen.dtype, tuple(rows))
+        shape = (seen.depth, seen.width)
+        rows = measure_preferences(estimator, seen.scores, seen.layers, *shape, temperatures, progress)
+        return FoundPreferences(*shape, seen.dtype, tuple(rows))
 
     def _see(
         self,
