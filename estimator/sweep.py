@@ -87,6 +87,7 @@ def _cores(count: int) -> Iterator[Executor]:
     ready = threading.Barrier(count + 1)
 
     def start() -> None:
+        torch.get_num_threads()  # a thread's first question sets it to the process's number
         torch.set_num_threads(1)
         ready.wait()
 
