@@ -67,6 +67,11 @@ class Estimator:
         self._bounds = np.searchsorted(group, np.arange(int(group.max()) + 2)).tolist()
         self._null_rows = torch.from_numpy(random_rows(len(group))).to(device)
 
+    @property
+    def nbytes(self) -> int:
+        """What the sorted labels take of memory."""
+        return sum(tally.nbytes for tally in self._tallies)
+
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
         draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]

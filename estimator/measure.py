@@ -41,12 +41,14 @@ def measure_layers(
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Measurement]:
     """Measurements of each layer's scores at each temperature, in the order given.
 
-    ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's.
+    ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by
+    side, each on a core of its own.
     """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, estimator.device):
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
         yield from _rows(estimate, depth, estimator.min_count)
 
 

@@ -194,12 +194,14 @@ def measure_increments(
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Increment]:
     """Increments of each layer's scores at each temperature, in the order given.
 
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
+    Reports phase ``"estimate"`` in layers.
     """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, estimator.device):
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
         for excess in estimate.found:
             yield Increment(
                 layer=estimate.item.layer,

@@ -120,12 +120,14 @@ def measure_preferences(
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Preference]:
     """Preference information of each layer's scores at each temperature.
 
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
+    Reports phase ``"estimate"`` in layers.
     """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, estimator.device):
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
         entropy, ceiling, found = estimate.found
         for weights, information in found.items():
             yield Preference(

@@ -48,16 +48,14 @@ def sweep(
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
-    device: torch.device | str = "cpu",
+    at_once: int,
 ) -> Iterator[Estimate[Found]]:
-    """``measure(scores, ε)`` of each layer at each temperature, in the order given.
+    """``measure(scores, ε)`` of each layer at each temperature, in the order given, ``at_once`` of them side by side.
 
-    ``layers`` is how many there are, ``width`` the model's. On the CPU every core estimates one of them; on another
-    ``device`` one at a time fills it. Scores are taken one after another, when there is a core for them. Reports phase
-    ``"estimate"`` in layers.
+    ``layers`` is how many there are, ``width`` the model's. Scores are taken one after another, when their turn is
+    near. Reports phase ``"estimate"`` in layers.
     """
     done, total = 0, layers * len(temperatures)
-    at_once = max(1, min(torch.get_num_threads(), total)) if torch.device(device).type == "cpu" else 1
     waiting: deque[tuple[LayerScores, Temperature, float, Future[Found]]] = deque()
 
     def finish() -> Estimate[Found]:

@@ -8,7 +8,7 @@ no row: its distribution is its position's own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -135,6 +135,12 @@ class Tally:
             last_cell=put(last_cell),
             last=put(order[cell_start[other]]),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes of memory, its labels included."""
+        tensors = [value for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)]
+        return sum(tensor.nbytes for tensor in tensors) + self.labels.ids.nbytes + self.labels.counts.nbytes
 
     def sums(self, p: Tensor) -> Iterator[tuple[Block, Tensor, Tensor]]:
         """Sums of p [positions, anchors] per cell (float32 where each is one chunk) and label (float64), by blocks."""
