@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from estimator.groups import RandomGroups, random_groups, random_rows
+from estimator.jackknife import bracketed
 from estimator.labels import IntArray, LabelSet
 from estimator.measurement import MIN_COUNT, Granularity, Information, Weights
 from estimator.null import null_curve
@@ -92,7 +93,9 @@ class Estimator:
         information = []
         for index, (labels, weighting) in enumerate(self._asked):
             plugin, null = (np.stack(each) for each in zip(*(draw.values[index] for draw in draws), strict=True))
-            value = _bracket(plugin, null, weighting.variance(curve), labels)
+            value = bracketed(
+                plugin, null, weighting.variance(curve), labels=labels.labels, singletons=labels.singletons
+            )
             information.append((labels, weighting.weights, value))
         return LayerInformation(float(np.mean([draw.entropy for draw in draws])), ceiling, tuple(information))
 
@@ -161,25 +164,3 @@ class Estimator:
             left = torch.cat([total_weight[None], total_weight - weight_loss]).clamp_min(1)
             pieces.append(torch.cat([total[None], total - loss]) / left)
         return pieces
-
-
-def _bracket(plugin: FloatArray, null: FloatArray, shuffling: float, labels: LabelSet) -> Information:
-    """Information from plug-in and null values [draws, groups + 1], in full and without each group (jackknife).
-
-    The upper end of the bracket is the jackknife estimate, never below the corrected value. The error is that of the
-    draws' mean: the larger of the scatter between document groups and that of shuffled labels (variance ``shuffling``).
-    """
-    by_draw = (plugin - null)[:, 0]
-    plugin, null = plugin.mean(0), null.mean(0)
-    groups, corrected = len(plugin) - 1, plugin - null
-    high = groups * plugin[0] - (groups - 1) * plugin[1:].mean()
-    scatter = (groups - 1) / groups * np.square(corrected[1:] - corrected[1:].mean()).sum()
-    return Information(
-        plugin=float(plugin[0]),
-        null=float(null[0]),
-        high=float(max(high, corrected[0])),
-        se=float(np.sqrt(max(scatter, shuffling))),
-        spread=float(by_draw.std(ddof=1)) if len(by_draw) > 1 else 0.0,
-        labels=labels.labels,
-        singletons=labels.singletons,
-    )

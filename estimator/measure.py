@@ -17,7 +17,7 @@ from estimator.measurement import MIN_COUNT, Measurement, Variant, Weights
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.tally import document_groups
-from estimator.temperature import Temperature
+from estimator.temperature import Temperature, at_each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,15 +58,10 @@ def measure_layers(
 
     ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for item in scores:
-        for temperature in temperatures:
-            value = temperature.value(item.scores.shape[-1], width)
-            information = estimator.measure(item.scores, value)
-            yield from _rows(item, depth, information, estimator.min_count, temperature.rule, value)
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for item, temperature in at_each(temperatures, scores, layers, progress):
+        value = temperature.value(item.scores.shape[-1], width)
+        information = estimator.measure(item.scores, value)
+        yield from _rows(item, depth, information, estimator.min_count, temperature.rule, value)
 
 
 def _rows(

@@ -22,12 +22,13 @@ from torch import Tensor
 
 from estimator.increments import Increment
 from estimator.information import Estimator
+from estimator.jackknife import spread
 from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
 from estimator.layers import site
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.tally import Tally, document_groups, soft_assignments
-from estimator.temperature import Temperature
+from estimator.temperature import Temperature, at_each
 
 SHUFFLES = 8
 _ROWS = 1 << 15
@@ -149,33 +150,31 @@ class IncrementEstimator:
             Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
             for labels, _, token in self._tokens.measure(scores, temperature).information
         ]
-        draws = np.array([self._measure_draw(draw.to(self._device), temperature) for draw in scores])
-        values, errors = np.moveaxis(draws.reshape(len(scores), len(self._nestings), 2), -1, 0)
-        spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-        for nesting, value, se, scatter in zip(self._nestings, values.mean(0), errors.mean(0), spread, strict=True):
-            found.append(Excess(nesting.side, nesting.order, float(value), float(se), float(scatter), nesting.share))
+        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
+        for nesting, *sums in zip(self._nestings, *draws, strict=True):
+            found.append(self._excess(nesting, np.stack(sums)))
         return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))
 
-    def _measure_draw(self, scores: Tensor, temperature: float) -> list[tuple[float, float]]:
+    def _measure_draw(self, scores: Tensor, temperature: float) -> list[np.ndarray]:
         p, row_entropy = soft_assignments(scores, temperature)
         groups = len(self._sizes)
-        return [
-            self._excess(nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy())
-            for nesting in self._nestings
-        ]
+        return [nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy() for nesting in self._nestings]
 
-    def _excess(self, sums: np.ndarray) -> tuple[float, float]:
-        """The increment and its error, from the observed and shuffled sums [1 + shuffles, groups].
+    def _excess(self, nesting: Nesting, sums: np.ndarray) -> Excess:
+        """The increment and its error, from the observed and shuffled sums [draws, 1 + shuffles, groups].
 
-        As for information, the error is the larger of the scatter between document groups and that of shuffled labels.
+        As for information, the error is that of the draws' mean: the larger of the scatter between document groups and
+        that of shuffled labels.
         """
-        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), len(sums) - 1
-        each = sums[0] - sums[1:].mean(0)
-        value = each.sum() / positions
-        residual = each - value * self._sizes
+        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), sums.shape[1] - 1
+        each = sums[:, 0] - sums[:, 1:].mean(1)
+        by_draw = each.sum(1) / positions
+        value = by_draw.mean()
+        residual = each.mean(0) - value * self._sizes
         between = groups / (groups - 1) * np.square(residual).sum() / positions**2
-        shuffling = (1 + 1 / shuffles) * (sums[1:].sum(1) / positions).var(ddof=1)
-        return float(value), float(np.sqrt(max(between, shuffling)))
+        shuffling = (1 + 1 / shuffles) * (sums[:, 1:].mean(0).sum(1) / positions).var(ddof=1)
+        error = float(np.sqrt(max(between, shuffling)))
+        return Excess(nesting.side, nesting.order, float(value), error, spread(by_draw), nesting.share)
 
 
 def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> IncrementEstimator:
@@ -196,23 +195,18 @@ def measure_increments(
 
     ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for layer, layer_scores in scores:
-        for temperature in temperatures:
-            epsilon = temperature.value(layer_scores.shape[-1], width)
-            for excess in estimator.measure(layer_scores, epsilon):
-                yield Increment(
-                    layer=layer,
-                    site=site(layer, depth),
-                    side=excess.side,
-                    order=excess.order,
-                    temperature_rule=temperature.rule,
-                    temperature=epsilon,
-                    increment=excess.increment,
-                    se=excess.se,
-                    spread=excess.spread,
-                    share=excess.share,
-                )
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for (layer, layer_scores), temperature in at_each(temperatures, scores, layers, progress):
+        epsilon = temperature.value(layer_scores.shape[-1], width)
+        for excess in estimator.measure(layer_scores, epsilon):
+            yield Increment(
+                layer=layer,
+                site=site(layer, depth),
+                side=excess.side,
+                order=excess.order,
+                temperature_rule=temperature.rule,
+                temperature=epsilon,
+                increment=excess.increment,
+                se=excess.se,
+                spread=excess.spread,
+                share=excess.share,
+            )

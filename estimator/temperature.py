@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import TypeVar
 
 from scipy.optimize import brentq
 
 from estimator.errors import InputError
+from estimator.progress import Progress
 
+_Scores = TypeVar("_Scores")
 EXACT = "exact"
 LEADING_ORDER = "leading-order"
 
@@ -49,6 +53,22 @@ class Temperature:
 def parse_temperature(text: str) -> Temperature:
     """The temperature that a user wrote; raises :class:`InputError` for words, zero, negatives, nan and infinities."""
     return Temperature(_canonical(text))
+
+
+def at_each(
+    temperatures: Sequence[Temperature], scores: Iterable[_Scores], layers: int, progress: Progress
+) -> Iterator[tuple[_Scores, Temperature]]:
+    """Each of ``layers`` layers' scores with each temperature; what was handed out is done when the next is asked for.
+
+    Reports phase ``"estimate"`` in layers.
+    """
+    done, total = 0, layers * len(temperatures)
+    progress.phase("estimate", 0, total, "layers")
+    for one in scores:
+        for temperature in temperatures:
+            yield one, temperature
+            done += 1
+            progress.phase("estimate", done, total, "layers")
 
 
 def _canonical(text: str) -> str:
