@@ -159,13 +159,13 @@ class Cell:
 
     @property
     def holds_on_average(self) -> bool:
-        """Whether the mean bracket holds the mean truth, within two Monte-Carlo errors at either end."""
+        """Whether mean corrected value and mean jackknife enclose the truth, within two Monte-Carlo errors."""
         low, low_error = self.mean(lambda run: run.corrected)
         high, high_error = self.mean(lambda run: run.high)
         return low <= 2 * low_error and high >= -2 * high_error
 
     def held(self, errors: float) -> float:
-        """Share of runs whose corrected value and jackknife, so many standard errors apart more, hold the truth."""
+        """Share of runs in which the truth lies from corrected value to jackknife, or so many errors beyond."""
         margin = errors * self.column(lambda run: run.se) + 1e-12
         low, high = self.column(lambda run: run.corrected), self.column(lambda run: run.high)
         return float(((low - margin <= self.truth) & (self.truth <= high + margin)).mean())
