@@ -24,9 +24,9 @@ SCATTER_GROUPS = 128
 
 @dataclass(frozen=True, slots=True)
 class NullCurve:
-    """D(k) of one layer and anchor draw, by its ratio r(k) on a grid of group sizes (fractions of log n).
+    """D(k) of one layer, in one anchor draw or their mean, by its ratio r(k) on a grid of group sizes.
 
-    ``error`` is the standard error of D(k), and ``scatter`` tells how far labels scatter about it.
+    In fractions of log n. ``error`` is the standard error of D(k); ``scatter`` tells how far labels scatter about it.
     """
 
     positions: int

@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """How random groups of ``sizes`` positions (1 first) scatter in one layer and anchor draw of N ``positions``.
+    """How random groups of ``sizes`` positions (1 first), averaged over anchor draws, scatter among N ``positions``.
 
     ``slope`` is as above; ``interaction`` is the interaction's variance over (1/k − 1/N)², which nears ``limit`` as
     1/k; ``singles`` [2, 2] is the covariance of e_i and s_i over positions.
