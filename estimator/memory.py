@@ -8,7 +8,7 @@ import psutil
 import torch
 
 from estimator.errors import MeasurementError
-from estimator.null import ROWS
+from estimator.groups import ROWS
 from estimator.tally import BLOCK
 
 SHARE = 0.8

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from estimator.increments import Increment
 from estimator.information import Estimator
+from estimator.jackknife import spread
 from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
 from estimator.layers import site
 from estimator.progress import Progress
@@ -152,33 +153,31 @@ class IncrementEstimator:
             Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
             for labels, _, token in self._tokens.measure(scores, temperature).information
         ]
-        draws = np.array([self._measure_draw(draw.to(self.device), temperature) for draw in scores])
-        values, errors = np.moveaxis(draws.reshape(len(scores), len(self._nestings), 2), -1, 0)
-        spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-        for nesting, value, se, scatter in zip(self._nestings, values.mean(0), errors.mean(0), spread, strict=True):
-            found.append(Excess(nesting.side, nesting.order, float(value), float(se), float(scatter), nesting.share))
+        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
+        for nesting, *sums in zip(self._nestings, *draws, strict=True):
+            found.append(self._excess(nesting, np.stack(sums)))
         return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))
 
-    def _measure_draw(self, scores: Tensor, temperature: float) -> list[tuple[float, float]]:
+    def _measure_draw(self, scores: Tensor, temperature: float) -> list[np.ndarray]:
         p, row_entropy = soft_assignments(scores, temperature)
         groups = len(self._sizes)
-        return [
-            self._excess(nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy())
-            for nesting in self._nestings
-        ]
+        return [nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy() for nesting in self._nestings]
 
-    def _excess(self, sums: np.ndarray) -> tuple[float, float]:
-        """The increment and its error, from the observed and shuffled sums [1 + shuffles, groups].
+    def _excess(self, nesting: Nesting, sums: np.ndarray) -> Excess:
+        """The increment and its error, from the observed and shuffled sums [draws, 1 + shuffles, groups].
 
-        As for information, the error is the larger of the scatter between document groups and that of shuffled labels.
+        As for information, the error is that of the draws' mean: the larger of the scatter between document groups and
+        that of shuffled labels.
         """
-        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), len(sums) - 1
-        each = sums[0] - sums[1:].mean(0)
-        value = each.sum() / positions
-        residual = each - value * self._sizes
+        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), sums.shape[1] - 1
+        each = sums[:, 0] - sums[:, 1:].mean(1)
+        by_draw = each.sum(1) / positions
+        value = by_draw.mean()
+        residual = each.mean(0) - value * self._sizes
         between = groups / (groups - 1) * np.square(residual).sum() / positions**2
-        shuffling = (1 + 1 / shuffles) * (sums[1:].sum(1) / positions).var(ddof=1)
-        return float(value), float(np.sqrt(max(between, shuffling)))
+        shuffling = (1 + 1 / shuffles) * (sums[:, 1:].mean(0).sum(1) / positions).var(ddof=1)
+        error = float(np.sqrt(max(between, shuffling)))
+        return Excess(nesting.side, nesting.order, float(value), error, spread(by_draw), nesting.share)
 
 
 def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> IncrementEstimator:

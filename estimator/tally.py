@@ -41,6 +41,13 @@ def entropy(q: Tensor) -> Tensor:
     return surprise.div_(-float(np.log(q.shape[-1])))
 
 
+def column_sums(p: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ p and Σ p² over positions, float64 [anchors], of p [positions, anchors]."""
+    sums = [(block.sum(0), torch.linalg.vecdot(block.T, block.T)) for block in p.split(BLOCK[p.device.type])]
+    total, squares = (torch.stack(each).double().sum(0) for each in zip(*sums, strict=True))
+    return total, squares
+
+
 def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
     """A group number per position: whole documents in runs of about equal positions, at most ``groups`` of them.
 

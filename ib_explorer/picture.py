@@ -140,7 +140,7 @@ def _empty_figure(width: int, height: int, window: Limits) -> plotext.figure:
 
 
 def _draw_selected(figure: plotext.figure, plane: Plane, point: Point, window: Limits, width: int) -> None:
-    """The bracket as a cross of two arms, from the corrected value to the jackknife, and the point on top."""
+    """The bracket as a cross of two arms, and the point on top."""
     bright = _marker("─", SELECTED)
     _draw_line(figure, [(point.x_bracket[0], point.y), (point.x_bracket[1], point.y)], window, width, bright)
     upright = _marker("│", SELECTED)

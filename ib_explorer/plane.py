@@ -80,7 +80,7 @@ class Trajectory:
 class Point:
     """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
-    ``x_bracket`` and ``y_bracket`` run from the corrected value to the jackknife, between which the truth is expected;
+    ``x_bracket`` and ``y_bracket`` are where the truth is expected (:attr:`estimator.measurement.Information.bracket`);
     ``null`` is where the point would lie if its labels had nothing to do with Z.
     """
 
@@ -230,7 +230,7 @@ def _point(record: CheckpointMeasurements, row: Measurement, view: View) -> Poin
     sides = (row.complexity, row.expressivity)
     corrected = view.preset == "corrected"
     x, y = (side.corrected if corrected else side.plugin for side in sides)
-    x_bracket, y_bracket = ((side.corrected, side.high) for side in sides)
+    x_bracket, y_bracket = (side.bracket for side in sides)
     x_null, y_null = (0.0 if corrected else side.null for side in sides)
     return Point(record, row, x, y, x_bracket, y_bracket, (x_null, y_null))
 

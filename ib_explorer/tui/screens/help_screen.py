@@ -17,9 +17,9 @@ from ib_explorer.tui.screens.dialog import Dialog
 _NUMBERS = (
     ("plug-in", "the paper's estimate; biased upwards, most where labels are rare"),
     ("null", "what labels with the same counts but no relation to Z would score"),
-    ("corrected", "plug-in less null: the lower end of the bracket, and the default point"),
-    ("high", "the jackknife: the upper end; the truth is expected between the two"),
-    ("±error", "standard error over groups of documents"),
+    ("corrected", "plug-in less null: on average not above the truth, and the default point"),
+    ("±error", "standard error of the corrected value, over groups of documents or shuffled labels"),
+    ("low, high", "the truth is expected between them: two errors below corrected, two above the jackknife"),
     ("draws", "standard deviation over draws of the anchors"),
     ("labels", "number of different labels; once: share of positions whose label occurs once"),
     ("ceiling", "what one label per position would score"),

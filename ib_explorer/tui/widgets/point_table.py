@@ -81,7 +81,7 @@ def _cells(point: Point, corrected: bool) -> list[str]:
         point.checkpoint.model[-14:],
         checkpoint_name(revision_of(point.checkpoint))[:14],
         str(row.layer),
-        *(value(number) for number in (point.x, x.high, x.se, point.y, y.high, y.se)),
+        *(value(number) for number in (point.x, x.bracket[1], x.se, point.y, y.bracket[1], y.se)),
         value(optimality, 10),
         value(row.entropy),
         count(point.checkpoint.positions, 9),

@@ -13,12 +13,13 @@ from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name
 
 _COLUMNS = {
     "corrected": 9,
-    "high": 8,
-    "plug-in": 8,
-    "null": 8,
     "±error": 8,
-    "draws": 8,
-    "labels": 9,
+    "plug-in": 8,
+    "null": 7,
+    "low": 8,
+    "high": 7,
+    "draws": 7,
+    "labels": 8,
     "once": 6,
 }
 _NAME = 10
@@ -89,5 +90,5 @@ def bound_line(point: Point, curve: BoundCurve | None) -> Text:
 
 
 def _written(side: Information) -> tuple[str, ...]:
-    numbers = (side.corrected, side.high, side.plugin, side.null, side.se, side.spread)
+    numbers = (side.corrected, side.se, side.plugin, side.null, *side.bracket, side.spread)
     return (*(value(number) for number in numbers), count(side.labels), percent(side.singletons))
