@@ -26,9 +26,10 @@ from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.main_screen import MainScreen
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog, Order
+from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.state import (
     Job,
+    Order,
     State,
     at_last_checkpoint,
     bound_jobs,
@@ -125,6 +126,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
         if self.initial is not None:
+            self._set(replace(self.state, asked=Order(self.initial, self.state.view.preset)), at_once=False)
             self.order(self.initial)
 
     @on(Said)
@@ -320,14 +322,11 @@ class ExplorerApp(App[None], inherit_bindings=False):
         """Ask what to measure; the worker starts while the form is filled."""
         self._wake()
         models = [record.model for record in self.state.records]
-        latest = next((job.request for job in reversed(self.state.jobs)), self.initial)
-        self.push_screen(MeasureDialog(models, latest), self._ordered)
+        self.push_screen(MeasureDialog(models, self.state.asked), self._ordered)
 
     def _ordered(self, order: Order | None) -> None:
         if order is not None:
-            rule = order.request.temperatures[0]
-            view = replace(self.state.view, preset=order.preset, temperature_rule=rule)
-            self._set(replace(self.state, view=view, live=True, limits=None), at_once=True)
+            self._set(moves.to_order(self.state, order), at_once=True)
             self.order(order.request)
 
     def action_cancel(self) -> None:

@@ -11,7 +11,7 @@ from estimator.measurement import GRANULARITIES, WEIGHTS
 from estimator.request import PRESETS
 from ib_explorer.plane import Limits, Point, Trajectory, neighbour, revision_of
 from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.state import Place, State
+from ib_explorer.tui.state import Order, Place, State
 
 
 def to_checkpoint(scene: Scene, index: int) -> State:
@@ -66,6 +66,20 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
     changes: dict[str, Any] = {aspect: offered[(at + steps) % len(offered)]}
     limits = scene.state.limits if aspect == "bound" else None
     return replace(scene.state, view=replace(scene.state.view, **changes), limits=limits)
+
+
+def to_order(state: State, order: Order) -> State:
+    """The view of what is going to be measured, following it."""
+    request = order.request
+    view = replace(
+        state.view,
+        preset=order.preset,
+        temperature_rule=request.temperatures[0],
+        weights=request.weights[0],
+        variant=request.variants[0],
+        min_count=request.min_count,
+    )
+    return replace(state, view=view, asked=order, live=True, limits=None)
 
 
 def zoomed(scene: Scene, factor: float) -> State:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
-from estimator.request import MeasurementRequest
+from estimator.request import MeasurementRequest, Preset
 from estimator.revision import Revision
 from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
 from ib_explorer.worker.messages import (
@@ -25,6 +25,14 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user wants measured, and by which preset it is to be looked at."""
+
+    request: MeasurementRequest
+    preset: Preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ class State:
     ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
     ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
-    for, by the trajectory that came of it: how to ask for more of the same.
+    for, by the trajectory that came of it: how to ask for more of the same. ``asked`` is what the user ordered last.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -102,6 +110,7 @@ class State:
     limits: Limits | None = None
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
+    asked: Order | None = None
     device: str | None = None
     log: tuple[str, ...] = ()
 

@@ -1,32 +1,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from cache.keys import key
 from estimator.increments import CheckpointIncrements, Increment
-from estimator.request import MeasurementRequest
-from ib_explorer.tui.app import ExplorerApp
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.layers_view import LayersView
-from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Bound, Failed, Measure, Measured, PhaseProgress, Started
+from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
     DEPTH,
     REQUEST,
@@ -40,42 +34,6 @@ from tests.ib_explorer.synthetic import (
     measuring,
     trajectory,
 )
-
-LARGE, SMALL = (120, 40), (80, 24)
-both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
-
-
-@asynccontextmanager
-async def explorer(cache=None, client=None, initial=None, size=LARGE):
-    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial)
-    app.settle_after = 0.01
-    app.play_every = 3600  # tests of playing take its steps themselves
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
-        yield app, pilot
-
-
-async def settled(pilot: Pilot, until: Callable[[], bool] = lambda: True) -> None:
-    """Wait for messages until something holds; the test's own time limit is the only clock."""
-    for _ in range(400):
-        await pilot.pause()
-        if until():
-            pilot.app._redraw_if_dirty()
-            await pilot.pause()
-            return
-    raise AssertionError("waited in vain")
-
-
-def text_of(app: ExplorerApp, kind: type[Static]) -> str:
-    return str(app.screen_stack[0].query_one(kind).content)
-
-
-def picture(app: ExplorerApp) -> str:
-    return app.screen_stack[0].query_one(PlaneView).render().plain
-
-
-def step(app: ExplorerApp) -> int | None:
-    return app.state.place.checkpoint.step if app.state.place else None
 
 
 @both_sizes
@@ -286,27 +244,6 @@ async def test_variants_that_were_measured_can_be_stepped_through() -> None:
             assert app.scene.point is not None and app.scene.point.measurement.variant == app.state.view.variant
             seen.append(app.state.view.variant)
         assert seen == ["raw", "standardised", "raw"]
-
-
-async def test_measuring_is_asked_for_in_a_dialog() -> None:
-    client = ScriptedClient()
-    async with explorer(MemoryCache(trajectory()), client) as (app, pilot):
-        await pilot.press("m")
-        dialog = app.screen
-        assert isinstance(dialog, MeasureDialog)
-        dialog.query_one("#model", Input).value = "some/model"
-        dialog.query_one("#checkpoints", Input).value = "log:16"
-        dialog.query_one("#documents", Input).value = "1"
-        await pilot.press("enter")
-        assert app.screen is dialog
-        assert "at least 2 documents" in str(dialog.query_one("#problem", Static).content)
-        dialog.query_one("#documents", Input).value = "many"
-        await pilot.press("enter")
-        assert "whole number" in str(dialog.query_one("#problem", Static).content)
-        dialog.query_one("#documents", Input).value = "64"
-        await pilot.press("enter")
-        await settled(pilot, lambda: bool(client.jobs))
-        assert client.jobs[0].request == MeasurementRequest("some/model", revision="log:16", documents=64)
 
 
 async def test_a_running_job_is_shown_and_cancelled() -> None:
