@@ -35,14 +35,15 @@ def preference_values(
     if layers in (None, "all", "mean"):
         chosen.append("mean")
     return [
-        _values(found, row)
+        preference_row_values(found, row)
         for row in found.select(chosen)
         if (temperatures is None or row.temperature_rule in temperatures)
         and (weights is None or row.weights in weights)
     ]
 
 
-def _values(found: CheckpointPreferences, row: Preference) -> list[object]:
+def preference_row_values(found: CheckpointPreferences, row: Preference) -> list[object]:
+    """The values of a row under :data:`ib_explorer.export.COLUMNS`."""
     side = row.information
     values: dict[str, object] = {
         "granularity": PREFERENCE,

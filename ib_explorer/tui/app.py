@@ -15,11 +15,24 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
+from estimator.preference import PREFERENCE
 from estimator.request import MeasurementRequest
+from ib_explorer.measured import Record, Row
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui import background, moves
 from ib_explorer.tui.keymap import bindings, keys
-from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
+from ib_explorer.tui.messages import (
+    Cache,
+    Client,
+    CurveLoaded,
+    Exported,
+    Gone,
+    IncrementsLoaded,
+    Kept,
+    Loaded,
+    Records,
+    Said,
+)
 from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -121,7 +134,11 @@ class ExplorerApp(App[None], inherit_bindings=False):
         increments = {found.measurements: found for found in message.increments}
         state = replace(self.state, curves=tuple(message.curves), increments=increments)
         state = with_records(state, message.records)
-        wanted = [record for record in message.records if self.initial and record.model == self.initial.model]
+        wanted = [
+            record
+            for record in message.records
+            if self.initial and record.model == self.initial.model and state.view.shows(record)
+        ]
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
@@ -134,7 +151,10 @@ class ExplorerApp(App[None], inherit_bindings=False):
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
         if isinstance(event, Measured):
-            self.run_worker(background.load(self.cache, event.job, event.key, self.post_message), group="cache")
+            job = self.state.job(event.job)
+            preference = job is not None and job.request.is_preference
+            store: Records[Record] = self.cache.preferences if preference else self.cache.measurements
+            self.run_worker(background.load(store, event.job, event.key, self.post_message), group="cache")
             self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, BoundReady):
             self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
@@ -205,7 +225,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
         task: Task = Measure(number, request, increments=kind == "increments")
         granularity = request.granularities[0]
-        if kind == "bound" and granularity != "preference":
+        if kind == "bound" and granularity != PREFERENCE:
             task = Bound(number, request, granularity)
         self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
 
@@ -220,9 +240,9 @@ class ExplorerApp(App[None], inherit_bindings=False):
         """Have measured what the view lacks: the worker answers that from stored scores, without the model."""
         view, place = self.state.view, self.state.place
         self._ask_for_bound(again=True)
-        if place is None or any(series.trajectory == place.trajectory for series in self.scene.plane.series):
+        if place is None or any(series.trajectory == self.scene.trajectory for series in self.scene.plane.series):
             return
-        known = self.state.requests.get(place.trajectory)
+        known = self._known_request()
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
@@ -239,24 +259,29 @@ class ExplorerApp(App[None], inherit_bindings=False):
             if all(job.status in ("failed", "cancelled") for job in jobs):
                 self._give(kind, request)
 
+    def _known_request(self) -> MeasurementRequest | None:
+        """How to ask for more of the trajectory in view, if this session measured any of it."""
+        return self.state.requests.get(self.scene.trajectory) if self.scene.trajectory else None
+
     def _ask_for_bound(self, *, again: bool) -> None:
         """Have the bound of the sample and granularity in view computed, unless it was; ``again``: also if it failed.
 
         Only what this session measured can be asked for: a kept measurement does not say where its text came from.
         """
-        place = self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
-        if known is None or self.scene.curve is not None:
+        known, granularity = self._known_request(), self.state.view.granularity
+        if known is None or granularity == PREFERENCE or self.scene.curve is not None:
             return
-        request = replace(known, granularities=(self.state.view.granularity,))
+        request = replace(known, granularities=(granularity,))
         jobs = bound_jobs(self.state, request)
         if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
             self._give("bound", request)
 
     def action_increments(self) -> None:
         """Have measured what each further token of context adds at the current checkpoint."""
-        place = self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
+        if self.state.view.is_preference:
+            self.notify("Preference has no increments: press g to look at n-grams, which have.")
+            return
+        place, known = self.state.place, self._known_request()
         if place is None or known is None:
             self.notify("Press m to measure this model first: its increments are of the same text.")
             return
@@ -300,6 +325,9 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
         """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant or bound."""
+        if aspect == "bound" and self.state.view.is_preference:
+            self.notify("Preference has no bound: it is one value, and no point of the plane.")
+            return
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:
@@ -341,7 +369,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def action_export(self) -> None:
         """Ask where to write the points on the screen."""
-        pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
+        pairs: list[tuple[Record, Row]] = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
         if not pairs:
             self.notify("There is nothing on the screen to export.")
             return

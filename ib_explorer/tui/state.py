@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
+from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest, Preset
 from estimator.revision import Revision
+from ib_explorer.measured import Record
 from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
 from ib_explorer.worker.messages import (
     CancelledJob,
@@ -99,7 +101,7 @@ class State:
     for, by the trajectory that came of it: how to ask for more of the same. ``asked`` is what the user ordered last.
     """
 
-    records: tuple[CheckpointMeasurements, ...] = ()
+    records: tuple[Record, ...] = ()
     curves: tuple[BoundCurve, ...] = ()
     increments: Mapping[str, CheckpointIncrements] = field(default_factory=dict)
     view: View = field(default_factory=View)
@@ -118,41 +120,47 @@ class State:
         """The job with that number, if the screen gave it."""
         return next((job for job in self.jobs if job.number == number), None)
 
-    def curve(self) -> BoundCurve | None:
-        """The bound of the sample and granularity looked at, recognised by its positions and label counts."""
-        return next((curve for curve in reversed(self.curves) if self._is_of_this_sample(curve)), None)
+    def curve(self, records: Sequence[Record]) -> BoundCurve | None:
+        """The bound of ``records``' sample at the granularity in view, recognised by its positions and label counts."""
+        return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
-    def _is_of_this_sample(self, curve: BoundCurve) -> bool:
+    def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
         # Points hold the accidents of the sample, so it is the sample's own p(y|x) that bounds them.
         fits = curve.conditionals == "raw" and curve.granularity == self.view.granularity
         return fits and any(
             (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
-            for record in self.records
-            if record.positions == curve.positions
-            and self.place is not None
-            and Trajectory.of(record) == self.place.trajectory
+            for record in records
+            if isinstance(record, CheckpointMeasurements) and record.positions == curve.positions
             for row in record.rows
             if row.granularity == curve.granularity
         )
 
 
-def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
-    """The state with ``records`` added or, where their key is known, replaced; goes to a new checkpoint while live."""
+def with_records(state: State, records: Iterable[Record]) -> State:
+    """The state with ``records`` added or, where their key is known, replaced.
+
+    While live, it goes to a new checkpoint of the kind in view; with nothing in view yet, to any.
+    """
     fresh = list(records)
     seen = {(Trajectory.of(record), revision_of(record)) for record in state.records}
     new = [record for record in fresh if (Trajectory.of(record), revision_of(record)) not in seen]
+    in_view = [record for record in new if state.view.shows(record)]
     known = {record.key: record for record in (*state.records, *fresh)}
     state = replace(state, records=tuple(known.values()))
-    if new and (state.place is None or state.live):
-        state = at_last_checkpoint(state, Trajectory.of(new[-1]))
-    return state
+    if new and state.place is None:
+        return at_last_checkpoint(state, Trajectory.of((in_view or new)[-1]))
+    return at_last_checkpoint(state, Trajectory.of(in_view[-1])) if in_view and state.live else state
 
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
-    """The state with the cursor on the last measured checkpoint of ``trajectory``."""
+    """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels of its kind in view."""
     checkpoints = checkpoints_of(record for record in state.records if Trajectory.of(record) == trajectory)
     layer = state.place.layer if state.place else None
-    return replace(state, place=Place(trajectory, revision_of(checkpoints[-1][0]), layer))
+    last = checkpoints[-1][0]
+    if not state.view.shows(last):
+        labels = PREFERENCE if isinstance(last, CheckpointPreferences) else GRANULARITIES[0]
+        state = replace(state, view=state.view.with_labels(labels), limits=None)
+    return replace(state, place=Place(trajectory, revision_of(last), layer))
 
 
 def with_log(state: State, line: str) -> State:
@@ -205,7 +213,7 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
             request,
             revision=None,
             layers="all",
-            granularities=GRANULARITIES,
+            granularities=(PREFERENCE,) if request.is_preference else GRANULARITIES,
             temperatures=("exact",),
             weights=("frequency",),
             min_count=MIN_COUNT,

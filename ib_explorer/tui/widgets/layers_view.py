@@ -9,16 +9,19 @@ from textual.widgets import Static
 
 from estimator.increments import Increment
 from estimator.labels import SIDES
-from estimator.measurement import WITHHOLD_AT
+from estimator.measurement import WITHHOLD_AT, Measurement
+from ib_explorer.measured import sides
 from ib_explorer.picture import PALETTE
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import value
 
+COLOURS = (PALETTE[1], PALETTE[0])
+"""Of the bars of each side."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class LayersView(Static):
-    """One line a layer: I(X;Z), I(Y;Z), their bars on one scale, and the optimality."""
+    """One line a layer: its information, with bars on one scale, and the optimality."""
 
     scene: Scene | None = None
 
@@ -37,23 +40,26 @@ class LayersView(Static):
             return Text("This view of the checkpoint is not measured.", style="dim")
         view, rows = self.scene.state.view, self.scene.rows
         corrected = view.preset == "corrected"
-        pairs = [
-            tuple(side.corrected if corrected else side.plugin for side in (row.complexity, row.expressivity))
-            for row in rows
-        ]
-        largest = max((number for pair in pairs for number in pair), default=0.0)
-        room = max((self.size.width - 44) // 2, 4)
-        head = f"{'layer':>5}  {'I(X;Z)':>7} {'':{room}}  {'I(Y;Z)':>7} {'':{room}}  {'optimality':>10}"
-        text = Text(head + "\n", style="dim", no_wrap=True)
-        for row, (x, y) in zip(rows, pairs, strict=True):
+        names = tuple(sides(rows[0]))
+        drawn = [[side.corrected if corrected else side.plugin for side in sides(row).values()] for row in rows]
+        largest = max((number for numbers in drawn for number in numbers), default=0.0)
+        room = max((self.size.width - 44) // len(names), 4)
+        head = f"{'layer':>5}" + "".join(f"  {name:{room + 8}}" for name in names)
+        text = Text(head, style="dim", no_wrap=True)
+        text.append("  optimality\n" if len(names) > 1 else "\n")
+        for row, numbers in zip(rows, drawn, strict=True):
             here = row.layer == view.layer or (view.layer == "each" and row.layer == self._cursor_layer())
             text.append("▸" if here else " ", style="bold")
             text.append(f"{row.layer:>4}  ", style="bold" if here else "")
-            for number, colour in ((x, PALETTE[1]), (y, PALETTE[0])):
+            for number, colour in zip(numbers, COLOURS, strict=False):
                 text.append(f"{value(number)} ")
                 text.append(bar(number / largest if largest > 0 else 0.0, room), style=f"rgb{colour}".replace(" ", ""))
                 text.append("  ")
-            text.append(value(row.optimality_corrected if corrected else row.optimality, 10) + "\n")
+            if isinstance(row, Measurement):
+                text.append(value(row.optimality_corrected if corrected else row.optimality, 10))
+            text.append("\n")
+        if view.is_preference:
+            return text
         return text.append("\n").append(increments_chart(self.scene.increments, room))
 
     def _cursor_layer(self) -> int | str | None:
@@ -74,7 +80,7 @@ def increments_chart(rows: Sequence[Increment], room: int) -> Text:
     text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
     for order in orders:
         text.append(f" {order:>4}  ")
-        for side, colour in ((SIDES[0], PALETTE[1]), (SIDES[1], PALETTE[0])):
+        for side, colour in zip(SIDES, COLOURS, strict=True):
             row = by_place[side, order]
             sure = abs(row.increment) > WITHHOLD_AT * row.se
             text.append(f"{value(row.increment)} ", style="" if sure else "dim")

@@ -6,7 +6,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from estimator.curve import BoundCurve
-from estimator.measurement import Information
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from ib_explorer.measured import sample_size, sides
 from ib_explorer.plane import Point, distance
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
@@ -25,14 +26,17 @@ _NAME = 10
 
 
 class Readout(Static):
-    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound."""
+    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound.
+
+    Of preference: a line for I(pref;Z), one for Z and the sample.
+    """
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
         if scene.point is not None:
             text = readout(scene.point, scene.state.view.preset == "corrected")
-            self.update(text.append(bound_line(scene.point, scene.curve)))
+            self.update(text if scene.state.view.is_preference else text.append(bound_line(scene.point, scene.curve)))
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"))
         else:
@@ -56,19 +60,30 @@ def readout(point: Point, corrected: bool) -> Text:
     row, record = point.measurement, point.checkpoint
     text = Text(no_wrap=True)
     text.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items()) + "\n", style="dim")
-    for name, side in (("I(X;Z)", row.complexity), ("I(Y;Z)", row.expressivity)):
+    for name, side in sides(row).items():
         text.append(f"{name:{_NAME}}", style="bold")
         for (column, width), written in zip(_COLUMNS.items(), _written(side), strict=True):
             drawn = column == ("corrected" if corrected else "plug-in")
             text.append(f"{written:>{width}}", style="bold" if drawn else "")
         text.append("\n")
-    text.append(f"{'optimality':{_NAME}}", style="bold")
-    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "")
-    text.append(" " * 8 + value(row.optimality, 8), style="" if corrected else "bold")
-    text.append(f"  {why_withheld(row)}\n", style="dim")
+    if isinstance(row, Measurement):
+        text.append(_optimality(row, corrected))
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
-    text.append(f"N {count(record.positions)} in {count(record.documents)} documents\n", style="dim")
-    text.append(f"resultant {value(row.resultant_length, 6)}   ")
+    text.append(f"N {count(record.positions)} in {sample_size(record)}\n", style="dim")
+    if isinstance(row, Measurement) and isinstance(record, CheckpointMeasurements):
+        text.append(_about_states(row, record))
+    return text
+
+
+def _optimality(row: Measurement, corrected: bool) -> Text:
+    text = Text(f"{'optimality':{_NAME}}", style="bold", no_wrap=True)
+    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "not bold")
+    text.append(" " * 8 + value(row.optimality, 8), style="not bold" if corrected else "bold")
+    return text.append(f"  {why_withheld(row)}\n", style="dim not bold")
+
+
+def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
+    text = Text(f"resultant {value(row.resultant_length, 6)}   ", no_wrap=True)
     ratio, bits = row.participation_ratio, record.bits_per_byte
     text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
     if row.loss is not None:
