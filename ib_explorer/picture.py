@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
-from estimator.curve import BoundKind
 from ib_explorer.axes import Axis
-from ib_explorer.plane import Limits, Plane, Point
+from ib_explorer.plane import Bound, Limits, Plane, Point
 from ib_explorer.polyline import Place, clipped, inside, runs, thinned
 
 if TYPE_CHECKING:
@@ -38,7 +37,12 @@ SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture; plotext itself fails on less than 20 by 8."""
 
-BOUND_NAMES: dict[BoundKind, str] = {"diagonal": "diagonal", "dpi": "data processing", "ib": "IB curve"}
+BOUND_NAMES: dict[Bound, str] = {
+    "diagonal": "diagonal",
+    "dpi": "data processing",
+    "ib": "IB curve",
+    "held-out": "held-out IB curve",
+}
 
 _LINE = "braille"
 _DOTS = "·"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
-from estimator.curve import BoundCurve, BoundKind, Distance, distance_to_bound
+from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, Information, Layer, Variant, Weights
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import Preset
@@ -23,6 +23,10 @@ PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
 LEAST_EXTENT = 0.01
 """Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
+
+Bound = BoundKind | Literal["held-out"]
+BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
+"""What can be drawn beside the points: the bounds of the sample, and its IB curve with p(y|x) held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class View:
     preset: Preset = "corrected"
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
-    bound: BoundKind = "ib"
+    bound: Bound = "ib"
 
     @property
     def is_preference(self) -> bool:
@@ -47,9 +51,14 @@ class View:
         return self.granularity == PREFERENCE
 
     @property
-    def drawn_bound(self) -> BoundKind:
+    def drawn_bound(self) -> Bound:
         """The bound that is drawn."""
         return "diagonal" if self.preset == "paper" else self.bound
+
+    @property
+    def conditionals(self) -> Conditionals:
+        """Where p(y|x) of the curve beside the points comes from."""
+        return "held-out" if self.drawn_bound == "held-out" else "raw"
 
     def with_labels(self, labels: Labels) -> View:
         """The same view of other labels; preference is measured of raw states only."""
@@ -295,10 +304,11 @@ def _series_name(
 
 
 def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> tuple[tuple[float, float], ...]:
-    if curve is None or not series or view.drawn_bound == "diagonal":
+    bound = view.drawn_bound
+    if curve is None or not series or bound == "diagonal":
         return ()
     bits = math.log2(series[0].trajectory.anchors)
-    return tuple((x / bits, y / bits) for x, y in curve.line(view.drawn_bound))
+    return tuple((x / bits, y / bits) for x, y in curve.line("ib" if bound == "held-out" else bound))
 
 
 def _limits(series: Sequence[Series]) -> Limits:

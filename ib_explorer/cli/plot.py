@@ -10,7 +10,6 @@ from typing import Literal
 
 import click
 
-from estimator.curve import BOUND_KINDS, BoundKind
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
 from estimator.preference import PREFERENCE
@@ -18,6 +17,7 @@ from estimator.request import PRESETS, Preset
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
 from ib_explorer.measured import Labels
+from ib_explorer.plane import BOUNDS, Bound, View, plane
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that goes to a pipe or a file."""
@@ -35,7 +35,7 @@ WITHOUT_TERMINAL = (100, 32)
     "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
 )
 @click.option(
-    "--bound", type=click.Choice(BOUND_KINDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
 )
 @click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
 @click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
@@ -51,7 +51,7 @@ def command(
     min_count: int,
     variant: Variant,
     preset: Preset,
-    bound: BoundKind,
+    bound: Bound,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
@@ -61,7 +61,6 @@ def command(
     Preference is no plane: its information is drawn over the training steps.
     """
     from ib_explorer.picture import draw_plane
-    from ib_explorer.plane import View, plane
 
     view = View(
         _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound
@@ -71,7 +70,7 @@ def command(
         drawn = plane(kept_preferences(folder, models), view, None)
     else:
         measured = kept_measurements(folder, models)
-        drawn = plane(measured, view, kept_curve(folder, measured, granularity))
+        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.conditionals))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
-from estimator.preference import PREFERENCE
+from estimator.curve import Conditionals
 from estimator.request import MeasurementRequest
 from ib_explorer.measured import Record, Row
 from ib_explorer.plane import Trajectory
@@ -54,8 +54,7 @@ from ib_explorer.tui.state import (
 from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
-from ib_explorer.worker.messages import Bound, BoundReady, Failed, Measure, Measured
-from ib_explorer.worker.messages import Job as Task
+from ib_explorer.worker.messages import BoundReady, Failed, Measured
 
 REDRAW_EVERY = 0.5
 PLAY_EVERY = 0.6
@@ -219,15 +218,11 @@ class ExplorerApp(App[None], inherit_bindings=False):
             self._working = True
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
-    def _give(self, kind: str, request: MeasurementRequest) -> None:
-        number = self.client.next_job()
+    def _give(self, kind: str, request: MeasurementRequest, conditionals: Conditionals = "raw") -> None:
+        job = Job(self.client.next_job(), kind, request, conditionals)
         self._wake()
-        self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
-        task: Task = Measure(number, request, increments=kind == "increments")
-        granularity = request.granularities[0]
-        if kind == "bound" and granularity != PREFERENCE:
-            task = Bound(number, request, granularity)
-        self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
+        self._set(with_job(self.state, job), at_once=True)
+        self.run_worker(background.submit(self.client, job.task, self.post_message), group="submit")
 
     def _look(self, state: State) -> None:
         """Show another view; what it lacks is asked for once the user has stayed on it for a moment."""
@@ -268,13 +263,13 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
         Only what this session measured can be asked for: a kept measurement does not say where its text came from.
         """
-        known, granularity = self._known_request(), self.state.view.granularity
-        if known is None or granularity == PREFERENCE or self.scene.curve is not None:
+        known, view = self._known_request(), self.state.view
+        if known is None or view.is_preference or self.scene.curve is not None:
             return
-        request = replace(known, granularities=(granularity,))
-        jobs = bound_jobs(self.state, request)
+        request = replace(known, granularities=(view.granularity,))
+        jobs = bound_jobs(self.state, request, view.conditionals)
         if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
-            self._give("bound", request)
+            self._give("bound", request, view.conditionals)
 
     def action_increments(self) -> None:
         """Have measured what each further token of context adds at the current checkpoint."""

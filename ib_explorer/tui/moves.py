@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from estimator.curve import BOUND_KINDS
 from estimator.measurement import WEIGHTS
 from estimator.request import PRESETS
 from ib_explorer.measured import Labels
-from ib_explorer.plane import Limits, Point, neighbour, revision_of
+from ib_explorer.plane import BOUNDS, Limits, Point, neighbour, revision_of
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of
 from ib_explorer.tui.state import Order, Place, State
@@ -63,7 +62,7 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "weights": WEIGHTS,
         "preset": PRESETS,
         "variant": scene.variants,
-        "bound": BOUND_KINDS,
+        "bound": BOUNDS,
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]

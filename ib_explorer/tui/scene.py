@@ -64,6 +64,15 @@ class Scene:
         return self.checkpoints.index(place.checkpoint) if place and place.checkpoint in self.checkpoints else None
 
     @property
+    def is_bounding(self) -> bool:
+        """Whether a curve for the labels in view is being computed."""
+        view = self.state.view
+        jobs = [job for job in self.state.jobs if job.kind == "bound" and job.is_open]
+        return any(
+            (job.request.granularities, job.conditionals) == ((view.granularity,), view.conditionals) for job in jobs
+        )
+
+    @property
     def layers(self) -> tuple[int | str, ...]:
         """The layers that one can step through."""
         return ("mean", "each", *layers_measured(self.records))

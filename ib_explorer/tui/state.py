@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Conditionals
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
@@ -14,10 +14,12 @@ from estimator.revision import Revision
 from ib_explorer.measured import Record
 from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
 from ib_explorer.worker.messages import (
+    Bound,
     CancelledJob,
     Event,
     Failed,
     Finished,
+    Measure,
     Measured,
     Note,
     PhaseProgress,
@@ -25,6 +27,7 @@ from ib_explorer.worker.messages import (
     Revisions,
     Started,
 )
+from ib_explorer.worker.messages import Job as Task
 
 LOG_LINES = 500
 
@@ -41,13 +44,15 @@ class Order:
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    A bound is that of its request's first granularity.
-    ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
+    ``kind`` is measure, look (the checkpoint under the cursor ahead of its trajectory), increments or bound; a bound is
+    that of its request's first granularity, with p(y|x) from ``conditionals``. ``since`` is when the phase began, and
+    ``heard`` when it was last heard of, in seconds of a monotonic clock.
     """
 
     number: int
     kind: str
     request: MeasurementRequest
+    conditionals: Conditionals = "raw"
     status: str = "queued"
     phase: str = ""
     revision: str | None = None
@@ -59,6 +64,15 @@ class Job:
     heard: float = 0.0
     revisions: tuple[Revision, ...] = ()
     measured: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What the worker is told to do."""
+        if self.kind == "bound":
+            granularity = self.request.granularities[0]
+            assert granularity != PREFERENCE
+            return Bound(self.number, self.request, granularity, self.conditionals)
+        return Measure(self.number, self.request, increments=self.kind == "increments")
 
     @property
     def is_open(self) -> bool:
@@ -125,8 +139,7 @@ class State:
         return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
     def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
-        # Points hold the accidents of the sample, so it is the sample's own p(y|x) that bounds them.
-        fits = curve.conditionals == "raw" and curve.granularity == self.view.granularity
+        fits = (curve.conditionals, curve.granularity) == (self.view.conditionals, self.view.granularity)
         return fits and any(
             (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
             for record in records
@@ -224,16 +237,17 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
     return blind(one) == blind(other)
 
 
-def bound_jobs(state: State, request: MeasurementRequest) -> list[Job]:
+def bound_jobs(state: State, request: MeasurementRequest, conditionals: Conditionals) -> list[Job]:
     """The jobs for the bound of a request's sample and granularity, whatever became of them."""
-    bounds = [job for job in state.jobs if job.kind == "bound" and job.request.granularities == request.granularities]
+    asked = ("bound", request.granularities, conditionals)
+    bounds = [job for job in state.jobs if (job.kind, job.request.granularities, job.conditionals) == asked]
     return [job for job in bounds if same_sample(job.request, request)]
 
 
 def describe(job: Job) -> str:
     """What a job does, in a few words."""
     target = job.request.model + (f"@{job.request.revision}" if job.request.revision else "")
-    return f"{job.kind} {target}"
+    return f"{job.conditionals} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
 
 
 def _with_progress(job: Job, event: PhaseProgress, now: float) -> Job:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, fields, replace
 from hashlib import sha256
 
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Conditionals
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
@@ -89,11 +89,12 @@ def trajectory(model: str = "demo", steps: Iterable[int] = STEPS) -> list[Checkp
     return [checkpoint(step, model=model) for step in steps]
 
 
-def curve(granularity: Granularity = "token") -> BoundCurve:
-    """A bound of the synthetic sample, in bits."""
+def curve(granularity: Granularity = "token", conditionals: Conditionals = "raw") -> BoundCurve:
+    """A bound of the synthetic sample, in bits; held out, it is lower."""
     rate = tuple(0.5 * index for index in range(11))
-    relevance = tuple(3 * (1 - math.exp(-bits / 3)) for bits in rate)
-    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
+    most = 3.0 if conditionals == "raw" else 1.5
+    relevance = tuple(most * (1 - math.exp(-bits / 3)) for bits in rate)
+    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, most, 5000, 100, 101, 0.1, conditionals)
 
 
 def preference(
@@ -208,8 +209,9 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
     def script(job: Job) -> Iterable[Event | None]:
         yield Started(job.job)
         if isinstance(job, Bound):
-            cache.curves[job.granularity] = curve(job.granularity)
-            yield BoundReady(job.job, job.granularity)
+            name = f"{job.granularity} {job.conditionals}"
+            cache.curves[name] = curve(job.granularity, job.conditionals)
+            yield BoundReady(job.job, name)
         elif isinstance(job, Measure) and job.request.is_preference:
             yield listed(job.job)
             for step in STEPS:

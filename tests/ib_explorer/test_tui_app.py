@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 
 from cache.keys import key
 from estimator.increments import CheckpointIncrements, Increment
+from ib_explorer.plane import distance
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
@@ -18,6 +19,7 @@ from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
+from ib_explorer.tui.widgets.view_panel import ViewPanel
 from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Bound, Failed, Measure, Measured, PhaseProgress, Started
 from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, picture, settled, step, text_of
@@ -96,12 +98,49 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
         bound = text_of(app, Readout).splitlines()[-1]
         assert "bits below" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
         assert len(bound) <= app.screen.query_one(Readout).content_size.width
-        await pilot.press("b")
+        await pilot.press("b", "b")
         assert app.state.view.bound == "diagonal" and "IB curve" not in picture(app)
         await pilot.press("b")
         assert "data processing" in picture(app)
-        await pilot.press("B", "B", "p")
+        await pilot.press("b", "p")
         assert app.state.view.bound == "ib" and "IB curve" not in picture(app)
+
+
+@both_sizes
+async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_be_it(size: tuple[int, int]) -> None:
+    cache = MemoryCache()
+    measure = measuring(cache)
+    held: list[Bound] = []
+
+    def script(job: object) -> list:
+        if isinstance(job, Bound) and job.conditionals == "held-out":
+            held.append(job)
+            return [Started(job.job)]
+        return list(measure(job))
+
+    client = ScriptedClient(script)
+    async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
+        raw = text_of(app, Readout).splitlines()[-1]
+        assert raw.startswith("IB curve") and not held
+        await pilot.press("b")
+        await settled(pilot, lambda: bool(held))
+        await settled(pilot, lambda: "held-out  being computed" in text_of(app, Readout))
+        assert "IB curve" not in picture(app)
+        for event in measure(held[0]):
+            client.say(event)
+        await settled(pilot, lambda: len(app.state.curves) == 2)
+        assert "held-out IB curve" in picture(app) and "held-out" in text_of(app, ViewPanel)
+        shown = text_of(app, Readout).splitlines()[-1]
+        gap = distance(app.scene.point, curve("token", "held-out")).gap
+        assert shown.startswith(f"held-out  {abs(gap):.3f} bits {'below' if gap >= 0 else 'above'}")
+        assert shown[10:] != raw[10:]
+        await pilot.press("B", "b")
+        app._complete_view()
+        await settled(pilot)
+        assert len(held) == 1
+        await pilot.press("p")
+        assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
 
 
 async def test_a_bound_that_failed_is_asked_for_again_when_its_labels_are_looked_at_again() -> None:

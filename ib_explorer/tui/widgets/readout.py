@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
-from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from ib_explorer.measured import sample_size, sides
 from ib_explorer.plane import Point, distance
@@ -36,7 +35,7 @@ class Readout(Static):
         self.border_title = title(scene)
         if scene.point is not None:
             text = readout(scene.point, scene.state.view.preset == "corrected")
-            self.update(text if scene.state.view.is_preference else text.append(bound_line(scene.point, scene.curve)))
+            self.update(text if scene.state.view.is_preference else text.append(bound_line(scene)))
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"))
         else:
@@ -91,12 +90,15 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
     return text.append("\n")
 
 
-def bound_line(point: Point, curve: BoundCurve | None) -> Text:
-    """How far ``point`` is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
-    text = Text(f"{'IB curve':{_NAME}}", style="bold", no_wrap=True)
-    if curve is None:
-        return text.append("not computed for these labels", style="dim not bold")
-    found = distance(point, curve)
+def bound_line(scene: Scene) -> Text:
+    """How far the point is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
+    name = "held-out" if scene.state.view.conditionals == "held-out" else "IB curve"
+    text = Text(f"{name:{_NAME}}", style="bold", no_wrap=True)
+    curve = scene.curve
+    if scene.point is None or curve is None:
+        said = "being computed" if scene.is_bounding else "not computed for these labels"
+        return text.append(said, style="dim not bold")
+    found = distance(scene.point, curve)
     side = "below" if found.gap >= 0 else "above"
     text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
     shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
