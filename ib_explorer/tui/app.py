@@ -237,7 +237,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         self._ask_for_bound(again=True)
         if place is None or any(series.trajectory == self.scene.trajectory for series in self.scene.plane.series):
             return
-        known = self._known_request()
+        known = self.scene.request
         if known is None:
             self.notify("This view is not measured: press m to measure it.")
             return
@@ -254,16 +254,12 @@ class ExplorerApp(App[None], inherit_bindings=False):
             if all(job.status in ("failed", "cancelled") for job in jobs):
                 self._give(kind, request)
 
-    def _known_request(self) -> MeasurementRequest | None:
-        """How to ask for more of the trajectory in view, if this session measured any of it."""
-        return self.state.requests.get(self.scene.trajectory) if self.scene.trajectory else None
-
     def _ask_for_bound(self, *, again: bool) -> None:
         """Have the bound of the sample and granularity in view computed, unless it was; ``again``: also if it failed.
 
         Only what this session measured can be asked for: a kept measurement does not say where its text came from.
         """
-        known, view = self._known_request(), self.state.view
+        known, view = self.scene.request, self.state.view
         if known is None or view.is_preference or self.scene.curve is not None:
             return
         request = replace(known, granularities=(view.granularity,))
@@ -276,7 +272,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
         if self.state.view.is_preference:
             self.notify("Preference has no increments: press g to look at n-grams, which have.")
             return
-        place, known = self.state.place, self._known_request()
+        place, known = self.state.place, self.scene.request
         if place is None or known is None:
             self.notify("Press m to measure this model first: its increments are of the same text.")
             return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from estimator.curve import BoundCurve
-from estimator.increments import Increment
+from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import GRANULARITIES, VARIANTS, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
+from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.measured import Labels, Record, Row, sample_size
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
@@ -110,16 +112,51 @@ class Scene:
         return tuple(found[layer] for layer in sorted(found))
 
     @property
+    def request(self) -> MeasurementRequest | None:
+        """How to ask for more of the trajectory in view, if this session measured any of it."""
+        return self.state.requests.get(self.trajectory) if self.trajectory else None
+
+    @property
+    def layer(self) -> Layer:
+        """The layer under the cursor, or the mean."""
+        layer = self.state.view.layer
+        if layer != "each":
+            return layer
+        return self.point.measurement.layer if self.point else "mean"
+
+    @property
     def increments(self) -> tuple[Increment, ...]:
-        """What each further token of context adds, at the current checkpoint, the temperature and the layer in view."""
-        place, view = self.state.place, self.state.view
-        layer: Layer = view.layer if isinstance(view.layer, int) else "mean"
+        """What each further token of context adds, at the cursor's checkpoint and layer and the temperature in view."""
+        for found, depth in self._increments():
+            rows = found.select([self.layer], depth)
+            fitting = tuple(row for row in rows if row.temperature_rule == self.state.view.temperature_rule)
+            if fitting:
+                return fitting
+        return ()
+
+    @property
+    def incremented_layers(self) -> tuple[int, ...]:
+        """The layers whose increments are measured at the current checkpoint and the temperature in view."""
+        rule = self.state.view.temperature_rule
+        rows = [row for found, _ in self._increments() for row in found.rows if row.temperature_rule == rule]
+        return tuple(sorted({row.layer for row in rows if isinstance(row.layer, int)}))
+
+    @property
+    def is_incrementing(self) -> bool:
+        """Whether increments at the current checkpoint and the temperature in view are being measured."""
+        place, known = self.state.place, self.request
+        if place is None or known is None:
+            return False
+        wanted = place.checkpoint.name, (self.state.view.temperature_rule,)
+        jobs = [job.request for job in self.state.jobs if job.kind == "increments" and job.is_open]
+        return any((job.revision, job.temperatures) == wanted and same_sample(job, known) for job in jobs)
+
+    def _increments(self) -> Iterator[tuple[CheckpointIncrements, int]]:
+        """All increments of the current checkpoint, each with the depth of the model."""
         for record in self.records:
             found = self.state.increments.get(record.key)
-            if place and found and revision_of(record) == place.checkpoint:
-                rows = found.select([layer], record.depth)
-                return tuple(row for row in rows if row.temperature_rule == view.temperature_rule)
-        return ()
+            if found and self.state.place and revision_of(record) == self.state.place.checkpoint:
+                yield found, record.depth
 
 
 def scene(state: State) -> Scene:

@@ -46,5 +46,10 @@ def picture(app: ExplorerApp) -> str:
     return app.screen_stack[0].query_one(PlaneView).render().plain
 
 
+def layers(app: ExplorerApp) -> str:
+    parts = (app.screen_stack[0].query_one(name, Static) for name in ("#bars-head", "#bars", "#increments"))
+    return "\n".join(text for part in parts if (text := str(part.content)))
+
+
 def step(app: ExplorerApp) -> int | None:
     return app.state.place.checkpoint.step if app.state.place else None

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
-from cache.keys import key
-from estimator.increments import CheckpointIncrements, Increment
 from ib_explorer.plane import distance
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -16,15 +14,12 @@ from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
-from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
-from ib_explorer.worker.documents import increments_document
-from ib_explorer.worker.messages import Bound, Failed, Measure, Measured, PhaseProgress, Started
-from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, picture, settled, step, text_of
+from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
-    DEPTH,
     REQUEST,
     STEPS,
     MemoryCache,
@@ -198,7 +193,7 @@ async def test_tabs_show_layers_and_all_points() -> None:
         await settled(pilot)
         assert step(app) == STEPS[-3]
         await pilot.press("2")
-        bars = str(app.screen.query_one("#bars", Static).content)
+        bars = layers(app)
         assert "optimality" in bars and bars.count("█") > 10
         await pilot.press("1", "k")
         assert step(app) == STEPS[-4]
@@ -404,38 +399,3 @@ async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
         await pilot.press(*keys)
         await settled(pilot, lambda: client.closed)
     assert not app.is_running
-
-
-async def test_increments_are_asked_for_and_drawn_with_the_layers() -> None:
-    cache = MemoryCache()
-    answer = measuring(cache)
-
-    def script(job: object) -> list:
-        events = list(answer(job))
-        if isinstance(job, Measure) and job.increments:
-            rows = tuple(
-                Increment(layer, "block", side, order, "exact", 0.03, 0.2 / order**2, 0.01, 0.0, 1.0)
-                for layer in range(1, DEPTH + 1)
-                for side in ("input", "output")
-                for order in range(1, 5)
-            )
-            for found in (event for event in events if isinstance(event, Measured)):
-                cache.increments[key(increments_document(found.key))] = CheckpointIncrements(found.key, rows)
-        return events
-
-    client = ScriptedClient(script)
-    async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS))
-        await pilot.press("2")
-        await settled(pilot)
-        assert "Press a to measure" in text_of(app, LayersView)
-        await pilot.press("a", "a")
-        await settled(pilot, lambda: bool(app.scene.increments))
-        (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
-        assert app.state.place is not None
-        assert asked.request.revision == app.state.place.checkpoint.name
-        drawn = text_of(app, LayersView)
-        assert "adds in the mean of layers" in drawn and "0.2000" in drawn and "0.0125" in drawn
-        await pilot.press("T")
-        await settled(pilot)
-        assert app.state.requests[app.state.place.trajectory].revision == REQUEST.revision

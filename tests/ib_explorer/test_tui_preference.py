@@ -16,11 +16,10 @@ from ib_explorer.tui import moves
 from ib_explorer.tui.scene import scene
 from ib_explorer.tui.state import State, at_last_checkpoint, same_sample, with_records
 from ib_explorer.tui.widgets.headline import Headline
-from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.worker.messages import Bound
-from tests.ib_explorer.pilot import both_sizes, explorer, picture, settled, step, text_of
+from tests.ib_explorer.pilot import both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
     DEPTH,
     REQUEST,
@@ -146,8 +145,8 @@ async def test_layers_and_table_show_the_one_side() -> None:
         await settled(pilot, lambda: step(app) == 256)
         await pilot.press("G", "2")
         await settled(pilot)
-        bars = text_of(app, LayersView)
-        assert "I(pref;Z)" in bars and len(bars.splitlines()) == 1 + 1 + DEPTH and "optimality" not in bars
+        head, *bars = layers(app).splitlines()
+        assert "I(pref;Z)" in head and "optimality" not in head and len(bars) == 1 + DEPTH
         await pilot.press("3")
         await settled(pilot)
         table = app.screen.query_one(PointTable)
