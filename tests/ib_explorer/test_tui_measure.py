@@ -7,6 +7,7 @@ from textual.widgets import Button, Input, Select, Static
 
 from estimator.request import MeasurementRequest
 from ib_explorer.options import OPTIONS
+from ib_explorer.tui.screens.main_screen import SMALLEST
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from tests.ib_explorer.pilot import SMALL, both_sizes, explorer, settled
 from tests.ib_explorer.synthetic import REQUEST, MemoryCache, ScriptedClient, trajectory
@@ -122,3 +123,13 @@ async def test_at_80_by_24_every_field_and_its_help_can_be_seen() -> None:
             if not isinstance(field, Button):
                 hint = dialog.query_one("#hint", Static)
                 assert said(dialog, "hint") and hint.virtual_size.height <= hint.size.height, name
+
+
+async def test_in_the_smallest_window_the_form_scrolls_to_the_field_with_the_focus() -> None:
+    async with explorer(size=SMALLEST) as (app, pilot):
+        await pilot.press("m")
+        dialog = app.screen
+        for name in ("loss", "go", "model"):
+            field = dialog.query_one(f"#{name}")
+            field.focus()
+            await settled(pilot, lambda field=field: dialog.query_one(".box").region.contains_region(field.region))

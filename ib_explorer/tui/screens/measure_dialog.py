@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
@@ -40,7 +40,7 @@ class MeasureDialog(Dialog[Order]):
     def compose(self) -> ComposeResult:
         """The form, filled with what was asked for last."""
         request = self.latest.request
-        with Vertical(classes="box form") as box:
+        with VerticalScroll(classes="box form", can_focus=False) as box:
             box.border_title = "measure"
             with Grid(classes="fields"):
                 yield _line(MODEL, _entry(MODEL, request.model, "MODEL", SuggestFromList(self.models)))
