@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
-from estimator.curve import BoundKind
-from ib_explorer.plane import Limits, Plane, Point
+from ib_explorer.axes import Axis
+from ib_explorer.plane import Bound, Limits, Plane, Point
 from ib_explorer.polyline import Place, clipped, inside, runs, thinned
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture; plotext itself fails on less than 20 by 8."""
 
-BOUND_NAMES: dict[BoundKind, str] = {"diagonal": "diagonal", "dpi": "data processing", "ib": "IB curve"}
+BOUND_NAMES: dict[Bound, str] = {
+    "diagonal": "diagonal",
+    "dpi": "data processing",
+    "ib": "IB curve",
+    "held-out": "held-out IB curve",
+}
 
 _LINE = "braille"
 _DOTS = "·"
@@ -83,8 +88,9 @@ def draw_plane(
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return _blank("no room for the plane", width, height)
     window = limits or plane.limits
-    figure = _empty_figure(width, height - 2, window)
-    _draw_line(figure, [(0.0, 0.0), (_far(window), _far(window))], window, width, _marker(_DOTS, DIAGONAL))
+    figure = _empty_figure(width, height - 2, window, (plane.x_axis, plane.y_axis))
+    if not plane.view.is_preference:
+        _draw_line(figure, [(0.0, 0.0), (_far(window), _far(window))], window, width, _marker(_DOTS, DIAGONAL))
     _draw_line(figure, plane.bound, window, width, _marker(_LINE, BOUND))
     # The series of the selected point comes last, over the others.
     chosen = None if selected is None else plane.series_of(selected)
@@ -96,7 +102,7 @@ def draw_plane(
     if selected is not None:
         _draw_selected(figure, plane, selected, window, width)
     drawn = figure.build().string(not colour).splitlines()
-    title = f"{'I(X;Z)':>{width}}"
+    title = f"{plane.x_axis.title:>{width}}"
     return "\n".join([_legend(plane, width, colour), *drawn[: height - 2], title])
 
 
@@ -116,7 +122,19 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
     return values, [f"{value:.{decimals}f}" for value in values]
 
 
-def _empty_figure(width: int, height: int, window: Limits) -> plotext.figure:
+def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width: int) -> tuple[list[float], list[str]]:
+    """The marks from ``lower`` to ``upper`` that stand apart on an axis of ``width`` cells; the last is among them."""
+    shown: list[tuple[float, str]] = []
+    room = math.inf
+    for place, name in reversed(marks):
+        cell = _share(place, lower, upper) * width
+        if 0 <= cell <= width and cell + len(name) / 2 + 2 <= room:
+            shown.insert(0, (place, name))
+            room = cell - len(name) / 2
+    return [place for place, _ in shown], [name for _, name in shown]
+
+
+def _empty_figure(width: int, height: int, window: Limits, axes: tuple[Axis, Axis]) -> plotext.figure:
     """plotext's one figure, cleared; everything is drawn in the unit square, where its kernel is at ease."""
     import plotext  # takes a tenth of a second, which the first frame and --help need not wait for
 
@@ -128,9 +146,11 @@ def _empty_figure(width: int, height: int, window: Limits) -> plotext.figure:
     figure.plot_size(width, height)
     figure.axes(False, side=1)
     figure.legend(False)
-    for axis, (lower, upper), count in (("x", window.x, width // 12), ("y", window.y, height // 4)):
-        values, names = ticks(lower, upper, max(count, 2))
-        ruler = figure.ruler(axis, 0)
+    sizes = (("x", window.x, width, width // 12), ("y", window.y, height, height // 4))
+    for axis, (side, (lower, upper), cells, count) in zip(axes, sizes, strict=True):
+        ends = lower, upper
+        values, names = marked(axis.marks, *ends, cells) if axis.marks else ticks(*ends, max(count, 2))
+        ruler = figure.ruler(side, 0)
         ruler.lim(0, 1)
         if values:
             ruler.ticks([min(max(_share(value, lower, upper), 0.0), 1.0) for value in values], names)
@@ -191,13 +211,13 @@ def _marker(symbol: str, colour: Colour) -> plotext.marker:
 def _legend(plane: Plane, width: int, colour: bool) -> str:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
-        ("·", "diagonal", DIAGONAL),
+        *([] if plane.view.is_preference else [("·", "diagonal", DIAGONAL)]),
         *([("⠒", BOUND_NAMES[plane.view.drawn_bound], BOUND)] if plane.bound else []),
     ]
     count = len(plane.series)
     looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]
     named = [(look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)]
-    title = "I(Y;Z)"
+    title = plane.y_axis.title
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
         entries = bounds + named[:shown] + more

@@ -26,14 +26,15 @@ def preference_values(
     ``layers`` is as in a request: ``all`` is 1 to the depth and their mean.
     """
     return [
-        _values(found, row)
+        preference_row_values(found, row)
         for row in found.select(shown_layers(layers, found.depth))
         if (temperatures is None or row.temperature_rule in temperatures)
         and (weights is None or row.weights in weights)
     ]
 
 
-def _values(found: CheckpointPreferences, row: Preference) -> list[object]:
+def preference_row_values(found: CheckpointPreferences, row: Preference) -> list[object]:
+    """The values of a row under :data:`ib_explorer.export.COLUMNS`."""
     side = row.information
     values: dict[str, object] = {
         "granularity": PREFERENCE,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from estimator.curve import BoundCurve
-from estimator.increments import Increment
-from estimator.measurement import VARIANTS, CheckpointMeasurements, Layer, Measurement
+from estimator.increments import CheckpointIncrements, Increment
+from estimator.measurement import GRANULARITIES, VARIANTS, Layer
+from estimator.preference import PREFERENCE, CheckpointPreferences
+from estimator.request import MeasurementRequest
 from estimator.revision import Revision
+from ib_explorer.measured import Labels, Record, Row, sample_size
 from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
 from ib_explorer.tui.state import Job, State, same_sample
 
@@ -15,6 +19,8 @@ TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
 
 MEASURED, RUNNING, WAITING = "●", "◐", "○"
+
+_OF_PREFERENCE = " · preference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +43,19 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state, and what follows from it; ``checkpoints`` are the current trajectory's measured ones, in order.
+    """The state, and what follows from it.
 
-    ``curve`` is the bound of the sample and granularity in view, once it is known.
+    ``trajectory`` is the one in view: that of the place or, of labels of another kind, that of its model; ``records``
+    are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and granularity in
+    view, once it is known.
     """
 
     state: State
     plane: Plane
     point: Point | None
+    trajectory: Trajectory | None
     checkpoints: tuple[Revision, ...]
-    records: tuple[CheckpointMeasurements, ...]
+    records: tuple[Record, ...]
     branches: tuple[Branch, ...]
     curve: BoundCurve | None = None
 
@@ -57,9 +66,26 @@ class Scene:
         return self.checkpoints.index(place.checkpoint) if place and place.checkpoint in self.checkpoints else None
 
     @property
+    def is_bounding(self) -> bool:
+        """Whether a curve for the labels in view is being computed."""
+        view = self.state.view
+        jobs = [job for job in self.state.jobs if job.kind == "bound" and job.is_open]
+        return any(
+            (job.request.granularities, job.conditionals) == ((view.granularity,), view.conditionals) for job in jobs
+        )
+
+    @property
     def layers(self) -> tuple[int | str, ...]:
         """The layers that one can step through."""
         return ("mean", "each", *layers_measured(self.records))
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """The labels that one can step through: n-grams, and preference where the model was measured for it."""
+        model = self.state.place.trajectory.model if self.state.place else None
+        records = self.state.records
+        known = any(isinstance(record, CheckpointPreferences) and record.model == model for record in records)
+        return (*GRANULARITIES, PREFERENCE) if known else GRANULARITIES
 
     @property
     def temperatures(self) -> tuple[str, ...]:
@@ -74,9 +100,10 @@ class Scene:
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
-    def rows(self) -> tuple[Measurement, ...]:
+    def rows(self) -> tuple[Row, ...]:
         """The current checkpoint's rows in the current view, one a layer, ascending."""
-        view, found = self.state.view, {}
+        view = self.state.view
+        found: dict[int, Row] = {}
         for record in self.records:
             if self.state.place and revision_of(record) == self.state.place.checkpoint:
                 for row in view.rows(record):
@@ -85,33 +112,82 @@ class Scene:
         return tuple(found[layer] for layer in sorted(found))
 
     @property
+    def request(self) -> MeasurementRequest | None:
+        """How to ask for more of the trajectory in view, if this session measured any of it."""
+        return self.state.requests.get(self.trajectory) if self.trajectory else None
+
+    @property
+    def layer(self) -> Layer:
+        """The layer under the cursor, or the mean."""
+        layer = self.state.view.layer
+        if layer != "each":
+            return layer
+        return self.point.measurement.layer if self.point else "mean"
+
+    @property
     def increments(self) -> tuple[Increment, ...]:
-        """What each further token of context adds, at the current checkpoint, the temperature and the layer in view."""
-        place, view = self.state.place, self.state.view
-        layer: Layer = view.layer if isinstance(view.layer, int) else "mean"
+        """What each further token of context adds, at the cursor's checkpoint and layer and the temperature in view."""
+        for found, depth in self._increments():
+            rows = found.select([self.layer], depth)
+            fitting = tuple(row for row in rows if row.temperature_rule == self.state.view.temperature_rule)
+            if fitting:
+                return fitting
+        return ()
+
+    @property
+    def incremented_layers(self) -> tuple[int, ...]:
+        """The layers whose increments are measured at the current checkpoint and the temperature in view."""
+        rule = self.state.view.temperature_rule
+        rows = [row for found, _ in self._increments() for row in found.rows if row.temperature_rule == rule]
+        return tuple(sorted({row.layer for row in rows if isinstance(row.layer, int)}))
+
+    @property
+    def is_incrementing(self) -> bool:
+        """Whether increments at the current checkpoint and the temperature in view are being measured."""
+        place, known = self.state.place, self.request
+        if place is None or known is None:
+            return False
+        wanted = place.checkpoint.name, (self.state.view.temperature_rule,)
+        jobs = [job.request for job in self.state.jobs if job.kind == "increments" and job.is_open]
+        return any((job.revision, job.temperatures) == wanted and same_sample(job, known) for job in jobs)
+
+    def _increments(self) -> Iterator[tuple[CheckpointIncrements, int]]:
+        """All increments of the current checkpoint, each with the depth of the model."""
         for record in self.records:
             found = self.state.increments.get(record.key)
-            if place and found and revision_of(record) == place.checkpoint:
-                rows = found.select([layer], record.depth)
-                return tuple(row for row in rows if row.temperature_rule == view.temperature_rule)
-        return ()
+            if found and self.state.place and revision_of(record) == self.state.place.checkpoint:
+                yield found, record.depth
 
 
 def scene(state: State) -> Scene:
     """Everything the screen shows in ``state``."""
-    trajectory = state.place.trajectory if state.place else None
+    trajectory = _trajectory_in_view(state)
     records = tuple(record for record in state.records if Trajectory.of(record) == trajectory)
     each = state.view.layer == "each"
-    curve = state.curve()
+    curve = state.curve(records)
     drawn = plane(state.records if state.overlay and not each else records, state.view, curve)
     checkpoints = tuple(revision_of(parts[0]) for parts in checkpoints_of(records))
-    return Scene(state, drawn, _selected(state, drawn), checkpoints, records, _branches(state), curve)
+    point = _selected(state, drawn, trajectory)
+    return Scene(state, drawn, point, trajectory, checkpoints, records, _branches(state), curve)
 
 
-def _selected(state: State, drawn: Plane) -> Point | None:
+def _trajectory_in_view(state: State) -> Trajectory | None:
+    """The place's trajectory if it is of the kind in view, else the newest such one of its model, if there is one.
+
+    Preference is measured on a sample of its own, so that its trajectory is another than that of the model's n-grams.
+    """
     if state.place is None:
         return None
-    rows = [one for one in drawn.series if one.trajectory == state.place.trajectory]
+    home = state.place.trajectory
+    mine = [record for record in state.records if record.model == home.model and state.view.shows(record)]
+    shown = [Trajectory.of(record) for record in mine]
+    return home if home in shown else next(reversed(shown), None)
+
+
+def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Point | None:
+    if state.place is None:
+        return None
+    rows = [one for one in drawn.series if one.trajectory == trajectory]
     rows = [one for one in rows if one.layer == state.place.layer] or rows
     return next(
         (point for one in rows for point in one.points if revision_of(point.checkpoint) == state.place.checkpoint), None
@@ -120,34 +196,47 @@ def _selected(state: State, drawn: Plane) -> Point | None:
 
 def _branches(state: State) -> tuple[Branch, ...]:
     """Measured trajectories with what their running jobs will add, then models of which nothing is measured yet."""
-    groups: dict[Trajectory, list[CheckpointMeasurements]] = {}
+    groups: dict[Trajectory, list[Record]] = {}
     for record in state.records:
         groups.setdefault(Trajectory.of(record), []).append(record)
     jobs = [job for job in state.jobs if job.kind == "measure" and job.is_open]
     by_trajectory = {job.number: _trajectory_of(job, state, groups) for job in jobs}
-    models = [trajectory.model for trajectory in groups]
+    names = [_name(records[0]) for records in groups.values()]
     branches = []
     for trajectory, records in groups.items():
         measured = [revision_of(parts[0]) for parts in checkpoints_of(records)]
         mine = [job for job in jobs if by_trajectory[job.number] == trajectory]
-        name = trajectory.model
-        if models.count(name) > 1:
-            name += f" ({records[0].corpus}, {records[0].documents})"
+        name = _name(records[0])
+        if names.count(name) > 1:
+            name += f" ({records[0].corpus}, {sample_size(records[0])})"
         branches.append(Branch(name, trajectory, _leaves(measured, mine)))
     for job in jobs:
         if by_trajectory[job.number] is None:
-            name = job.revisions[0].model if job.revisions else job.request.model
+            name = _model_of(job) + (_OF_PREFERENCE if job.request.is_preference else "")
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
 
 
-def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[CheckpointMeasurements]]) -> Trajectory | None:
+def _name(record: Record) -> str:
+    return record.model + (_OF_PREFERENCE if isinstance(record, CheckpointPreferences) else "")
+
+
+def _model_of(job: Job) -> str:
+    return job.revisions[0].model if job.revisions else job.request.model
+
+
+def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[Record]]) -> Trajectory | None:
     """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
     for trajectory, request in state.requests.items():
         if trajectory in groups and same_sample(request, job.request):
             return trajectory
-    model = job.revisions[0].model if job.revisions else job.request.model
-    named = [trajectory for trajectory in groups if trajectory.model == model and trajectory not in state.requests]
+    named = [
+        trajectory
+        for trajectory, (record, *_) in groups.items()
+        if record.model == _model_of(job)
+        and isinstance(record, CheckpointPreferences) == job.request.is_preference
+        and trajectory not in state.requests
+    ]
     return named[0] if len(named) == 1 else None
 
 

@@ -25,6 +25,7 @@ _NUMBERS = (
     ("ceiling", "what one label per position would score"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) cannot be told from 0"),
     ("IB curve", "bounds encoders that see X only; deeper layers see the whole context and may cross it"),
+    ("held-out", "the IB curve with p(y|x) as far as it held in other documents: what the text supports, from below"),
     ("bits below, ε", "I(Y;Z) short of the IB curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
     ("one successor", "share of positions whose X has a single Y: near 100 % the curve is the diagonal"),
 )

@@ -38,7 +38,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
             self._rebuild(scene.branches)
             self._shape, self._at = shape, None
         place = scene.state.place
-        at = (place.trajectory, place.checkpoint) if place else None
+        at = (scene.trajectory or place.trajectory, place.checkpoint) if place else None
         for node, branch in zip(self.root.children, scene.branches, strict=True):
             for twig, leaf in zip(node.children, branch.leaves, strict=True):
                 mine = branch.trajectory is not None and at == (branch.trajectory, leaf.checkpoint)
