@@ -23,7 +23,7 @@ from scipy.stats import vonmises_fisher
 from estimator.anchors import stack_anchors
 from estimator.information import Estimator
 from estimator.labels import label_set
-from estimator.measurement import Information
+from estimator.measurement import MARGIN, Information
 from estimator.tally import document_groups, entropy, soft_assignments
 from estimator.temperature import exact_temperature
 
@@ -33,7 +33,7 @@ LABELS, WIDTH, ANCHORS, DRAWS, DOCUMENTS = 64, 128, 100, 4, 64
 COUNTS = (2, 4, 8, 16, 32, 64, 128)
 SIZES = {str(count): np.full(LABELS, count) for count in COUNTS} | {"mixed": np.resize(COUNTS, LABELS)}
 """Positions of each label, [labels], by the name of the column."""
-WORLDS, RUNS = 3, 12
+WORLDS, RUNS = 3, 40
 ANCHOR_SEED = 1_000_000
 TRUTH_POSITIONS = 4096
 """Positions per label behind the truth: its bias is of the order of the square of their inverse."""
@@ -152,12 +152,20 @@ class Cell:
         """One value of every run."""
         return np.array([value(run) for run in self.runs])
 
-    def bias(self, value: Callable[[Information], float]) -> float:
-        """Mean distance of a value from the truth."""
-        return float((self.column(value) - self.truth).mean())
+    def mean(self, value: Callable[[Information], float]) -> tuple[float, float]:
+        """Mean distance of a value from the truth, and its Monte-Carlo error."""
+        distance = self.column(value) - self.truth
+        return float(distance.mean()), float(distance.std(ddof=1) / np.sqrt(len(distance)))
+
+    @property
+    def holds_on_average(self) -> bool:
+        """Whether mean corrected value and mean jackknife enclose the truth, within two Monte-Carlo errors."""
+        low, low_error = self.mean(lambda run: run.corrected)
+        high, high_error = self.mean(lambda run: run.high)
+        return low <= 2 * low_error and high >= -2 * high_error
 
     def held(self, errors: float) -> float:
-        """Share of runs whose bracket, widened by so many standard errors, holds the truth."""
+        """Share of runs in which the truth lies from corrected value to jackknife, or so many errors beyond."""
         margin = errors * self.column(lambda run: run.se) + 1e-12
         low, high = self.column(lambda run: run.corrected), self.column(lambda run: run.high)
         return float(((low - margin <= self.truth) & (self.truth <= high + margin)).mean())
@@ -180,37 +188,43 @@ def study(runs: int) -> list[Cell]:
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """Markdown: one row per cell, then what the bracket holds in all."""
+    """Markdown: one row per cell."""
     lines = [
-        "| noise | signal | positions per label | truth | plug-in | jackknife | corrected | se (scatter) "
-        "| bracket | ± 1 se | ± 2 se |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| noise | signal | positions per label | truth | plug-in | corrected | jackknife | mean bracket "
+        "| se (scatter) | bare | ± 1 se | ± 2 se |",
+        "|---|---|--:|--:|--:|--:|--:|:-:|--:|--:|--:|--:|",
     ]
     for cell in cells:
-        corrected = cell.column(lambda run: run.corrected)
+        bias = [
+            cell.mean(value)[0] for value in (lambda run: run.plugin, lambda run: run.corrected, lambda run: run.high)
+        ]
+        truth, scatter = cell.truth.mean(), np.std(cell.column(lambda run: run.corrected) - cell.truth, ddof=1)
         lines.append(
-            f"| {cell.noise} | {cell.signal} | {cell.size} | {cell.truth.mean():.4f} "
-            f"| {cell.bias(lambda run: run.plugin):+.4f} | {cell.bias(lambda run: run.high):+.4f} "
-            f"| {cell.bias(lambda run: run.corrected):+.4f} "
-            f"| {cell.column(lambda run: run.se).mean():.4f} ({np.std(corrected - cell.truth, ddof=1):.4f}) "
-            f"| {cell.held(0):.0%} | {cell.held(1):.0%} | {cell.held(2):.0%} |"
+            f"| {cell.noise} | {cell.signal} | {cell.size} | {truth:.4f} "
+            f"| {bias[0]:+.4f} | {bias[1]:+.4f} | {bias[2]:+.4f} "
+            f"| [{truth + bias[1]:.4f}, {truth + bias[2]:.4f}] {'✓' if cell.holds_on_average else '✗'} "
+            f"| {cell.column(lambda run: run.se).mean():.4f} ({scatter:.4f}) "
+            f"| {cell.held(0):.0%} | {cell.held(1):.0%} | {cell.held(MARGIN):.0%} |"
         )
     return "\n".join(lines)
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    """Markdown: how often the bracket holds the truth, for three widths of its margin."""
+    """Markdown: how often the truth is held, by each reading; then how often a ratio without signal is not withheld."""
+    on_average = sum(cell.holds_on_average for cell in cells)
     lines = [
-        "| interval | runs that hold the truth | cells where 95 % of the runs do | least cell |",
+        "| interval | runs that hold the truth | cells that do | least cell |",
         "|---|--:|--:|--:|",
+        f"| mean of a cell's brackets, within its Monte-Carlo error | – | {on_average} of {len(cells)} | – |",
     ]
-    for name, errors in (("bracket", 0.0), ("bracket ± 1 se", 1.0), ("bracket ± 2 se", 2.0)):
+    for name, errors in (("bare: [corrected, jackknife]", 0.0), ("± 1 se", 1.0), ("± 2 se: the bracket", MARGIN)):
         held = np.array([cell.held(errors) for cell in cells])
         lines.append(
             f"| {name} | {held.mean():.1%} of {len(cells) * len(cells[0].runs)} "
-            f"| {(held >= 0.95).sum()} of {len(cells)} | {held.min():.0%} |"
+            f"| {(held >= 0.95).sum()} of {len(cells)} in 95 % of their runs | {held.min():.0%} |"
         )
-    return "\n".join(lines)
+    silent = [run.is_zero for cell in cells if cell.signal == "no" for run in cell.runs]
+    return "\n".join([*lines, "", f"Without signal {silent.count(False)} of {len(silent)} runs pass for information."])
 
 
 def document_table(runs: int) -> str:

@@ -1,6 +1,6 @@
 """What the screen costs with a large cache: keys to pictures, the longest pause of the event loop, start and memory.
 
-    python benchmarks/screen.py [DEMO]         (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
+    python -m benchmarks.screen [DEMO]       (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
 
 Everything runs as a user runs it: a process of its own on a pseudo-terminal of 120 x 40 cells, with 500 checkpoints of
 33 layers and 4 granularities at two temperatures in a cache on disk. A key is timed from the moment it is sent to the
@@ -362,7 +362,7 @@ def timed_keys(shown: Terminal, kinds: dict[str, tuple[str, ...]], spans: list[S
 
 def command(kind: str, folder: Path, report: Path) -> list[str]:
     """The command that runs :func:`serve`."""
-    return [sys.executable, __file__, "--serve", kind, str(folder), str(report)]
+    return [sys.executable, "-m", "benchmarks.screen", "--serve", kind, str(folder), str(report)]
 
 
 def large_cache(folder: Path, report: Path) -> None:

@@ -3,5 +3,5 @@
 Knows no screen, no cache and no command line. Nothing here imports torch until a module that needs it is imported.
 """
 
-ESTIMATOR_VERSION = "1"
+ESTIMATOR_VERSION = "2"
 """Part of every measurement's key: raise it whenever a change moves any number."""

@@ -24,11 +24,11 @@ class _DeepestLayerReached(Exception):
 class Visitor(Protocol):
     """What looks at hidden states. Out of memory, a batch is begun anew in halves: sums count once it has ended."""
 
-    def begin(self) -> None:
+    def begin(self, batch: Batch) -> None:
         """A batch begins; what one that never ended has left is to be forgotten."""
 
-    def read(self, layer: int, z: Tensor, batch: Batch) -> None:
-        """Look at ``z`` [positions, width] of ``layer`` at the measured positions of ``batch``."""
+    def read(self, layer: int, z: Tensor) -> None:
+        """Look at ``z`` [positions, width] of ``layer`` at the measured positions of the batch."""
 
     def end(self, batch: Batch, last: Tensor | None) -> None:
         """A batch has ended; ``last`` [documents, tokens, width] is the final state, if the pass went that deep."""
@@ -109,11 +109,10 @@ class _Hooks:
 
     def read_batch(self, batch: Batch) -> None:
         """Run the model on a batch as deep as is needed."""
-        self._batch = batch
         self._rows = torch.from_numpy(batch.rows).to(self._model.device)
         tokens = torch.from_numpy(batch.tokens).to(self._model.device)
         last: Tensor | None = None
-        self._visitor.begin()
+        self._visitor.begin(batch)
         with contextlib.suppress(_DeepestLayerReached):
             last = self._model.model(input_ids=tokens, use_cache=False).last_hidden_state
             self._read(self._model.depth, last)
@@ -125,7 +124,7 @@ class _Hooks:
             z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)
             norm = torch.linalg.vector_norm(z, dim=-1, dtype=torch.float32)
             self._broken[layer] += norm.isfinite().logical_not().sum()
-            self._visitor.read(layer, z, self._batch)
+            self._visitor.read(layer, z)
         if layer == self._deepest and layer < self._model.depth:
             raise _DeepestLayerReached
 

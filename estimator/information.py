@@ -16,9 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from estimator.groups import RandomGroups, random_groups, random_rows
+from estimator.jackknife import bracketed
 from estimator.labels import IntArray, LabelSet
 from estimator.measurement import MIN_COUNT, Granularity, Information, Weights
-from estimator.null import group_moments, null_curve, random_rows
+from estimator.null import null_curve
 from estimator.tally import Tally, entropy, soft_assignments
 from estimator.weighting import Weighting
 
@@ -41,6 +43,16 @@ class LayerInformation:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """What one anchor draw says: (plug-in, null) by label set and weights, each [groups + 1], and its random groups."""
+
+    entropy: float
+    ceiling: float
+    values: tuple[tuple[FloatArray, FloatArray], ...]
+    groups: RandomGroups
+
+
 class Estimator:
     """The information estimator of one sample: sorts its labels once, then serves every layer, draw and temperature.
 
@@ -59,50 +71,58 @@ class Estimator:
     ) -> None:
         self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
         self.min_count = min_count
-        self._device = device
+        self.device = device
         self._weightings = [
             [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
             for labels in label_sets
         ]
+        self._asked = [
+            (labels, weighting)
+            for labels, weightings in zip(label_sets, self._weightings, strict=True)
+            for weighting in weightings
+        ]
         self._bounds = np.searchsorted(group, np.arange(int(group.max()) + 2)).tolist()
         self._null_rows = torch.from_numpy(random_rows(len(group))).to(device)
 
+    @property
+    def nbytes(self) -> int:
+        """What the sorted labels take of memory."""
+        return sum(tally.nbytes for tally in self._tallies)
+
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
-        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
+        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
+        ceiling = float(np.mean([draw.ceiling for draw in draws]))
+        groups = RandomGroups.mean([draw.groups for draw in draws])
+        curve = null_curve(groups, groups.moments().cpu().numpy(), ceiling, scores.shape[1])
         information = []
-        for index, (labels, weights, _) in enumerate(draws[0].information):
-            values = [draw.information[index][2] for draw in draws]
-            information.append((labels, weights, _mean_over_draws(values)))
-        return LayerInformation(
-            entropy=float(np.mean([draw.entropy for draw in draws])),
-            ceiling=float(np.mean([draw.ceiling for draw in draws])),
-            information=tuple(information),
-        )
+        for index, (labels, weighting) in enumerate(self._asked):
+            plugin, null = (np.stack(each) for each in zip(*(draw.values[index] for draw in draws), strict=True))
+            value = bracketed(
+                plugin, null, weighting.variance(curve), labels=labels.labels, singletons=labels.singletons
+            )
+            information.append((labels, weighting.weights, value))
+        return LayerInformation(float(np.mean([draw.entropy for draw in draws])), ceiling, tuple(information))
 
-    def _measure_draw(self, scores: Tensor, temperature: float) -> LayerInformation:
+    def _measure_draw(self, scores: Tensor, temperature: float) -> _Draw:
         p, row_entropy = soft_assignments(scores, temperature)
-        moments = group_moments(p, row_entropy, self._null_rows)
+        groups = random_groups(p, row_entropy, self._null_rows)
         marginal, mean_row = self._marginals(p, row_entropy)
-        pieces = [moments.values, marginal, mean_row]
+        pieces = [groups.moments(), marginal, mean_row]
         for tally, weightings in zip(self._tallies, self._weightings, strict=True):
             pieces += self._conditionals(tally, weightings, p, row_entropy)
         # One transfer for the whole draw: on a GPU each would otherwise wait for the device.
         ends = np.cumsum([len(piece) for piece in pieces])[:-1]
-        values = iter(np.split(torch.cat(pieces).cpu().numpy(), ends))
-        moment_values, entropy_z, mean_row_entropy = next(values), next(values), next(values)
+        moments, entropy_z, mean_row_entropy, *conditional = np.split(torch.cat(pieces).cpu().numpy(), ends)
         deficit = entropy_z - mean_row_entropy
-        curve = null_curve(moments.sizes, moments.groups, moment_values, float(deficit[0]), len(p))
-        information = []
-        for tally, weightings in zip(self._tallies, self._weightings, strict=True):
-            for weighting in weightings:
-                plugin = entropy_z - next(values)
-                # Leaving documents out moves B(1) and H(Z); between the two the curve keeps its shape.
-                spread = deficit / (1 - 1 / weighting.positions)
-                null_each = weighting.null(curve, spread / spread[0] if spread[0] > 0 else np.ones_like(spread))
-                value = _bracket(plugin, null_each, weighting.variance(curve), tally.labels)
-                information.append((tally.labels, weighting.weights, value))
-        return LayerInformation(float(entropy_z[0]), float(deficit[0]), tuple(information))
+        curve = null_curve(groups, moments, float(deficit[0]), len(p))
+        values = []
+        for (_, weighting), conditional_entropy in zip(self._asked, conditional, strict=True):
+            # Leaving documents out moves B(1) and H(Z); between the two the curve keeps its shape.
+            spread = deficit / (1 - 1 / weighting.positions)
+            null = weighting.null(curve, spread / spread[0] if spread[0] > 0 else np.ones_like(spread))
+            values.append((entropy_z - conditional_entropy, null))
+        return _Draw(float(entropy_z[0]), float(deficit[0]), tuple(values), groups)
 
     def _marginals(self, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
         """H(Z) and the mean entropy of a position, each [groups + 1]: in full, then without each group."""
@@ -119,13 +139,8 @@ class Estimator:
         self, tally: Tally, weightings: Sequence[Weighting], p: Tensor, row_entropy: Tensor
     ) -> list[Tensor]:
         """Σ_x π(x) H(Z|x) under each weighting, [groups + 1]: in full, then without each group."""
-        cell_sums, label_sums = tally.sums(p)
-        count = tally.label_count
-        rest = count[tally.cell_label] - tally.cell_count
-        label_q = (label_sums / count[:, None]).float()
-        rest_sums = label_sums.float()[tally.cell_label].sub_(cell_sums)
-        rest_q = rest_sums.div_(rest.clamp_min(1)[:, None]).clamp_min_(torch.finfo(torch.float32).tiny)
-        label_entropy, rest_entropy = entropy(label_q).double(), entropy(rest_q).double()
+        count, rest = tally.label_count, tally.cell_rest
+        label_entropy, rest_entropy = _entropies(tally, p, row_entropy)
         single_entropy = row_entropy[tally.single].double()
         pieces = []
         for weighting in weightings:
@@ -151,35 +166,15 @@ class Estimator:
         return pieces
 
 
-def _bracket(plugin: FloatArray, null: FloatArray, shuffling: float, labels: LabelSet) -> Information:
-    """Information from plug-in and null values [groups + 1], in full and without each group (delete-a-group jackknife).
-
-    The upper end of the bracket is the jackknife estimate, never below the corrected value. The error is the
-    larger of the scatter between document groups and that of shuffled labels (variance ``shuffling``).
-    """
-    groups = len(plugin) - 1
-    corrected = plugin - null
-    high = groups * plugin[0] - (groups - 1) * plugin[1:].mean()
-    scatter = (groups - 1) / groups * np.square(corrected[1:] - corrected[1:].mean()).sum()
-    return Information(
-        plugin=float(plugin[0]),
-        null=float(null[0]),
-        high=float(max(high, corrected[0])),
-        se=float(np.sqrt(max(scatter, shuffling))),
-        spread=0.0,
-        labels=labels.labels,
-        singletons=labels.singletons,
-    )
-
-
-def _mean_over_draws(values: Sequence[Information]) -> Information:
-    """The mean over anchor draws; draws share their texts, so the error does not shrink with their number."""
-    return Information(
-        plugin=float(np.mean([value.plugin for value in values])),
-        null=float(np.mean([value.null for value in values])),
-        high=float(np.mean([value.high for value in values])),
-        se=float(np.mean([value.se for value in values])),
-        spread=float(np.std([value.corrected for value in values], ddof=1)) if len(values) > 1 else 0.0,
-        labels=values[0].labels,
-        singletons=values[0].singletons,
-    )
+def _entropies(tally: Tally, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
+    """H(Z|x) of each repeated label, and of what is left of it without each of its cells (0 where nothing is)."""
+    labels = p.new_empty(len(tally.label_count), dtype=torch.float64)
+    rests = p.new_zeros(len(tally.cell_rest), dtype=torch.float64)
+    rests[tally.last_cell] = row_entropy[tally.last].double()
+    for block, cell_sums, label_sums in tally.sums(p):
+        labels[block.labels] = entropy((label_sums / tally.label_count[block.labels, None]).float()).double()
+        shared = tally.shared[block.shared]
+        rest = label_sums.float()[tally.cell_label[shared] - block.labels.start]
+        rest = rest.sub_(cell_sums[shared - block.cells.start]).div_(tally.cell_rest[shared, None])
+        rests[shared] = entropy(rest.clamp_min_(torch.finfo(torch.float32).tiny)).double()
+    return labels, rests

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from estimator.errors import InputError
-from estimator.geometry import Geometry
 from estimator.information import Estimator, LayerInformation
 from estimator.labels import ngram_labels
 from estimator.layers import site
-from estimator.measurement import MIN_COUNT, Measurement, Variant, Weights
+from estimator.measurement import MIN_COUNT, Measurement, Weights
 from estimator.progress import Progress
 from estimator.sample import Sample
+from estimator.sweep import Estimate, LayerScores, sweep
 from estimator.tally import document_groups
 from estimator.temperature import Temperature
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerScores:
-    """Scores [draws, positions, anchors] of one layer in one variant, with the geometry of its states where known."""
-
-    layer: int
-    scores: Tensor
-    variant: Variant = "raw"
-    geometry: Geometry | None = None
 
 
 def sample_estimator(
@@ -53,25 +41,19 @@ def measure_layers(
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Measurement]:
     """Measurements of each layer's scores at each temperature, in the order given.
 
-    ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's.
+    ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by
+    side, each on a core of its own.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for item in scores:
-        for temperature in temperatures:
-            value = temperature.value(item.scores.shape[-1], width)
-            information = estimator.measure(item.scores, value)
-            yield from _rows(item, depth, information, estimator.min_count, temperature.rule, value)
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
+        yield from _rows(estimate, depth, estimator.min_count)
 
 
-def _rows(
-    item: LayerScores, depth: int, found: LayerInformation, min_count: int, rule: str, temperature: float
-) -> Iterator[Measurement]:
+def _rows(estimate: Estimate[LayerInformation], depth: int, min_count: int) -> Iterator[Measurement]:
+    item, found = estimate.item, estimate.found
     for labels, weights, complexity in found.information:
         if labels.side != "input":
             continue
@@ -85,8 +67,8 @@ def _rows(
             weights=weights,
             min_count=min_count if weights == "uniform" else 1,
             variant=item.variant,
-            temperature_rule=rule,
-            temperature=temperature,
+            temperature_rule=estimate.temperature.rule,
+            temperature=estimate.epsilon,
             entropy=found.entropy,
             ceiling=found.ceiling,
             complexity=complexity,

@@ -20,6 +20,8 @@ MIN_COUNT = 5
 """Labels seen less often have no part in uniform weights (the paper's predecessor dropped them likewise)."""
 WITHHOLD_AT = 3.0
 """A ratio is withheld when its denominator is within this many standard errors of zero."""
+MARGIN = 2.0
+"""The bracket reaches this many standard errors beyond its two estimates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class Information:
     """Mutual information of one label set with Z, each value a fraction of log n (the anchors' entropy), in [0, 1].
 
     ``plugin`` is the paper's estimate; ``null`` is what labels with the same counts but no relation to Z would give;
-    ``high`` is the jackknife over document groups, the upper end of the bracket; ``se`` is the standard error of the
-    corrected value over document groups; ``spread`` the standard deviation of ``corrected`` over anchor draws.
+    ``high`` is the jackknife over document groups; ``se`` is the standard error of the corrected value, over document
+    groups or over shuffled labels, whichever is larger; ``spread`` the standard deviation of ``corrected`` over anchor
+    draws.
     ``labels`` counts the distinct labels, ``singletons`` is the share of positions whose label occurs once.
     """
 
@@ -42,8 +45,13 @@ class Information:
 
     @property
     def corrected(self) -> float:
-        """Plug-in information less its null: the lower end of the bracket, and the default point."""
+        """Plug-in information less its null: on average not above the truth, and the default point."""
         return self.plugin - self.null
+
+    @property
+    def bracket(self) -> tuple[float, float]:
+        """Where the truth is expected: from the corrected value to the jackknife, and :data:`MARGIN` errors beyond."""
+        return self.corrected - MARGIN * self.se, self.high + MARGIN * self.se
 
     @property
     def is_zero(self) -> bool:

@@ -95,10 +95,10 @@ class _MomentSums:
         self.found: dict[int, Moments] = {}
         self._pending: dict[int, Moments] = {}
 
-    def begin(self) -> None:
+    def begin(self, batch: Batch) -> None:
         self._pending = {}
 
-    def read(self, layer: int, z: Tensor, batch: Batch) -> None:
+    def read(self, layer: int, z: Tensor) -> None:
         self._pending[layer] = Moments.of(z)
 
     def end(self, batch: Batch, last: Tensor | None) -> None:

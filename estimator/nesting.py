@@ -22,10 +22,12 @@ from torch import Tensor
 
 from estimator.increments import Increment
 from estimator.information import Estimator
+from estimator.jackknife import spread
 from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
 from estimator.layers import site
 from estimator.progress import Progress
 from estimator.sample import Sample
+from estimator.sweep import LayerScores, sweep
 from estimator.tally import Tally, document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -96,11 +98,13 @@ class Nesting:
 
     def _sums(self, tally: Tally, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
         out = p.new_zeros(groups, dtype=torch.float64)
-        _, label_sums = tally.sums(p)
-        log_q = (label_sums / tally.label_count[:, None]).float().clamp_min_(torch.finfo(torch.float32).tiny).log_()
-        for rows, labels in zip(tally.order.split(_ROWS), self.slot_label.split(_ROWS), strict=True):
-            s = torch.linalg.vecdot(p[rows], log_q[labels]).double()
-            out.index_add_(0, group[rows], s / float(np.log(p.shape[1])))
+        for block, _, label_sums in tally.sums(p):
+            q = (label_sums / tally.label_count[block.labels, None]).float()
+            log_q = q.clamp_min_(torch.finfo(torch.float32).tiny).log_()
+            slots = tally.order[block.order].split(_ROWS), self.slot_label[block.order].split(_ROWS)
+            for rows, labels in zip(*slots, strict=True):
+                s = torch.linalg.vecdot(p[rows], log_q[labels - block.labels.start]).double()
+                out.index_add_(0, group[rows], s / float(np.log(p.shape[1])))
         return out.index_add_(0, group[tally.single], -row_entropy[tally.single].double())
 
 
@@ -139,7 +143,7 @@ class IncrementEstimator:
             for sets in by_side
             for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
         ]
-        self._device = device
+        self.device = device
         self._sizes = np.bincount(group).astype(np.float64)
         self._group = torch.from_numpy(group).to(device)
 
@@ -149,33 +153,31 @@ class IncrementEstimator:
             Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
             for labels, _, token in self._tokens.measure(scores, temperature).information
         ]
-        draws = np.array([self._measure_draw(draw.to(self._device), temperature) for draw in scores])
-        values, errors = np.moveaxis(draws.reshape(len(scores), len(self._nestings), 2), -1, 0)
-        spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-        for nesting, value, se, scatter in zip(self._nestings, values.mean(0), errors.mean(0), spread, strict=True):
-            found.append(Excess(nesting.side, nesting.order, float(value), float(se), float(scatter), nesting.share))
+        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
+        for nesting, *sums in zip(self._nestings, *draws, strict=True):
+            found.append(self._excess(nesting, np.stack(sums)))
         return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))
 
-    def _measure_draw(self, scores: Tensor, temperature: float) -> list[tuple[float, float]]:
+    def _measure_draw(self, scores: Tensor, temperature: float) -> list[np.ndarray]:
         p, row_entropy = soft_assignments(scores, temperature)
         groups = len(self._sizes)
-        return [
-            self._excess(nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy())
-            for nesting in self._nestings
-        ]
+        return [nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy() for nesting in self._nestings]
 
-    def _excess(self, sums: np.ndarray) -> tuple[float, float]:
-        """The increment and its error, from the observed and shuffled sums [1 + shuffles, groups].
+    def _excess(self, nesting: Nesting, sums: np.ndarray) -> Excess:
+        """The increment and its error, from the observed and shuffled sums [draws, 1 + shuffles, groups].
 
-        As for information, the error is the larger of the scatter between document groups and that of shuffled labels.
+        As for information, the error is that of the draws' mean: the larger of the scatter between document groups and
+        that of shuffled labels.
         """
-        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), len(sums) - 1
-        each = sums[0] - sums[1:].mean(0)
-        value = each.sum() / positions
-        residual = each - value * self._sizes
+        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), sums.shape[1] - 1
+        each = sums[:, 0] - sums[:, 1:].mean(1)
+        by_draw = each.sum(1) / positions
+        value = by_draw.mean()
+        residual = each.mean(0) - value * self._sizes
         between = groups / (groups - 1) * np.square(residual).sum() / positions**2
-        shuffling = (1 + 1 / shuffles) * (sums[1:].sum(1) / positions).var(ddof=1)
-        return float(value), float(np.sqrt(max(between, shuffling)))
+        shuffling = (1 + 1 / shuffles) * (sums[:, 1:].mean(0).sum(1) / positions).var(ddof=1)
+        error = float(np.sqrt(max(between, shuffling)))
+        return Excess(nesting.side, nesting.order, float(value), error, spread(by_draw), nesting.share)
 
 
 def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> IncrementEstimator:
@@ -185,34 +187,30 @@ def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> I
 
 def measure_increments(
     estimator: IncrementEstimator,
-    scores: Iterable[tuple[int, Tensor]],
+    scores: Iterable[LayerScores],
     layers: int,
     depth: int,
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Increment]:
-    """Increments of each (layer, scores [draws, positions, anchors]) at each temperature, in the order given.
+    """Increments of each layer's scores at each temperature, in the order given.
 
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
+    Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for layer, layer_scores in scores:
-        for temperature in temperatures:
-            epsilon = temperature.value(layer_scores.shape[-1], width)
-            for excess in estimator.measure(layer_scores, epsilon):
-                yield Increment(
-                    layer=layer,
-                    site=site(layer, depth),
-                    side=excess.side,
-                    order=excess.order,
-                    temperature_rule=temperature.rule,
-                    temperature=epsilon,
-                    increment=excess.increment,
-                    se=excess.se,
-                    spread=excess.spread,
-                    share=excess.share,
-                )
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
+        for excess in estimate.found:
+            yield Increment(
+                layer=estimate.item.layer,
+                site=site(estimate.item.layer, depth),
+                side=excess.side,
+                order=excess.order,
+                temperature_rule=estimate.temperature.rule,
+                temperature=estimate.epsilon,
+                increment=excess.increment,
+                se=excess.se,
+                spread=excess.spread,
+                share=excess.share,
+            )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from estimator.batches import Batch
+from estimator.delivery import Delivery
 from estimator.forward import run_forward
 from estimator.geometry import Geometry, chosen_rows, participation_ratio
 from estimator.loading import LoadedModel
@@ -41,13 +42,14 @@ def compute_scores(
     a layer may be asked for in several variants. The final states are added to ``loss``, if given. Returns the geometry
     of each item. Batching, and what is raised, is that of :func:`estimator.forward.run_forward`.
     """
-    scorer = _Scorer(model, sample, anchors, layers, normalisations or [None] * len(layers), out, loss)
-    run_forward(model, sample, layers, scorer, progress, to_the_end=loss is not None, batch_tokens=batch_tokens)
+    with Delivery(out, model.device) as delivery:
+        scorer = _Scorer(model, sample, anchors, layers, normalisations or [None] * len(layers), delivery, loss)
+        run_forward(model, sample, layers, scorer, progress, to_the_end=loss is not None, batch_tokens=batch_tokens)
     return [scorer.geometry(item) for item in range(len(layers))]
 
 
 class _Scorer:
-    """Projects each hidden state onto the anchors, and sums its directions."""
+    """Projects each hidden state onto the anchors, and sums its directions; on the device until a batch has ended."""
 
     def __init__(
         self,
@@ -56,10 +58,10 @@ class _Scorer:
         anchors: npt.NDArray[np.float64],
         layers: Sequence[int],
         normalisations: Sequence[Normalisation | None],
-        out: Sequence[Tensor],
+        delivery: Delivery,
         loss: LossSum | None,
     ) -> None:
-        self._layers, self._normalisations, self._out, self._loss = layers, normalisations, out, loss
+        self._layers, self._normalisations, self._delivery, self._loss = layers, normalisations, delivery, loss
         draws, count, width = anchors.shape
         self._shape = (draws, count)
         flat = torch.from_numpy(anchors.reshape(draws * count, width))
@@ -68,43 +70,42 @@ class _Scorer:
         chosen = chosen_rows(sample.positions)
         self._place = np.full(sample.positions, -1)
         self._place[chosen] = np.arange(len(chosen))
-        self._kept = {layer: torch.empty((len(chosen), width), dtype=torch.float32) for layer in layers}
-        self._sums = [torch.zeros(width, dtype=torch.float64) for _ in layers]
-        self._pending: dict[int, Tensor] = {}
+        self._kept = {layer: torch.empty((len(chosen), width), device=model.device) for layer in layers}
+        summing = "cpu" if model.device.type == "mps" else model.device  # mps has no float64
+        self._sums = [torch.zeros(width, dtype=torch.float64, device=summing) for _ in layers]
 
-    def begin(self) -> None:
-        self._pending = {}
-
-    def read(self, layer: int, z: Tensor, batch: Batch) -> None:
+    def begin(self, batch: Batch) -> None:
+        device = self._directions.device
         place = self._place[batch.positions]
         rows = np.flatnonzero(place >= 0)
-        states = z.index_select(0, torch.from_numpy(rows).to(z.device)).to("cpu", torch.float32)
-        self._kept[layer].index_copy_(0, torch.from_numpy(place[rows]), states)
+        self._rows, self._places = (torch.from_numpy(part).to(device) for part in (rows, place[rows]))
+        self._scores: dict[int, Tensor] = {}
+        self._sides: dict[int, Tensor] = {}
+
+    def read(self, layer: int, z: Tensor) -> None:
+        self._kept[layer].index_copy_(0, self._places, z.index_select(0, self._rows).float())
         for item, normalisation in enumerate(self._normalisations):
             if self._layers[item] == layer:
-                self._score(item, z.float() if normalisation is None else normalisation.apply(z), batch)
+                self._score(item, z.float() if normalisation is None else normalisation.apply(z))
 
-    def _score(self, item: int, z: Tensor, batch: Batch) -> None:
+    def _score(self, item: int, z: Tensor) -> None:
         norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny)
-        self._pending[item] = (z.T @ norm.reciprocal()).squeeze(1)
+        self._sides[item] = (z.T @ norm.reciprocal()).squeeze(1)
         cosines = (z @ self._directions).div_(norm)
-        out = self._out[item]
-        scores = cosines.view(-1, *self._shape).transpose(0, 1).to(out.device, out.dtype)
-        out.index_copy_(1, torch.from_numpy(batch.positions).to(out.device), scores)
+        by_draw = cosines.view(-1, *self._shape).transpose(0, 1)
+        self._scores[item] = by_draw.to(self._delivery.dtype, memory_format=torch.contiguous_format)
 
     def end(self, batch: Batch, last: Tensor | None) -> None:
         # Only now can the batch no longer be begun anew in halves, which would count it twice.
         if self._loss is not None and last is not None:
             self._loss.add(batch, last)
-        for item, directions in self._pending.items():
-            self._sums[item] += directions.to("cpu", torch.float64)
+        self._delivery.put(self._scores, torch.from_numpy(batch.positions))
+        for item, side in self._sides.items():
+            self._sums[item] += side.to(self._sums[item].device, torch.float64)
 
     def geometry(self, item: int) -> Geometry:
         """How the states of one item lie in space."""
-        device = self._directions.device
         kept, normalisation = self._kept[self._layers[item]], self._normalisations[item]
-        if device.type == "cuda":
-            kept = kept.to(device)
         length = float(torch.linalg.vector_norm(self._sums[item])) / self._positions
         states = kept if normalisation is None else normalisation.apply(kept)
         return Geometry(min(length, 1.0), participation_ratio(states))

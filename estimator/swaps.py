@@ -15,11 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from estimator.jackknife import bracketed
 from estimator.layers import site
 from estimator.measurement import Information, Weights
 from estimator.pair_sample import PairSample
 from estimator.preference import Preference
 from estimator.progress import Progress
+from estimator.sweep import LayerScores, sweep
 from estimator.tally import document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -44,7 +46,7 @@ class PreferenceEstimator:
         device: torch.device | str = "cpu",
     ) -> None:
         self.weights = tuple(weights)
-        self._device = device
+        self.device = device
         self._document = torch.from_numpy(sample.document_of_position()).to(device)
         self._counts = np.diff(sample.first_position()).astype(np.float64).reshape(-1, 2)
         self.group_of_pair = pair_groups(sample)
@@ -55,16 +57,16 @@ class PreferenceEstimator:
     def measure(self, scores: Tensor, temperature: float) -> tuple[float, float, dict[Weights, Information]]:
         """H(Z), the ceiling and I(pref;Z) by weights, from ``scores`` [draws, positions, anchors] at temperature ε."""
         entropies, ceilings = [], []
-        values: dict[Weights, list[tuple[float, float, float, float]]] = {weights: [] for weights in self.weights}
+        values: dict[Weights, list[FloatArray]] = {weights: [] for weights in self.weights}
         for draw in scores:
-            p, row_entropy = soft_assignments(draw.to(self._device), temperature)
+            p, row_entropy = soft_assignments(draw.to(self.device), temperature)
             sums = self._sums(p)
             entropy = float(_entropy(sums.sum((0, 1)) / len(p)))
             entropies.append(entropy)
             ceilings.append(entropy - float(row_entropy.double().mean()))
             for weights in self.weights:
-                values[weights].append(self._value(sums, weights))
-        found = {weights: _mean_over_draws(draws, self._counts) for weights, draws in values.items()}
+                values[weights].append(self._plugin(sums, weights))
+        found = {weights: self._information(np.stack(draws)) for weights, draws in values.items()}
         return float(np.mean(entropies)), float(np.mean(ceilings)), found
 
     def _sums(self, p: Tensor) -> FloatArray:
@@ -74,16 +76,12 @@ class PreferenceEstimator:
             sums.index_add_(0, document, rows.double())
         return sums.view(*self._counts.shape, -1).cpu().numpy()
 
-    def _value(self, sums: FloatArray, weights: Weights) -> tuple[float, float, float, float]:
-        """Plug-in, null, jackknife and error of one draw, from the sums of p per completion [pairs, 2, anchors]."""
-        information = self._plugin(sums, weights)
-        groups = information.shape[1] - 1
-        plugin, null = information[0], information[1:].mean(0)
-        corrected = plugin - null
-        high = groups * plugin[0] - (groups - 1) * plugin[1:].mean()
-        scatter = (groups - 1) / groups * np.square(corrected[1:] - corrected[1:].mean()).sum()
-        swapping = (1 + 1 / (len(information) - 1)) * information[1:, 0].var(ddof=1)
-        return plugin[0], null[0], max(high, corrected[0]), float(np.sqrt(max(scatter, swapping)))
+    def _information(self, plugin: FloatArray) -> Information:
+        """From plug-in values [draws, 1 + swaps, groups + 1], as labelled and for each swap."""
+        swaps = plugin.shape[1] - 1
+        swapping = (1 + 1 / swaps) * plugin[:, 1:, 0].mean(0).var(ddof=1)
+        singletons = (self._counts.sum(0) == 1).sum() / self._counts.sum()
+        return bracketed(plugin[:, 0], plugin[:, 1:].mean(1), swapping, labels=2, singletons=float(singletons))
 
     def _plugin(self, sums: FloatArray, weights: Weights) -> FloatArray:
         """Plug-in information as labelled and for each swap [1 + swaps, groups + 1]: in full and without each group."""
@@ -113,53 +111,36 @@ def pair_groups(sample: PairSample) -> npt.NDArray[np.int64]:
 
 def measure_preferences(
     estimator: PreferenceEstimator,
-    scores: Iterable[tuple[int, Tensor]],
+    scores: Iterable[LayerScores],
     layers: int,
     depth: int,
     width: int,
     temperatures: Sequence[Temperature],
     progress: Progress,
+    at_once: int = 1,
 ) -> Iterator[Preference]:
-    """Preference information of each (layer, scores [draws, positions, anchors]) at each temperature.
+    """Preference information of each layer's scores at each temperature.
 
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's. Reports phase ``"estimate"`` in layers.
+    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
+    Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
-    progress.phase("estimate", 0, total, "layers")
-    for layer, layer_scores in scores:
-        for temperature in temperatures:
-            epsilon = temperature.value(layer_scores.shape[-1], width)
-            entropy, ceiling, found = estimator.measure(layer_scores, epsilon)
-            for weights, information in found.items():
-                yield Preference(
-                    layer=layer,
-                    site=site(layer, depth),
-                    weights=weights,
-                    variant="raw",
-                    temperature_rule=temperature.rule,
-                    temperature=epsilon,
-                    entropy=entropy,
-                    ceiling=ceiling,
-                    information=information,
-                )
-            done += 1
-            progress.phase("estimate", done, total, "layers")
+    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
+        entropy, ceiling, found = estimate.found
+        for weights, information in found.items():
+            yield Preference(
+                layer=estimate.item.layer,
+                site=site(estimate.item.layer, depth),
+                weights=weights,
+                variant="raw",
+                temperature_rule=estimate.temperature.rule,
+                temperature=estimate.epsilon,
+                entropy=entropy,
+                ceiling=ceiling,
+                information=information,
+            )
 
 
 def _entropy(q: FloatArray) -> FloatArray:
     """H(q) of each row of q [..., anchors], as a fraction of log n."""
     values: FloatArray = -(q * np.log(np.maximum(q, 1e-300))).sum(-1) / np.log(q.shape[-1])
     return values
-
-
-def _mean_over_draws(draws: Sequence[tuple[float, float, float, float]], counts: FloatArray) -> Information:
-    plugin, null, high, se = np.array(draws).T
-    return Information(
-        plugin=float(plugin.mean()),
-        null=float(null.mean()),
-        high=float(high.mean()),
-        se=float(se.mean()),
-        spread=float((plugin - null).std(ddof=1)) if len(draws) > 1 else 0.0,
-        labels=2,
-        singletons=float((counts.sum(0) == 1).sum() / counts.sum()),
-    )

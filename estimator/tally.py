@@ -7,7 +7,8 @@ no row: its distribution is its position's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,20 +18,34 @@ from estimator.labels import IntArray, LabelSet
 
 CHUNK = 256
 """Rows summed in float32 before float64 takes over: so few lose no more than about 1e-6 of their sum."""
+BLOCK = {"cpu": 4096, "cuda": 262_144, "mps": 65_536}
+"""Rows worked on at once, per kind of device: as many as a processor's cache holds, or as keep a card busy."""
 
 
 def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """p_j = softmax_j(score_j / ε) [positions, anchors] and each row's entropy [positions], in units of log n."""
-    log_p = torch.log_softmax(scores.float() / temperature, dim=-1)
-    # A probability of exactly 0, far below anything that counts, would have no logarithm.
-    p = log_p.exp().add_(torch.finfo(torch.float32).tiny)
-    return p, torch.linalg.vecdot(p, log_p).div_(-float(np.log(p.shape[-1])))
+    p = torch.empty(scores.shape, dtype=torch.float32, device=scores.device)
+    row_entropy = torch.empty(len(p), dtype=torch.float32, device=scores.device)
+    block = BLOCK[p.device.type]
+    for rows, given, out in zip(p.split(block), scores.split(block), row_entropy.split(block), strict=True):
+        log_p = torch.log_softmax(rows.copy_(given).div_(temperature), dim=-1)
+        # A probability of exactly 0, far below anything that counts, would have no logarithm.
+        torch.exp(log_p, out=rows).add_(torch.finfo(torch.float32).tiny)
+        torch.linalg.vecdot(rows, log_p, out=out)
+    return p, row_entropy.div_(-float(np.log(p.shape[-1])))
 
 
 def entropy(q: Tensor) -> Tensor:
     """H(q) of each row of q > 0 [..., anchors], as a fraction of log n (the paper's efficiency)."""
     surprise: Tensor = torch.linalg.vecdot(q, q.log())
     return surprise.div_(-float(np.log(q.shape[-1])))
+
+
+def column_sums(p: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ p and Σ p² over positions, float64 [anchors], of p [positions, anchors]."""
+    sums = [(block.sum(0), torch.linalg.vecdot(block.T, block.T)) for block in p.split(BLOCK[p.device.type])]
+    total, squares = (torch.stack(each).double().sum(0) for each in zip(*sums, strict=True))
+    return total, squares
 
 
 def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
@@ -49,25 +64,42 @@ def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArra
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring labels of a :class:`Tally`, with the ranges of it that are theirs."""
+
+    labels: slice
+    cells: slice
+    chunks: slice
+    order: slice
+    shared: slice
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """One label set made ready for summation on a device (see the module's text for cells and groups).
 
     ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start``
     and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe what is summed;
-    ``single`` [positions with a label of their own] and ``single_group`` the rest.
+    ``single`` [positions with a label of their own] and ``single_group`` the rest. Leaving a cell out leaves
+    ``cell_rest`` positions of its label: several for the cells ``shared``, one for the cells ``last_cell``, and that
+    one is the position ``last``.
     """
 
     labels: LabelSet
     groups: int
+    blocks: tuple[Block, ...]
     order: Tensor
     chunk_start: Tensor
     chunk_cell: Tensor
     cell_label: Tensor
     cell_group: Tensor
-    cell_count: Tensor
+    cell_rest: Tensor
     label_count: Tensor
     single: Tensor
     single_group: Tensor
+    shared: Tensor
+    last_cell: Tensor
+    last: Tensor
 
     @classmethod
     def prepare(cls, labels: LabelSet, group: IntArray, device: torch.device | str = "cpu") -> Tally:
@@ -84,6 +116,10 @@ class Tally:
         chunk_cell = np.repeat(np.arange(len(cell_start)), chunks)
         within = np.arange(len(chunk_cell)) - np.repeat(np.cumsum(chunks) - chunks, chunks)
         kept, cell_label = np.unique(label[cell_start], return_inverse=True)
+        rest = labels.counts[kept][cell_label] - cell_count
+        shared, last_cell = np.flatnonzero(rest > 1), np.flatnonzero(rest == 1)
+        # The one position that is left is all of the label's other cell, which lies beside this one.
+        other = last_cell + np.where(np.append(cell_label, -1)[last_cell + 1] == cell_label[last_cell], 1, -1)
         single = np.flatnonzero(~repeated)
 
         def put(array: np.ndarray) -> Tensor:
@@ -92,27 +128,57 @@ class Tally:
         return cls(
             labels=labels,
             groups=int(group.max(initial=0)) + 1,
+            blocks=tuple(_blocks(cell_label, cell_start, chunk_cell, shared, order, BLOCK[torch.device(device).type])),
             order=put(order),
             chunk_start=put(cell_start[chunk_cell] + within * CHUNK),
             chunk_cell=put(chunk_cell),
             cell_label=put(cell_label),
             cell_group=put(cell_group_of[cell_start]),
-            cell_count=put(cell_count),
+            cell_rest=put(rest),
             label_count=put(labels.counts[kept]),
             single=put(single),
             single_group=put(group[single]),
+            shared=put(shared),
+            last_cell=put(last_cell),
+            last=put(order[cell_start[other]]),
         )
 
-    def sums(self, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums of p [positions, anchors] per cell (float32 where every cell is one chunk) and per label (float64)."""
-        cells, labels = len(self.cell_count), len(self.label_count)
-        if not cells:
-            return p.new_zeros((0, p.shape[1])), p.new_zeros((0, p.shape[1]), dtype=torch.float64)
-        chunk_sums = torch.nn.functional.embedding_bag(self.order, p, self.chunk_start, mode="sum")
-        if len(chunk_sums) == cells:
-            cell_sums = chunk_sums
-        else:
-            cell_sums = p.new_zeros((cells, p.shape[1]), dtype=torch.float64)
-            cell_sums = cell_sums.index_add_(0, self.chunk_cell, chunk_sums.double())
-        label_sums = p.new_zeros((labels, p.shape[1]), dtype=torch.float64)
-        return cell_sums, label_sums.index_add_(0, self.cell_label, cell_sums.double())
+    @property
+    def nbytes(self) -> int:
+        """What it takes of memory, its labels included."""
+        tensors = [value for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)]
+        return sum(tensor.nbytes for tensor in tensors) + self.labels.ids.nbytes + self.labels.counts.nbytes
+
+    def sums(self, p: Tensor) -> Iterator[tuple[Block, Tensor, Tensor]]:
+        """Sums of p [positions, anchors] per cell (float32 where each is one chunk) and label (float64), by blocks."""
+        for block in self.blocks:
+            starts = self.chunk_start[block.chunks] - block.order.start
+            cell_sums = torch.nn.functional.embedding_bag(self.order[block.order], p, starts, mode="sum")
+            cells, labels = block.cells.stop - block.cells.start, block.labels.stop - block.labels.start
+            if len(cell_sums) > cells:
+                chunk_sums, cell_sums = cell_sums.double(), p.new_zeros((cells, p.shape[1]), dtype=torch.float64)
+                cell_sums.index_add_(0, self.chunk_cell[block.chunks] - block.cells.start, chunk_sums)
+            label_sums = p.new_zeros((labels, p.shape[1]), dtype=torch.float64)
+            label_sums.index_add_(0, self.cell_label[block.cells] - block.labels.start, cell_sums.double())
+            yield block, cell_sums, label_sums
+
+
+def _blocks(
+    cell_label: IntArray, cell_start: IntArray, chunk_cell: IntArray, shared: IntArray, order: IntArray, size: int
+) -> Iterator[Block]:
+    """Runs of whole labels with about ``size`` cells."""
+    first_cell = np.append(np.flatnonzero(np.diff(cell_label, prepend=-1)), len(cell_label))
+    start_of_cell = np.append(cell_start, len(order))
+    label = 0
+    while label < len(first_cell) - 1:
+        end = max(int(np.searchsorted(first_cell, first_cell[label] + size, side="right")) - 1, label + 1)
+        cells = slice(int(first_cell[label]), int(first_cell[end]))
+        ends = (cells.start, cells.stop)
+        yield Block(
+            labels=slice(label, end),
+            cells=cells,
+            chunks=slice(*np.searchsorted(chunk_cell, ends).tolist()),
+            order=slice(*start_of_cell[[*ends]].tolist()),
+            shared=slice(*np.searchsorted(shared, ends).tolist()),
+        )
+        label = end

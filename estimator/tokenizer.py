@@ -1,9 +1,7 @@
-"""A model's tokenizer: loaded from its revision, and identified by what it does instead of by its name."""
+"""A model's tokenizer, loaded from its revision."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,6 @@ from estimator.folders import tokenizer_files
 from estimator.models import model_folder
 from estimator.progress import Progress
 from estimator.revision import Revision
-
-_PROBE = "The 3 quick brown foxes (naïve, “quoted”)\n\tjumped over 1,024 lazy dogs — don't ask why…  日本語 🙂"
 
 
 def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
@@ -45,16 +41,3 @@ def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
         where = revision.folder or f"{revision.model}@{revision.name}"
         raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
     return folder
-
-
-def tokenizer_digest(tokenizer: Any) -> str:
-    """SHA-256 (hex) of what decides a tokenizer's output: vocabulary, rules, special tokens; not its name or folder."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        content: dict[str, Any] = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
-    else:
-        content = json.loads(backend.to_str())
-        # Truncation and padding are how it was last called, not what it is.
-        content = {key: value for key, value in content.items() if key not in ("truncation", "padding")}
-    content = {"tokenizer": content, "probe": tokenizer(_PROBE)["input_ids"]}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -67,6 +67,6 @@ class Weighting:
 
     def variance(self, curve: NullCurve) -> float:
         """Variance of the null information when labels are shuffled, and that of the estimated curve itself."""
-        shuffling = float(self.squared @ curve.variance_at(self.sizes, balanced=self.weights == "frequency"))
+        shuffling = curve.scatter.variance(self.sizes, self.mass[0], self.squared)
         estimate = float(self.mass[0] @ curve.error_at(self.sizes))
         return shuffling + estimate**2

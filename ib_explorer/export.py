@@ -77,14 +77,7 @@ def rows_of(
     ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text;
     ``min_count`` chooses among uniform weights only.
     """
-    chosen: Sequence[Layer] | None = None
-    if layers == "mean":
-        chosen = ["mean"]
-    elif layers is not None:
-        chosen = parse_layers(layers, measurements.depth)
-    rows = measurements.select(layers=chosen, min_count=min_count)
-    if layers in (None, "all"):
-        rows += measurements.select(layers=["mean"], min_count=min_count)
+    rows = measurements.select(layers=shown_layers(layers, measurements.depth), min_count=min_count)
     return [
         (measurements, row)
         for row in rows
@@ -93,6 +86,16 @@ def rows_of(
         and (weights is None or row.weights in weights)
         and (variants is None or row.variant in variants)
     ]
+
+
+def shown_layers(layers: str | None, depth: int) -> list[Layer]:
+    """The layers that a request's ``layers`` shows: ``all`` is 1 to the depth and their mean, None any and it."""
+    chosen: list[Layer] = []
+    if layers is None:
+        chosen = list(range(depth + 1))
+    elif layers != "mean":
+        chosen = list(parse_layers(layers, depth))
+    return [*chosen, "mean"] if layers in (None, "all", "mean") else chosen
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from estimator.increments import CheckpointIncrements, Increment
-from estimator.layers import parse_layers
-from estimator.measurement import CheckpointMeasurements, Layer
-from ib_explorer.export import table_text
+from estimator.measurement import CheckpointMeasurements
+from ib_explorer.export import shown_layers, table_text
 
 Found = tuple[CheckpointMeasurements, CheckpointIncrements]
 
@@ -43,18 +42,10 @@ def increments_text(found: Iterable[Found], layers: str, temperatures: Collectio
     rows = [
         _values(measurements, row)
         for measurements, increments in found
-        for row in increments.select(_chosen(layers, measurements.depth), measurements.depth)
+        for row in increments.select(shown_layers(layers, measurements.depth), measurements.depth)
         if row.temperature_rule in temperatures
     ]
     return table_text(COLUMNS, rows)
-
-
-def _chosen(layers: str, depth: int) -> Sequence[Layer]:
-    """The layers that a request's ``layers`` shows: ``all`` is 1 to the depth and their mean."""
-    chosen: list[Layer] = [] if layers == "mean" else list(parse_layers(layers, depth))
-    if layers in ("all", "mean"):
-        chosen.append("mean")
-    return chosen
 
 
 def _values(measurements: CheckpointMeasurements, row: Increment) -> list[object]:

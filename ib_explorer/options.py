@@ -144,6 +144,15 @@ PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
 """What a preset sets among the options above, where nobody sets them as plainly as the preset."""
 
 
+NOT_OF_PREFERENCE = ("text-column", "min-count", "variant", "loss")
+"""Options that preference has no use for."""
+PREFERENCE_SET = (
+    "preference set: a hub dataset, a .jsonl or .parquet file, or a folder of them, with the columns chosen and "
+    "rejected; by default Tulu 3's"
+)
+"""What ``corpus`` takes where preference is measured."""
+
+
 def option(name: str) -> Option:
     """The option of that name; raises KeyError when there is none."""
     return {option.name: option for option in OPTIONS}[name]

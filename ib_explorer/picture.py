@@ -10,9 +10,9 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
-from estimator.curve import BoundKind
+from ib_explorer.axes import Axis
 from ib_explorer.canvas import Canvas, Colour, Places, Run
-from ib_explorer.plane import Limits, Plane, Point, Series
+from ib_explorer.plane import Bound, Limits, Plane, Point, Series
 from ib_explorer.shelf import Same
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
@@ -35,7 +35,12 @@ SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture."""
 
-BOUND_NAMES: dict[BoundKind, str] = {"diagonal": "diagonal", "dpi": "data processing", "ib": "IB curve"}
+BOUND_NAMES: dict[Bound, str] = {
+    "diagonal": "diagonal",
+    "dpi": "data processing",
+    "ib": "IB curve",
+    "held-out": "held-out IB curve",
+}
 
 _DOTS = "·"
 _NULL = "×"
@@ -89,7 +94,7 @@ def plane_rows(
         return _blank("no room for the plane", width, height)
     window = limits or plane.limits
     rows = height - 4  # less legend, axis, its numbers and its title
-    y_ticks = _named_ticks(window.y, height // 4, rows)
+    y_ticks = _named_ticks(plane.y_axis, window.y, height // 4, rows)
     margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
     chosen = None if selected is None else plane.series_of(selected)
     canvas = _drawn(Same(plane), window, Same(chosen), width - margin - 1, rows).copy()
@@ -98,7 +103,8 @@ def plane_rows(
     names = (y_ticks.get(row) for row in reversed(range(rows)))
     axis = [f"{name or '':>{margin}}"[:margin] + ("│" if name is None else "┤") for name in names]
     drawn: list[list[Run]] = [[(before, None), *row] for before, row in zip(axis, canvas.rows(), strict=True)]
-    below = *_x_axis(_named_ticks(window.x, width // 12, canvas.width), canvas.width, margin), f"{'I(X;Z)':>{width}}"
+    x_ticks = _named_ticks(plane.x_axis, window.x, width // 12, canvas.width)
+    below = *_x_axis(x_ticks, canvas.width, margin), f"{plane.x_axis.title:>{width}}"
     drawn += [[(line, None)] for line in below]
     return [_legend(plane, width), *drawn]
 
@@ -110,8 +116,9 @@ def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], widt
     Remembered: a step along a series moves nothing else.
     """
     canvas, series = Canvas(width, height), plane.value.series
-    far = max(window.x[1], window.y[1], 0.0)
-    canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
+    if not plane.value.view.is_preference:
+        far = max(window.x[1], window.y[1], 0.0)
+        canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
     canvas.line(_places(plane.value.bound, window), BOUND)
     for index, one in sorted(enumerate(series), key=lambda numbered: numbered[1] is chosen.value):
         look = appearance(index, len(series), plane.value.view.layer == "each")
@@ -122,7 +129,7 @@ def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], widt
 
 
 def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -> None:
-    """The bracket as a cross of two arms, from the corrected value to the jackknife, and the point on top."""
+    """The bracket as a cross of two arms, and the point on top."""
     canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
     canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
     if plane.view.preset == "paper":
@@ -146,10 +153,23 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
     return values, [f"{value:.{decimals}f}" for value in values]
 
 
-def _named_ticks(ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
-    """The cell of each tick, from the lower end, and what is written there."""
+def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width: int) -> tuple[list[float], list[str]]:
+    """The marks from ``lower`` to ``upper`` that stand apart on an axis of ``width`` cells; the last is among them."""
+    shown: list[tuple[float, str]] = []
+    room = math.inf
+    for place, name in reversed(marks):
+        cell = (place - lower) / (upper - lower) * width
+        right = min(cell + len(name) / 2, width)
+        if 0 <= cell <= width and right + 2 <= room:
+            shown.insert(0, (place, name))
+            room = right - len(name)
+    return [place for place, _ in shown], [name for _, name in shown]
+
+
+def _named_ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
+    """The cell of each tick, from the lower end, and what is written there: the axis's marks, or else its values."""
     lower, upper = ends
-    values, names = ticks(lower, upper, max(count, 2))
+    values, names = marked(axis.marks, lower, upper, cells) if axis.marks else ticks(lower, upper, max(count, 2))
     shares = [min(max((value - lower) / (upper - lower), 0.0), 1.0) for value in values]
     return {min(int(share * cells), cells - 1): name for share, name in zip(shares, names, strict=True)}
 
@@ -176,13 +196,13 @@ def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
 def _legend(plane: Plane, width: int) -> list[Run]:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
-        ("·", "diagonal", DIAGONAL),
+        *([] if plane.view.is_preference else [("·", "diagonal", DIAGONAL)]),
         *([("⠒", BOUND_NAMES[plane.view.drawn_bound], BOUND)] if plane.bound else []),
     ]
     count = len(plane.series)
     looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]
     named = [(look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)]
-    title = "I(Y;Z)"
+    title = plane.y_axis.title
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
         entries = bounds + named[:shown] + more

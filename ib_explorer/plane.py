@@ -1,25 +1,35 @@
-"""The information plane as data: which measured values are points, in which order, and what bounds them."""
+"""The information plane as data: which measured values are points, in which order, and what bounds them.
+
+Preference information has one side only: its picture shows that side over training.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
-from estimator.curve import BoundCurve, BoundKind, Distance, distance_to_bound
-from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
+from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
+from estimator.measurement import MIN_COUNT, Layer, Measurement, Variant, Weights
+from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import Preset
 from estimator.revision import Revision
+from ib_explorer.axes import Axis, training_axis
+from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE, Labels, Record, Row, sample_size, sides
 from ib_explorer.shelf import Same, shelf_of
 
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
 LEAST_EXTENT = 0.01
 """Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
+
+Bound = BoundKind | Literal["held-out"]
+BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
+"""What can be drawn beside the points: the bounds of the sample, and its IB curve with p(y|x) held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +40,41 @@ class View:
     """
 
     layer: Layer | Literal["each"] = "mean"
-    granularity: Granularity = "token"
+    granularity: Labels = "token"
     temperature_rule: str = "exact"
     weights: Weights = "frequency"
     preset: Preset = "corrected"
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
-    bound: BoundKind = "ib"
+    bound: Bound = "ib"
 
     @property
-    def drawn_bound(self) -> BoundKind:
+    def is_preference(self) -> bool:
+        """Whether preference information is shown over training, instead of the plane."""
+        return self.granularity == PREFERENCE
+
+    @property
+    def drawn_bound(self) -> Bound:
         """The bound that is drawn."""
         return "diagonal" if self.preset == "paper" else self.bound
 
-    def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
+    @property
+    def conditionals(self) -> Conditionals:
+        """Where p(y|x) of the curve beside the points comes from."""
+        return "held-out" if self.drawn_bound == "held-out" else "raw"
+
+    def with_labels(self, labels: Labels) -> View:
+        """The same view of other labels; preference is measured of raw states only."""
+        return replace(self, granularity=labels, variant="raw" if labels == PREFERENCE else self.variant)
+
+    def shows(self, record: Record) -> bool:
+        """Whether ``record`` is of the kind that is shown: of preference, or of n-grams."""
+        return self.is_preference == isinstance(record, CheckpointPreferences)
+
+    def rows(self, record: Record, layers: Sequence[Layer] | None = None) -> tuple[Row, ...]:
         """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
         shelf = shelf_of(record)
-        least = 1 if self.weights == "frequency" else self.min_count
+        least = 1 if self.weights == "frequency" or self.is_preference else self.min_count
         choice = (self.granularity, self.weights, least, self.variant, self.temperature_rule)
         rows = shelf.rows(choice)
         if layers is None:
@@ -67,7 +95,7 @@ class Trajectory:
     estimator_version: str
 
     @classmethod
-    def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
+    def of(cls, checkpoint: Record) -> Trajectory:
         """The trajectory that a measured checkpoint belongs to."""
         return cls(
             checkpoint.model,
@@ -81,30 +109,34 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n."""
+    """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
-    checkpoint: CheckpointMeasurements
-    measurement: Measurement
+    Of preference, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` I(pref;Z).
+    """
+
+    checkpoint: Record
+    measurement: Row
     preset: Preset
     x: float
     y: float
 
     @property
     def x_bracket(self) -> tuple[float, float]:
-        """From the corrected value of I(X;Z) to the jackknife, between which the truth is expected."""
-        return self.measurement.complexity.corrected, self.measurement.complexity.high
+        """Where I(X;Z) is expected to be: :attr:`estimator.measurement.Information.bracket`."""
+        row = self.measurement
+        return row.complexity.bracket if isinstance(row, Measurement) else (self.x, self.x)
 
     @property
     def y_bracket(self) -> tuple[float, float]:
-        """The same of I(Y;Z)."""
-        return self.measurement.expressivity.corrected, self.measurement.expressivity.high
+        """The same of I(Y;Z), or of I(pref;Z)."""
+        row = self.measurement
+        return row.expressivity.bracket if isinstance(row, Measurement) else row.information.bracket
 
     @property
     def null(self) -> tuple[float, float]:
         """Where the point would lie if its labels had nothing to do with Z."""
-        if self.preset == "corrected":
-            return 0.0, 0.0
-        return self.measurement.complexity.null, self.measurement.expressivity.null
+        x, *rest = (0.0 if self.preset == "corrected" else side.null for side in sides(self.measurement).values())
+        return (x, rest[0]) if rest else (self.x, x)
 
     @property
     def is_finite(self) -> bool:
@@ -138,6 +170,8 @@ class Plane:
     series: tuple[Series, ...]
     bound: tuple[tuple[float, float], ...]
     limits: Limits
+    x_axis: Axis
+    y_axis: Axis
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -150,19 +184,25 @@ class Plane:
         return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
-def plane(measurements: Sequence[CheckpointMeasurements], view: View, curve: BoundCurve | None) -> Plane:
-    """The plane that ``view`` makes of ``measurements``, with ``curve`` (bits) divided by log2 n anchors beside it."""
+def plane(records: Iterable[Record], view: View, curve: BoundCurve | None) -> Plane:
+    """The plane that ``view`` makes of ``records``, with ``curve`` (bits) divided by log2 n anchors beside it."""
     series: list[Series] = []
-    trajectories = _trajectories(measurements)
-    for trajectory, records in trajectories.items():
-        layers = tuple(_layers(records, view))
-        found = [_points(tuple(map(Same, parts)), layers, view) for parts in checkpoints_of(records)]
+    trajectories = _trajectories(record for record in records if view.shows(record))
+    checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
+    x_axis, y_axis = Axis(COMPLEXITY), Axis(EXPRESSIVITY)
+    places: Mapping[Revision, float] = {}
+    if view.is_preference:
+        runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
+        (x_axis, places), y_axis = training_axis(runs), Axis(OF_PREFERENCE)
+    for trajectory, run in checkpoints.items():
+        layers = tuple(_layers(trajectories[trajectory], view))
+        found = [_points(tuple(map(Same, parts)), layers, view, places.get(revision_of(parts[0]))) for parts in run]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
                 name = _series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
                 series.append(Series(trajectory, layer, name, points))
-    return Plane(view, tuple(series), _bound(curve, series, view), _limits(series))
+    return Plane(view, tuple(series), _bound(curve, series, view), _limits(series), x_axis, y_axis)
 
 
 def distance(point: Point, curve: BoundCurve) -> Distance:
@@ -171,30 +211,26 @@ def distance(point: Point, curve: BoundCurve) -> Distance:
     return distance_to_bound(curve, point.x * bits, point.y * bits)
 
 
-def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
+def checkpoints_of(records: Iterable[Record]) -> list[tuple[Record, ...]]:
     """The checkpoints of one trajectory in training order, each with all records kept of it (one as a rule)."""
-    parts: dict[Revision, list[CheckpointMeasurements]] = {}
+    parts: dict[Revision, list[Record]] = {}
     for record in records:
         parts.setdefault(revision_of(record), []).append(record)
     return [tuple(parts[revision]) for revision in in_training_order(parts)]
 
 
-def by_trajectory(
-    measurements: tuple[CheckpointMeasurements, ...],
-) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
-    """The measurements of each trajectory in training order; remembered for the very tuple."""
-    return _by_trajectory(Same(measurements))
+def by_trajectory(records: tuple[Record, ...]) -> Mapping[Trajectory, tuple[Record, ...]]:
+    """The records of each trajectory in training order; remembered for the very tuple."""
+    return _by_trajectory(Same(records))
 
 
 @lru_cache(maxsize=4)
-def _by_trajectory(
-    measurements: Same[tuple[CheckpointMeasurements, ...]],
-) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
-    groups = _trajectories(measurements.value)
-    return {trajectory: tuple(chain(*checkpoints_of(records))) for trajectory, records in groups.items()}
+def _by_trajectory(records: Same[tuple[Record, ...]]) -> Mapping[Trajectory, tuple[Record, ...]]:
+    groups = _trajectories(records.value)
+    return {trajectory: tuple(chain(*checkpoints_of(mine))) for trajectory, mine in groups.items()}
 
 
-def revision_of(record: CheckpointMeasurements) -> Revision:
+def revision_of(record: Record) -> Revision:
     """The checkpoint that ``record`` measured, as its revision."""
     return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
 
@@ -205,7 +241,7 @@ def _revision(model: str, name: str, commit: str, stage: str | None, step: int |
     return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
 
 
-def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
+def layers_measured(records: Iterable[Record]) -> list[int]:
     """The layers that any of ``records`` has rows of, ascending."""
     return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
 
@@ -228,16 +264,14 @@ def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) ->
     return series.points[at]
 
 
-def _trajectories(
-    measurements: Sequence[CheckpointMeasurements],
-) -> dict[Trajectory, list[CheckpointMeasurements]]:
-    groups: dict[Trajectory, list[CheckpointMeasurements]] = {}
-    for record in measurements:
+def _trajectories(records: Iterable[Record]) -> dict[Trajectory, list[Record]]:
+    groups: dict[Trajectory, list[Record]] = {}
+    for record in records:
         groups.setdefault(Trajectory.of(record), []).append(record)
     return groups
 
 
-def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer]:
+def _layers(records: Sequence[Record], view: View) -> list[Layer]:
     if view.layer != "each":
         return [view.layer]
     return [layer for layer in layers_measured(records) if layer != 0] or [0]
@@ -245,29 +279,30 @@ def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer
 
 @lru_cache(maxsize=2048)
 def _points(
-    records: tuple[Same[CheckpointMeasurements], ...], layers: tuple[Layer, ...], view: View
+    records: tuple[Same[Record], ...], layers: tuple[Layer, ...], view: View, place: float | None
 ) -> dict[Layer, Point]:
     """One checkpoint's points by layer; where several records have the same row, the first one's counts.
 
-    Remembered, because a checkpoint that arrives leaves the points of all others as they are.
+    ``place`` is that of the checkpoint in training, where that is the x axis. Remembered, because a checkpoint that
+    arrives leaves the points of all others as they are.
     """
     points: dict[Layer, Point] = {}
     for record in records:
         for row in view.rows(record.value, layers):
             if row.layer not in points:
-                points[row.layer] = _point(record.value, row, view)
+                points[row.layer] = _point(record.value, row, view, place)
     return points
 
 
-def _point(record: CheckpointMeasurements, row: Measurement, view: View) -> Point:
-    if view.preset == "corrected":
-        return Point(record, row, view.preset, row.complexity.corrected, row.expressivity.corrected)
-    return Point(record, row, view.preset, row.complexity.plugin, row.expressivity.plugin)
+def _point(record: Record, row: Row, view: View, place: float | None) -> Point:
+    drawn = [side.corrected if view.preset == "corrected" else side.plugin for side in sides(row).values()]
+    x, y = drawn if place is None else (place, *drawn)
+    return Point(record, row, view.preset, x, y)
 
 
 def _series_name(
     trajectory: Trajectory,
-    checkpoint: CheckpointMeasurements,
+    checkpoint: Record,
     layer: Layer,
     view: View,
     trajectories: Sequence[Trajectory],
@@ -276,17 +311,18 @@ def _series_name(
     if len(trajectories) > 1 or view.layer != "each":
         parts.append(trajectory.model)
     if sum(other.model == trajectory.model for other in trajectories) > 1:
-        parts.append(f"({checkpoint.corpus}, {checkpoint.documents} documents)")
+        parts.append(f"({checkpoint.corpus}, {sample_size(checkpoint)})")
     if view.layer == "each":
         parts.append(f"layer {layer}")
     return " ".join(parts)
 
 
 def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> tuple[tuple[float, float], ...]:
-    if curve is None or not series or view.drawn_bound == "diagonal":
+    bound = view.drawn_bound
+    if curve is None or not series or bound == "diagonal":
         return ()
     bits = math.log2(series[0].trajectory.anchors)
-    return tuple((x / bits, y / bits) for x, y in curve.line(view.drawn_bound))
+    return tuple((x / bits, y / bits) for x, y in curve.line("ib" if bound == "held-out" else bound))
 
 
 def _limits(series: Sequence[Series]) -> Limits:

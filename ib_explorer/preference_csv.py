@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cache.preferences import preference_key
-from estimator.layers import parse_layers
-from estimator.measurement import Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences, Preference
-from ib_explorer.export import COLUMNS
+from ib_explorer.export import COLUMNS, shown_layers
 
 _OF_THE_CHECKPOINT = (
     *("model", "revision", "commit", "stage", "step", "tokens"),
@@ -27,22 +25,16 @@ def preference_values(
 
     ``layers`` is as in a request: ``all`` is 1 to the depth and their mean.
     """
-    chosen: list[Layer] = []
-    if layers is None:
-        chosen = list(range(found.depth + 1))
-    elif layers != "mean":
-        chosen = list(parse_layers(layers, found.depth))
-    if layers in (None, "all", "mean"):
-        chosen.append("mean")
     return [
-        _values(found, row)
-        for row in found.select(chosen)
+        preference_row_values(found, row)
+        for row in found.select(shown_layers(layers, found.depth))
         if (temperatures is None or row.temperature_rule in temperatures)
         and (weights is None or row.weights in weights)
     ]
 
 
-def _values(found: CheckpointPreferences, row: Preference) -> list[object]:
+def preference_row_values(found: CheckpointPreferences, row: Preference) -> list[object]:
+    """The values of a row under :data:`ib_explorer.export.COLUMNS`."""
     side = row.information
     values: dict[str, object] = {
         "granularity": PREFERENCE,

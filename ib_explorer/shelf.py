@@ -7,14 +7,20 @@ from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from estimator.measurement import CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
+from estimator.measurement import Layer, Measurement, Weights
 from estimator.measurement import mean_over_layers as mean_of
+from estimator.preference import PREFERENCE, CheckpointPreferences, Preference
+from ib_explorer.measured import Labels, Record, Row
 
 Value = TypeVar("Value")
-Choice = tuple[Granularity, Weights, int, Variant, str]
-"""What tells the rows of one layer apart: granularity, weights, minimum count, variant and temperature rule."""
+Choice = tuple[Labels, Weights, int, str, str]
+"""What tells the rows of one layer apart: labels, weights, minimum count (1: all), variant and temperature rule."""
 
 _choice = attrgetter("granularity", "weights", "min_count", "variant", "temperature_rule")
+
+
+def _choice_of_preference(row: Preference) -> Choice:
+    return PREFERENCE, row.weights, 1, row.variant, row.temperature_rule
 
 
 class Same(Generic[Value]):
@@ -35,21 +41,26 @@ class Same(Generic[Value]):
 class Shelf:
     """The rows of ``record`` by choice and layer; means over layers are made when they are first asked for."""
 
-    def __init__(self, record: CheckpointMeasurements) -> None:
+    def __init__(self, record: Record) -> None:
         self.record = record
-        self._rows: dict[Choice, dict[Layer, Measurement]] = {}
-        self._means: dict[Choice, Measurement | None] = {}
-        for row in record.rows:
-            self._rows.setdefault(_choice(row), {}).setdefault(row.layer, row)
+        self._rows: dict[Choice, dict[Layer, Row]] = {}
+        self._means: dict[Choice, Row | None] = {}
+        if isinstance(record, CheckpointPreferences):
+            self._means.update((_choice_of_preference(mean), mean) for mean in record.select(["mean"]))
+            for preference in record.rows:
+                self._rows.setdefault(_choice_of_preference(preference), {}).setdefault(preference.layer, preference)
+        else:
+            for row in record.rows:
+                self._rows.setdefault(_choice(row), {}).setdefault(row.layer, row)
 
-    def rows(self, choice: Choice) -> Mapping[Layer, Measurement]:
+    def rows(self, choice: Choice) -> Mapping[Layer, Row]:
         """The rows of a choice by layer, without their mean."""
         return self._rows.get(choice, {})
 
-    def mean(self, choice: Choice) -> Measurement | None:
+    def mean(self, choice: Choice) -> Row | None:
         """The mean over layers 1 to the depth; None unless all of them are measured."""
         if choice not in self._means:
-            rows = [row for layer, row in self.rows(choice).items() if layer != 0]
+            rows = [row for row in self.rows(choice).values() if isinstance(row, Measurement) and row.layer != 0]
             self._means[choice] = mean_of(rows) if len(rows) == self.record.depth else None
         return self._means[choice]
 
@@ -64,7 +75,7 @@ class Shelf:
         return tuple(dict.fromkeys(rule for *_, rule in self._rows))
 
     @cached_property
-    def variants(self) -> frozenset[Variant]:
+    def variants(self) -> frozenset[str]:
         """The variants of the rows."""
         return frozenset(variant for *_, variant, _ in self._rows)
 
@@ -72,14 +83,18 @@ class Shelf:
     def labels(self) -> frozenset[tuple[Any, int, int]]:
         """Granularity, and how many different input and output labels of it the sample has."""
         firsts = (next(iter(rows.values())) for rows in self._rows.values())
-        return frozenset((row.granularity, row.complexity.labels, row.expressivity.labels) for row in firsts)
+        return frozenset(
+            (row.granularity, row.complexity.labels, row.expressivity.labels)
+            for row in firsts
+            if isinstance(row, Measurement)
+        )
 
 
-def shelf_of(record: CheckpointMeasurements) -> Shelf:
+def shelf_of(record: Record) -> Shelf:
     """The shelf of a record, made once."""
     return _shelf_of(Same(record))
 
 
 @lru_cache(maxsize=4096)
-def _shelf_of(record: Same[CheckpointMeasurements]) -> Shelf:
+def _shelf_of(record: Same[Record]) -> Shelf:
     return Shelf(record.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cache import Cache
 from cache.locations import locations
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Conditionals
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
@@ -41,7 +41,10 @@ def kept_preferences(cache_dir: Path | None, models: Iterable[str]) -> list[Chec
 
 
 def kept_curve(
-    cache_dir: Path | None, measured: Iterable[CheckpointMeasurements], granularity: Granularity
+    cache_dir: Path | None,
+    measured: Iterable[CheckpointMeasurements],
+    granularity: Granularity,
+    conditionals: Conditionals,
 ) -> BoundCurve | None:
     """The cached bound of the one sample that all of ``measured`` share; None when they differ or there is none."""
     from cache.keys import key
@@ -50,7 +53,7 @@ def kept_curve(
     samples = {measurements.sample for measurements in measured}
     if len(samples) != 1:
         return None
-    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity)))
+    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity, conditionals)))
 
 
 def kept_increments(

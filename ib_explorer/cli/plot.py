@@ -1,4 +1,4 @@
-"""``ib-explorer plot``: the plane of what is cached, drawn with characters."""
+"""``ib-explorer plot``: the plane of what is cached, or its preference information, drawn with characters."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Literal
 
 import click
 
-from estimator.curve import BOUND_KINDS, BoundKind
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Layer, Variant, Weights
+from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
+from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, Preset
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements
+from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
+from ib_explorer.measured import Labels
+from ib_explorer.plane import BOUNDS, Bound, View, plane
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that goes to a pipe or a file."""
@@ -24,7 +26,7 @@ WITHOUT_TERMINAL = (100, 32)
 @click.command("plot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
-@click.option("--granularity", type=click.Choice(GRANULARITIES), default="token", show_default=True)
+@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), default="token", show_default=True)
 @click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
 @click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
@@ -33,7 +35,7 @@ WITHOUT_TERMINAL = (100, 32)
     "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
 )
 @click.option(
-    "--bound", type=click.Choice(BOUND_KINDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
 )
 @click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
 @click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
@@ -43,27 +45,32 @@ def command(
     ctx: click.Context,
     models: tuple[str, ...],
     layer: str,
-    granularity: Granularity,
+    granularity: Labels,
     temperature: str,
     weights: Weights,
     min_count: int,
     variant: Variant,
     preset: Preset,
-    bound: BoundKind,
+    bound: Bound,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
 ) -> None:
-    """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set)."""
+    """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set).
+
+    Preference is no plane: its information is drawn over the training steps.
+    """
     from ib_explorer.picture import draw_plane
-    from ib_explorer.plane import View, plane
 
     view = View(
         _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound
     )
     folder = chosen_cache_dir(ctx, cache_dir)
-    measured = kept_measurements(folder, models)
-    drawn = plane(measured, view, kept_curve(folder, measured, granularity))
+    if granularity == PREFERENCE:
+        drawn = plane(kept_preferences(folder, models), view, None)
+    else:
+        measured = kept_measurements(folder, models)
+        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.conditionals))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

@@ -1,89 +1,50 @@
-"""The application: background tasks post messages, handlers here change the one state, widgets show the scene."""
+"""The application: what its keys do."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.timer import Timer
 
-from estimator.measurement import WEIGHTS
-from estimator.request import MeasurementRequest
-from ib_explorer.plane import Trajectory
-from ib_explorer.tui import background, moves
+from ib_explorer.measured import Record, Row
+from ib_explorer.tui import background, lacking, moves
+from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys
-from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
-from ib_explorer.tui.scene import TEMPERATURES, Scene, scene
-from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
-from ib_explorer.tui.screens.main_screen import MainScreen
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog, Order
-from ib_explorer.tui.state import (
-    Job,
-    State,
-    at_last_checkpoint,
-    bound_jobs,
-    score_bytes,
-    with_event,
-    with_job,
-    with_log,
-    with_records,
-)
+from ib_explorer.tui.screens.measure_dialog import MeasureDialog
+from ib_explorer.tui.state import Order, at_last_checkpoint, with_job
 from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
-from ib_explorer.worker.messages import Bound, BoundReady, CancelledJob, Failed, Finished, Measure, Measured
-from ib_explorer.worker.messages import Job as Task
 
-REDRAW_EVERY = 0.5
 PLAY_EVERY = 0.6
-"""Seconds between redraws for news, and between the checkpoints of the animation. Keys redraw at once."""
-SETTLE_AFTER = 0.3
-"""Seconds that a view must stay, while a key repeats, before what it lacks is measured."""
-AHEAD_BYTES = 2**30
-"""Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
+"""Seconds between the checkpoints of the animation."""
 
 
-class ExplorerApp(App[None], inherit_bindings=False):
-    """The information plane on a screen: reads ``cache``, has ``client`` do the work, begins with ``initial``."""
+class ExplorerApp(Core, inherit_bindings=False):
+    """The information plane on a screen."""
 
     TITLE = "ib-explorer"
     CSS = files("assets").joinpath("explorer.tcss").read_text(encoding="utf-8")
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = ""
 
-    def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
-        super().__init__()
-        self.cache, self.client, self.initial = cache, client, initial
-        self.state = State()
-        self._scene: Scene | None = None
-        self._dirty = True
-        self._working = False
-        self._settling: Timer | None = None
-        self.settle_after = SETTLE_AFTER
-        self.play_every = PLAY_EVERY
-
-    def get_default_screen(self) -> MainScreen:
-        """The screen of the plane, beneath all dialogs."""
-        return MainScreen()
+    play_every = PLAY_EVERY
 
     def on_mount(self) -> None:
-        """Dress, read the cache, and ask for what was asked for."""
+        """Dress, and be ready to play."""
         self.register_theme(PLANE)
         self.theme = PLANE.name
-        self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
         self._player = self.set_interval(self.play_every, self._play_on)
-        self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette: every command of the key map, by its words."""
@@ -96,223 +57,6 @@ class ExplorerApp(App[None], inherit_bindings=False):
             await self.run_action(action)
 
         return run
-
-    def _set(self, state: State, *, at_once: bool) -> None:
-        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once."""
-        self.state = state
-        self._dirty = True
-        if at_once:
-            self._redraw_if_dirty()
-
-    def _redraw_if_dirty(self) -> None:
-        main = self.screen_stack[0] if self.screen_stack else None
-        if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
-            self._dirty = False
-            main.show(self.scene)
-
-    @property
-    def scene(self) -> Scene:
-        """What there is to see now, derived once for each state."""
-        if self._scene is None or self._scene.state is not self.state:
-            self._scene = scene(self.state)
-        return self._scene
-
-    # What they said
-
-    @on(Kept)
-    def _kept(self, message: Kept) -> None:
-        increments = {found.measurements: found for found in message.increments}
-        state = replace(self.state, curves=tuple(message.curves), increments=increments)
-        state = with_records(state, message.records)
-        wanted = [record for record in message.records if self.initial and record.model == self.initial.model]
-        if wanted:
-            state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
-        self._set(state, at_once=True)
-        if self.initial is not None:
-            self.order(self.initial)
-
-    @on(Said)
-    def _said(self, message: Said) -> None:
-        event = message.event
-        self._set(with_event(self.state, event, time.monotonic()), at_once=False)
-        if isinstance(event, Finished | CancelledJob | Failed):
-            self._work_ahead()
-        if isinstance(event, Measured):
-            self.run_worker(background.load(self.cache, event.job, event.key, self.post_message), group="cache")
-            self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
-        elif isinstance(event, BoundReady):
-            self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
-        elif isinstance(event, Failed):
-            self._failed(event)
-
-    def _failed(self, event: Failed) -> None:
-        job = self.state.job(event.job)
-        if job is not None and job.kind == "ahead":
-            return
-        if job is not None and job.kind == "bound":
-            self.notify(f"No bound: {event.message}", severity="warning", markup=False)
-        elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
-            self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
-
-    @on(Gone)
-    def _gone(self, message: Gone) -> None:
-        """The worker is gone: every job it still owed has failed; the next one starts a new worker."""
-        self._working = False
-        reason = message.reason or "The worker stopped before it was done."
-        for job in [job for job in self.state.jobs if job.is_open]:
-            self.post_message(Said(Failed(job.number, "worker", reason, False)))
-
-    @on(Loaded)
-    def _loaded(self, message: Loaded) -> None:
-        job, record = self.state.job(message.job), message.record
-        if record is None or job is None:
-            self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
-            return
-        requests = dict(self.state.requests)
-        if job.kind == "measure":  # the others ask for less than the trajectory
-            requests[Trajectory.of(record)] = job.request
-        self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
-        self._ask_for_bound(again=False)
-        self._work_ahead()
-
-    @on(IncrementsLoaded)
-    def _increments_loaded(self, message: IncrementsLoaded) -> None:
-        found = message.increments
-        if found is not None:
-            increments = {**self.state.increments, found.measurements: found}
-            self._set(replace(self.state, increments=increments), at_once=False)
-
-    @on(CurveLoaded)
-    def _curve_loaded(self, message: CurveLoaded) -> None:
-        if message.curve is not None:
-            self._set(replace(self.state, curves=(*self.state.curves, message.curve)), at_once=False)
-
-    @on(Exported)
-    def _exported(self, message: Exported) -> None:
-        if message.problem is None:
-            self.notify(f"{message.rows} rows written to {message.path}", markup=False)
-        else:
-            self.push_screen(ErrorDialog("export", message.problem, input_error=True))
-
-    # Work
-
-    def order(self, request: MeasurementRequest) -> None:
-        """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
-        self._give("measure", request)
-
-    def _wake(self) -> None:
-        """Listen to the client, which starts its worker; again after a worker that died."""
-        if not self._working:
-            self._working = True
-            self.run_worker(background.listen(self.client, self.post_message), group="events")
-
-    def _give(self, kind: str, request: MeasurementRequest) -> None:
-        self._withdraw("ahead")
-        number = self.client.next_job()
-        self._wake()
-        self._set(with_job(self.state, Job(number, kind, request)), at_once=True)
-        task: Task = Measure(number, request, increments=kind == "increments", ahead=kind == "ahead")
-        granularity = request.granularities[0]
-        if kind == "bound" and granularity != "preference":
-            task = Bound(number, request, granularity)
-        self.run_worker(background.submit(self.client, task, self.post_message), group="submit")
-
-    def _withdraw(self, *kinds: str, but: Collection[MeasurementRequest] = ()) -> None:
-        """Cancel the jobs of these kinds, ``but`` for some: others are waited for."""
-        for job in self.state.jobs:
-            if job.kind in kinds and job.is_open and job.status != "cancelling" and job.request not in but:
-                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=False)
-                self.run_worker(self.client.cancel(job.number), group="submit")
-
-    def _work_ahead(self) -> None:
-        """With nothing else to do, have measured what the next keys may show, as long as that is little work."""
-        place = self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
-        if place is None or known is None or known.is_preference or any(job.is_open for job in self.state.jobs):
-            return
-        if not any(job.request == known and job.kind == "measure" and job.status == "done" for job in self.state.jobs):
-            return  # what was cancelled is not gone on with
-        if sum(score_bytes(record) for record in self.state.here) > AHEAD_BYTES:
-            return
-        every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=self.state.view.min_count)
-        over = [job.request for job in self.state.jobs if job.status in ("done", "failed")]
-        if every not in over:  # the current checkpoint first
-            begun = any(replace(request, revision=every.revision) == every for request in over)
-            self._give("ahead", every if begun else replace(every, revision=place.checkpoint.name))
-
-    def _look(self, state: State) -> None:
-        """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
-        self._set(state, at_once=True)
-        if self._settling is None:
-            self._measure_view()
-        else:
-            self._settling.stop()
-        self._settling = self.set_timer(self.settle_after, self._complete_view)
-
-    def _complete_view(self) -> None:
-        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment."""
-        self._settling = None
-        self._ask_for_bound(again=True)
-        self._measure_view()
-        place = self.state.place
-        if place is not None and not self.scene.plane.series and place.trajectory not in self.state.requests:
-            self.notify("This view is not measured: press m to measure it.")
-
-    def _measure_view(self) -> None:
-        """Have measured what the view lacks: the worker answers that from stored scores, without the model.
-
-        What a view before it lacked is no longer waited for.
-        """
-        view, place = self.state.view, self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
-        if place is None or known is None:
-            return
-        mine = [series for series in self.scene.plane.series if series.trajectory == place.trajectory]
-        if mine and len(mine[0].points) == len(self.scene.checkpoints):
-            return
-        every = replace(
-            known,
-            temperatures=(view.temperature_rule,),
-            weights=(view.weights,),
-            variants=(view.variant,),
-            min_count=view.min_count,
-        )
-        # The checkpoint under the cursor first: its answer is what the user waits for.
-        wanted = {"look": replace(every, revision=place.checkpoint.name), "view": every}
-        self._withdraw("look", "view", but=wanted.values())
-        for kind, request in wanted.items():
-            jobs = [job for job in self.state.jobs if job.request == request]
-            if all(job.status in ("failed", "cancelled") for job in jobs):
-                self._give(kind, request)
-
-    def _ask_for_bound(self, *, again: bool) -> None:
-        """Have the bound of the sample and granularity in view computed, unless it was; ``again``: also if it failed.
-
-        Only what this session measured can be asked for: a kept measurement does not say where its text came from.
-        """
-        place = self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
-        if known is None or self.scene.curve is not None:
-            return
-        request = replace(known, granularities=(self.state.view.granularity,))
-        jobs = bound_jobs(self.state, request)
-        if not jobs or (again and all(job.status in ("failed", "cancelled") for job in jobs)):
-            self._give("bound", request)
-
-    def action_increments(self) -> None:
-        """Have measured what each further token of context adds at the current checkpoint."""
-        place = self.state.place
-        known = self.state.requests.get(place.trajectory) if place else None
-        if place is None or known is None:
-            self.notify("Press m to measure this model first: its increments are of the same text.")
-            return
-        rules = (self.state.view.temperature_rule,)
-        request = replace(known, revision=place.checkpoint.name, temperatures=rules)
-        jobs = [job for job in self.state.jobs if job.kind == "increments" and job.request == request]
-        if all(job.status in ("failed", "cancelled") for job in jobs):
-            self._give("increments", request)
-
-    # What keys do
 
     def action_checkpoint(self, steps: int) -> None:
         """Step through checkpoints."""
@@ -346,6 +90,9 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
         """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant or bound."""
+        if aspect == "bound" and self.state.view.is_preference:
+            self.notify("Preference has no bound: it is one value, and no point of the plane.")
+            return
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:
@@ -364,18 +111,24 @@ class ExplorerApp(App[None], inherit_bindings=False):
         """Show all points."""
         self._set(replace(self.state, limits=None), at_once=True)
 
+    def action_increments(self) -> None:
+        """Have measured what each further token of context adds at the current checkpoint."""
+        if self.state.view.is_preference:
+            self.notify("Preference has no increments: press g to look at n-grams, which have.")
+        elif self.scene.request is None:
+            self.notify("Press m to measure this model first: its increments are of the same text.")
+        else:
+            self._give(lacking.increments(self.scene))
+
     def action_measure(self) -> None:
         """Ask what to measure; the worker starts while the form is filled."""
         self._wake()
         models = [record.model for record in self.state.records]
-        latest = next((job.request for job in reversed(self.state.jobs) if job.kind == "measure"), self.initial)
-        self.push_screen(MeasureDialog(models, latest), self._ordered)
+        self.push_screen(MeasureDialog(models, self.state.asked), self._ordered)
 
     def _ordered(self, order: Order | None) -> None:
         if order is not None:
-            rule = order.request.temperatures[0]
-            view = replace(self.state.view, preset=order.preset, temperature_rule=rule)
-            self._set(replace(self.state, view=view, live=True, limits=None), at_once=True)
+            self._set(moves.to_order(self.state, order), at_once=True)
             self.order(order.request)
 
     def action_cancel(self) -> None:
@@ -390,7 +143,7 @@ class ExplorerApp(App[None], inherit_bindings=False):
 
     def action_export(self) -> None:
         """Ask where to write the points on the screen."""
-        pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
+        pairs: list[tuple[Record, Row]] = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
         if not pairs:
             self.notify("There is nothing on the screen to export.")
             return

@@ -13,9 +13,20 @@ from cache.keys import key as key_of
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import CheckpointMeasurements, Measurement
+from ib_explorer.measured import Record, Row
 from ib_explorer.shelf import shelf_of
-from ib_explorer.tui.messages import Cache, Client, CurveLoaded, Exported, Gone, IncrementsLoaded, Kept, Loaded, Said
+from ib_explorer.tui.messages import (
+    Cache,
+    Client,
+    CurveLoaded,
+    Exported,
+    Gone,
+    IncrementsLoaded,
+    Kept,
+    Loaded,
+    Records,
+    Said,
+)
 from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Failed
 from ib_explorer.worker.messages import Job as Task
@@ -27,15 +38,16 @@ NO_JOB = 0
 
 
 async def read_cache(cache: Cache, post: Post) -> None:
-    """Post all measurements, bounds and increments that are kept; of a cache that cannot be read, none and why."""
-    records: list[CheckpointMeasurements] = []
+    """Post all records, bounds and increments that are kept; of a cache that cannot be read, none and why."""
+    records: list[Record] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
     try:
-        records = await asyncio.to_thread(cache.measurements.all)
+        records += await asyncio.to_thread(cache.measurements.all)
+        records += await asyncio.to_thread(cache.preferences.all)
         await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
-        increments = await asyncio.to_thread(cache.increments.all)
+        increments += await asyncio.to_thread(cache.increments.all)
     except OSError as error:
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
     # What was read stays as long as the screen: the collector, which would stop it for 0.1 s, may pass by.
@@ -43,10 +55,10 @@ async def read_cache(cache: Cache, post: Post) -> None:
     post(Kept(records, curves, increments))
 
 
-async def load(cache: Cache, job: int, key: str, post: Post) -> None:
-    """Post the measurements that a job has put into the cache."""
+async def load(store: Records[Record], job: int, key: str, post: Post) -> None:
+    """Post the record that a job has put into a store of the cache."""
     try:
-        post(Loaded(job, await asyncio.to_thread(cache.measurements.load, key)))
+        post(Loaded(job, await asyncio.to_thread(store.load, key)))
     except OSError:
         post(Loaded(job, None))
 
@@ -88,15 +100,14 @@ async def submit(client: Client, task: Task, post: Post) -> None:
         post(Said(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
 
 
-async def export(path: Path, pairs: list[tuple[CheckpointMeasurements, Measurement]], post: Post) -> None:
+async def export(path: Path, points: list[tuple[Record, Row]], post: Post) -> None:
     """Write the points to a CSV file, and post whether that went well."""
-    from ib_explorer.export import write_csv
+    from ib_explorer.export import write_text
+    from ib_explorer.points_csv import points_text
 
     try:
-        await asyncio.to_thread(write_csv, path, pairs)
-    except OSError as error:
-        post(Exported(path, len(pairs), f"{path} cannot be written: {error.strerror or error}."))
+        await asyncio.to_thread(lambda: write_text(path, points_text(points)))
     except InputError as error:
-        post(Exported(path, len(pairs), str(error)))
+        post(Exported(path, len(points), str(error)))
     else:
-        post(Exported(path, len(pairs)))
+        post(Exported(path, len(points)))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from textual.message import Message
 
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
+from estimator.preference import CheckpointPreferences
+from ib_explorer.measured import Record
 from ib_explorer.worker.messages import Event
 from ib_explorer.worker.messages import Job as Task
 
@@ -37,14 +39,17 @@ class Client(Protocol):
         """End all work."""
 
 
-class Measurements(Protocol):
-    """The kept measurements."""
+Kind = TypeVar("Kind", covariant=True)
 
-    def all(self) -> list[CheckpointMeasurements]:
+
+class Records(Protocol[Kind]):
+    """The kept records of one kind."""
+
+    def all(self) -> Sequence[Kind]:
         """All that verify."""
 
-    def load(self, key: str) -> CheckpointMeasurements | None:
-        """Those with that key."""
+    def load(self, key: str) -> Kind | None:
+        """The one with that key."""
 
 
 class Curves(Protocol):
@@ -57,29 +62,23 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
-class Increments(Protocol):
-    """The kept increments."""
-
-    def all(self) -> list[CheckpointIncrements]:
-        """All that verify."""
-
-    def load(self, key: str) -> CheckpointIncrements | None:
-        """Those with that key."""
-
-
 class Cache(Protocol):
     """What is kept on disk, as far as the screen reads it."""
 
     @property
-    def measurements(self) -> Measurements:
+    def measurements(self) -> Records[CheckpointMeasurements]:
         """The kept measurements."""
+
+    @property
+    def preferences(self) -> Records[CheckpointPreferences]:
+        """The kept preference information."""
 
     @property
     def curves(self) -> Curves:
         """The kept bounds."""
 
     @property
-    def increments(self) -> Increments:
+    def increments(self) -> Records[CheckpointIncrements]:
         """The kept increments."""
 
 
@@ -104,7 +103,7 @@ class Kept(Message):
 
     def __init__(
         self,
-        records: list[CheckpointMeasurements],
+        records: list[Record],
         curves: list[BoundCurve],
         increments: list[CheckpointIncrements],
     ) -> None:
@@ -113,9 +112,9 @@ class Kept(Message):
 
 
 class Loaded(Message):
-    """The measurements that a job put into the cache; None if they could not be read back."""
+    """The record that a job put into the cache; None if it could not be read back."""
 
-    def __init__(self, job: int, record: CheckpointMeasurements | None) -> None:
+    def __init__(self, job: int, record: Record | None) -> None:
         super().__init__()
         self.job, self.record = job, record
 

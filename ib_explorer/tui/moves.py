@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from estimator.curve import BOUND_KINDS
-from estimator.measurement import GRANULARITIES, WEIGHTS
+from estimator.measurement import WEIGHTS
 from estimator.request import PRESETS
-from ib_explorer.plane import Limits, Point, Trajectory, neighbour, revision_of
+from ib_explorer.measured import Labels
+from ib_explorer.plane import BOUNDS, Limits, Point, neighbour, revision_of
 from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.state import Place, State
+from ib_explorer.tui.scene import scene as scene_of
+from ib_explorer.tui.state import Order, Place, State
 
 
 def to_checkpoint(scene: Scene, index: int) -> State:
@@ -41,9 +42,12 @@ def to_point(scene: Scene, point: Point) -> State:
     series = scene.plane.series_of(point)
     if series is None:
         return scene.state
-    layer = series.layer if scene.state.view.layer == "each" else None
-    place = Place(Trajectory.of(point.checkpoint), revision_of(point.checkpoint), layer)
-    return replace(scene.state, place=place, live=scene.state.live and place == scene.state.place)
+    state = scene.state
+    layer = series.layer if state.view.layer == "each" else None
+    at_home = state.place is not None and series.trajectory == scene.trajectory
+    trajectory = state.place.trajectory if at_home and state.place else series.trajectory
+    place = Place(trajectory, revision_of(point.checkpoint), layer)
+    return replace(state, place=place, live=state.live and place == state.place)
 
 
 def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
@@ -53,19 +57,44 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
     """
     choices: dict[str, Sequence[Any]] = {
         "layer": scene.layers,
-        "granularity": GRANULARITIES,
+        "granularity": scene.labels,
         "temperature_rule": scene.temperatures,
         "weights": WEIGHTS,
         "preset": PRESETS,
         "variant": scene.variants,
-        "bound": BOUND_KINDS,
+        "bound": BOUNDS,
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]
     at = offered.index(current) if current in offered else 0
-    changes: dict[str, Any] = {aspect: offered[(at + steps) % len(offered)]}
+    chosen = offered[(at + steps) % len(offered)]
+    if aspect == "granularity":
+        return with_labels(scene.state, chosen)
+    changes: dict[str, Any] = {aspect: chosen}
     limits = scene.state.limits if aspect == "bound" else None
     return replace(scene.state, view=replace(scene.state.view, **changes), limits=limits)
+
+
+def with_labels(state: State, labels: Labels) -> State:
+    """The view of other labels; where these were measured at other checkpoints only, at the last of them."""
+    state = replace(state, view=state.view.with_labels(labels), limits=None)
+    now = scene_of(state)
+    return to_checkpoint(now, len(now.checkpoints) - 1) if now.at is None else state
+
+
+def to_order(state: State, order: Order) -> State:
+    """The view of what is going to be measured, following it."""
+    request = order.request
+    labels = request.granularities[0] if request.is_preference != state.view.is_preference else state.view.granularity
+    view = replace(
+        state.view.with_labels(labels),
+        preset=order.preset,
+        temperature_rule=request.temperatures[0],
+        weights=request.weights[0],
+        variant=request.variants[0],
+        min_count=request.min_count,
+    )
+    return replace(state, view=view, asked=order, live=True, limits=None)
 
 
 def zoomed(scene: Scene, factor: float) -> State:

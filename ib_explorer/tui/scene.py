@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from estimator.curve import BoundCurve
-from estimator.increments import Increment
-from estimator.measurement import VARIANTS, CheckpointMeasurements, Layer, Measurement
+from estimator.increments import CheckpointIncrements, Increment
+from estimator.measurement import GRANULARITIES, VARIANTS, Layer
+from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
+from ib_explorer.measured import Labels, Record, Row, sample_size
 from ib_explorer.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
 from ib_explorer.shelf import Same, shelf_of
 from ib_explorer.tui.state import Job, State, same_sample
@@ -19,6 +21,8 @@ TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
 
 MEASURED, RUNNING, WAITING = "●", "◐", "○"
+
+_OF_PREFERENCE = " · preference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,19 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state, and what follows from it; ``checkpoints`` are the current trajectory's measured ones, in order.
+    """The state, and what follows from it.
 
-    ``curve`` is the bound of the sample and granularity in view, once it is known.
+    ``trajectory`` is the one in view: that of the place or, of labels of another kind, that of its model; ``records``
+    are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and granularity in
+    view, once it is known.
     """
 
     state: State
     plane: Plane
     point: Point | None
+    trajectory: Trajectory | None
     checkpoints: tuple[Revision, ...]
-    records: tuple[CheckpointMeasurements, ...]
+    records: tuple[Record, ...]
     branches: tuple[Branch, ...]
     curve: BoundCurve | None = None
 
@@ -61,9 +68,26 @@ class Scene:
         return self.checkpoints.index(place.checkpoint) if place and place.checkpoint in self.checkpoints else None
 
     @property
+    def is_bounding(self) -> bool:
+        """Whether a curve for the labels in view is being computed."""
+        view = self.state.view
+        jobs = [job for job in self.state.jobs if job.kind == "bound" and job.is_open]
+        return any(
+            (job.request.granularities, job.conditionals) == ((view.granularity,), view.conditionals) for job in jobs
+        )
+
+    @property
     def layers(self) -> tuple[int | str, ...]:
         """The layers that one can step through."""
         return ("mean", "each", *layers_measured(self.records))
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """The labels that one can step through: n-grams, and preference where the model was measured for it."""
+        model = self.state.place.trajectory.model if self.state.place else None
+        records = self.state.records
+        known = any(isinstance(record, CheckpointPreferences) and record.model == model for record in records)
+        return (*GRANULARITIES, PREFERENCE) if known else GRANULARITIES
 
     @property
     def temperatures(self) -> tuple[str, ...]:
@@ -78,9 +102,10 @@ class Scene:
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
-    def rows(self) -> tuple[Measurement, ...]:
+    def rows(self) -> tuple[Row, ...]:
         """The current checkpoint's rows in the current view, one a layer, ascending."""
-        view, found = self.state.view, {}
+        view = self.state.view
+        found: dict[int, Row] = {}
         for record in self.records:
             if self.state.place and revision_of(record) == self.state.place.checkpoint:
                 for row in view.rows(record):
@@ -89,43 +114,94 @@ class Scene:
         return tuple(found[layer] for layer in sorted(found))
 
     @property
+    def request(self) -> MeasurementRequest | None:
+        """How to ask for more of the trajectory in view, if this session measured any of it."""
+        return self.state.requests.get(self.trajectory) if self.trajectory else None
+
+    @property
+    def layer(self) -> Layer:
+        """The layer under the cursor, or the mean."""
+        layer = self.state.view.layer
+        if layer != "each":
+            return layer
+        return self.point.measurement.layer if self.point else "mean"
+
+    @property
     def increments(self) -> tuple[Increment, ...]:
-        """What each further token of context adds, at the current checkpoint, the temperature and the layer in view."""
-        place, view = self.state.place, self.state.view
-        layer: Layer = view.layer if isinstance(view.layer, int) else "mean"
+        """What each further token of context adds, at the cursor's checkpoint and layer and the temperature in view."""
+        for found, depth in self._increments():
+            rows = found.select([self.layer], depth)
+            fitting = tuple(row for row in rows if row.temperature_rule == self.state.view.temperature_rule)
+            if fitting:
+                return fitting
+        return ()
+
+    @property
+    def incremented_layers(self) -> tuple[int, ...]:
+        """The layers whose increments are measured at the current checkpoint and the temperature in view."""
+        rule = self.state.view.temperature_rule
+        rows = [row for found, _ in self._increments() for row in found.rows if row.temperature_rule == rule]
+        return tuple(sorted({row.layer for row in rows if isinstance(row.layer, int)}))
+
+    @property
+    def is_incrementing(self) -> bool:
+        """Whether increments at the current checkpoint and the temperature in view are being measured."""
+        place, known = self.state.place, self.request
+        if place is None or known is None:
+            return False
+        wanted = place.checkpoint.name, (self.state.view.temperature_rule,)
+        jobs = [job.request for job in self.state.jobs if job.kind == "increments" and job.is_open]
+        return any((job.revision, job.temperatures) == wanted and same_sample(job, known) for job in jobs)
+
+    def _increments(self) -> Iterator[tuple[CheckpointIncrements, int]]:
+        """All increments of the current checkpoint, each with the depth of the model."""
         for record in self.records:
             found = self.state.increments.get(record.key)
-            if place and found and revision_of(record) == place.checkpoint:
-                rows = found.select([layer], record.depth)
-                return tuple(row for row in rows if row.temperature_rule == view.temperature_rule)
-        return ()
+            if found and self.state.place and revision_of(record) == self.state.place.checkpoint:
+                yield found, record.depth
 
 
 def scene(state: State) -> Scene:
     """Everything the screen shows in ``state``; what a key leaves as it was is remembered, not derived again."""
-    records = state.here
+    trajectory = _trajectory_in_view(state)
+    records = by_trajectory(state.records)[trajectory] if trajectory else ()
     each = state.view.layer == "each"
-    curve = state.curve()
+    curve = state.curve(records)
     drawn = _plane(Same(state.records if state.overlay and not each else records), state.view, Same(curve))
+    point = _selected(state, drawn, trajectory)
     branches = _branches(Same(state.records), Same(state.jobs), Same(state.requests))
-    return Scene(state, drawn, _selected(state, drawn), _checkpoints(Same(records)), records, branches, curve)
+    return Scene(state, drawn, point, trajectory, _checkpoints(Same(records)), records, branches, curve)
 
 
 @lru_cache(maxsize=8)
-def _plane(records: Same[tuple[CheckpointMeasurements, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
+def _plane(records: Same[tuple[Record, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
     return plane(records.value, view, curve.value)
 
 
 @lru_cache(maxsize=4)
-def _checkpoints(records: Same[tuple[CheckpointMeasurements, ...]]) -> tuple[Revision, ...]:
+def _checkpoints(records: Same[tuple[Record, ...]]) -> tuple[Revision, ...]:
     """The checkpoints of one trajectory's records, which are in training order."""
     return tuple(dict.fromkeys(map(revision_of, records.value)))
 
 
-def _selected(state: State, drawn: Plane) -> Point | None:
+def _trajectory_in_view(state: State) -> Trajectory | None:
+    """The place's trajectory if it is of the kind in view, else the newest such one of its model, if there is one.
+
+    Preference is measured on a sample of its own, so that its trajectory is another than that of the model's n-grams.
+    """
     if state.place is None:
         return None
-    rows = [one for one in drawn.series if one.trajectory == state.place.trajectory]
+    home = state.place.trajectory
+    if any(map(state.view.shows, by_trajectory(state.records).get(home, ())[:1])):
+        return home
+    others = (record for record in reversed(state.records) if record.model == home.model and state.view.shows(record))
+    return next(map(Trajectory.of, others), None)
+
+
+def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Point | None:
+    if state.place is None:
+        return None
+    rows = [one for one in drawn.series if one.trajectory == trajectory]
     rows = [one for one in rows if one.layer == state.place.layer] or rows
     return next(
         (point for one in rows for point in one.points if revision_of(point.checkpoint) == state.place.checkpoint), None
@@ -134,7 +210,7 @@ def _selected(state: State, drawn: Plane) -> Point | None:
 
 @lru_cache(maxsize=2)
 def _branches(
-    all_records: Same[tuple[CheckpointMeasurements, ...]],
+    all_records: Same[tuple[Record, ...]],
     all_jobs: Same[tuple[Job, ...]],
     requests: Same[Mapping[Trajectory, MeasurementRequest]],
 ) -> tuple[Branch, ...]:
@@ -142,30 +218,45 @@ def _branches(
     groups = by_trajectory(all_records.value)
     jobs = [job for job in all_jobs.value if job.kind == "measure" and job.is_open]
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
-    models = [trajectory.model for trajectory in groups]
+    names = [_name(records[0]) for records in groups.values()]
     branches = []
     for trajectory, records in groups.items():
         mine = [job for job in jobs if adds_to[job.number] == trajectory]
-        name = trajectory.model
-        if models.count(name) > 1:
-            name += f" ({records[0].corpus}, {records[0].documents})"
+        name = _name(records[0])
+        if names.count(name) > 1:
+            name += f" ({records[0].corpus}, {sample_size(records[0])})"
         branches.append(Branch(name, trajectory, _leaves(_checkpoints(Same(records)), mine)))
     for job in jobs:
         if adds_to[job.number] is None:
-            name = job.revisions[0].model if job.revisions else job.request.model
+            name = _model_of(job) + (_OF_PREFERENCE if job.request.is_preference else "")
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
 
 
+def _name(record: Record) -> str:
+    return record.model + (_OF_PREFERENCE if isinstance(record, CheckpointPreferences) else "")
+
+
+def _model_of(job: Job) -> str:
+    return job.revisions[0].model if job.revisions else job.request.model
+
+
 def _trajectory_of(
-    job: Job, requests: Mapping[Trajectory, MeasurementRequest], groups: Collection[Trajectory]
+    job: Job,
+    requests: Mapping[Trajectory, MeasurementRequest],
+    groups: Mapping[Trajectory, Sequence[Record]],
 ) -> Trajectory | None:
     """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
     for trajectory, request in requests.items():
         if trajectory in groups and same_sample(request, job.request):
             return trajectory
-    model = job.revisions[0].model if job.revisions else job.request.model
-    named = [trajectory for trajectory in groups if trajectory.model == model and trajectory not in requests]
+    named = [
+        trajectory
+        for trajectory, (record, *_) in groups.items()
+        if record.model == _model_of(job)
+        and isinstance(record, CheckpointPreferences) == job.request.is_preference
+        and trajectory not in requests
+    ]
     return named[0] if len(named) == 1 else None
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Conditionals
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
-from estimator.request import MeasurementRequest
+from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
+from estimator.preference import PREFERENCE, CheckpointPreferences
+from estimator.request import MeasurementRequest, Preset
 from estimator.revision import Revision
+from ib_explorer.measured import Record
 from ib_explorer.plane import Limits, Trajectory, View, by_trajectory, revision_of
 from ib_explorer.shelf import shelf_of
 from ib_explorer.worker.messages import (
+    Bound,
     CancelledJob,
     Event,
     Failed,
     Finished,
+    Measure,
     Measured,
     Note,
     PhaseProgress,
@@ -24,22 +28,33 @@ from ib_explorer.worker.messages import (
     Revisions,
     Started,
 )
+from ib_explorer.worker.messages import Job as Task
 
 LOG_LINES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user wants measured, and by which preset it is to be looked at."""
+
+    request: MeasurementRequest
+    preset: Preset
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    ``kind`` is measure, increments, bound (that of its request's first granularity), look or view (what the view lacks
-    at the current checkpoint, at all of them), or ahead: work that nobody waits for, which gives way to all other.
-    ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
+    ``kind`` is measure, increments, bound (that of its request's first granularity, with p(y|x) from ``conditionals``),
+    look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
+    which gives way to all other. ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds
+    of a monotonic clock.
     """
 
     number: int
     kind: str
     request: MeasurementRequest
+    conditionals: Conditionals = "raw"
     status: str = "queued"
     phase: str = ""
     revision: str | None = None
@@ -51,6 +66,15 @@ class Job:
     heard: float = 0.0
     revisions: tuple[Revision, ...] = ()
     measured: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What the worker is told to do."""
+        if self.kind == "bound":
+            granularity = self.request.granularities[0]
+            assert granularity != PREFERENCE
+            return Bound(self.number, self.request, granularity, self.conditionals)
+        return Measure(self.number, self.request, increments=self.kind == "increments", ahead=self.kind == "ahead")
 
     @property
     def is_open(self) -> bool:
@@ -90,10 +114,10 @@ class State:
     ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
     ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
-    for, by the trajectory that came of it: how to ask for more of the same.
+    for, by the trajectory that came of it: how to ask for more of the same. ``asked`` is what the user ordered last.
     """
 
-    records: tuple[CheckpointMeasurements, ...] = ()
+    records: tuple[Record, ...] = ()
     curves: tuple[BoundCurve, ...] = ()
     increments: Mapping[str, CheckpointIncrements] = field(default_factory=dict)
     view: View = field(default_factory=View)
@@ -104,6 +128,7 @@ class State:
     limits: Limits | None = None
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
+    asked: Order | None = None
     device: str | None = None
     log: tuple[str, ...] = ()
 
@@ -111,40 +136,42 @@ class State:
         """The job with that number, if the screen gave it."""
         return next((job for job in self.jobs if job.number == number), None)
 
-    @property
-    def here(self) -> tuple[CheckpointMeasurements, ...]:
-        """The records of the current trajectory, in training order."""
-        return by_trajectory(self.records).get(self.place.trajectory, ()) if self.place else ()
+    def curve(self, records: Sequence[Record]) -> BoundCurve | None:
+        """The bound of ``records``' sample at the granularity in view, recognised by its positions and label counts."""
+        return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
-    def curve(self) -> BoundCurve | None:
-        """The bound of the sample and granularity looked at, recognised by its positions and label counts."""
-        return next((curve for curve in reversed(self.curves) if self._is_of_this_sample(curve)), None)
-
-    def _is_of_this_sample(self, curve: BoundCurve) -> bool:
-        # Points hold the accidents of the sample, so it is the sample's own p(y|x) that bounds them.
-        fits = curve.conditionals == "raw" and curve.granularity == self.view.granularity
+    def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
+        fits = (curve.conditionals, curve.granularity) == (self.view.conditionals, self.view.granularity)
         labels = (curve.granularity, curve.input_labels, curve.output_labels)
         return fits and any(
-            record.positions == curve.positions and labels in shelf_of(record).labels for record in self.here
+            record.positions == curve.positions and labels in shelf_of(record).labels for record in records
         )
 
 
-def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
-    """The state with ``records`` added or, where their key is known, replaced; goes to a new checkpoint while live."""
+def with_records(state: State, records: Iterable[Record]) -> State:
+    """The state with ``records`` added or, where their key is known, replaced.
+
+    While live, it goes to a new checkpoint of the kind in view; with nothing in view yet, to any.
+    """
     fresh = list(records)
     seen = {(Trajectory.of(record), revision_of(record)) for record in state.records}
     new = [record for record in fresh if (Trajectory.of(record), revision_of(record)) not in seen]
+    in_view = [record for record in new if state.view.shows(record)]
     known = {record.key: record for record in (*state.records, *fresh)}
     state = replace(state, records=tuple(known.values()))
-    if new and (state.place is None or state.live):
-        state = at_last_checkpoint(state, Trajectory.of(new[-1]))
-    return state
+    if new and state.place is None:
+        return at_last_checkpoint(state, Trajectory.of((in_view or new)[-1]))
+    return at_last_checkpoint(state, Trajectory.of(in_view[-1])) if in_view and state.live else state
 
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
-    """The state with the cursor on the last measured checkpoint of ``trajectory``."""
+    """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels of its kind in view."""
     layer = state.place.layer if state.place else None
-    return replace(state, place=Place(trajectory, revision_of(by_trajectory(state.records)[trajectory][-1]), layer))
+    last = by_trajectory(state.records)[trajectory][-1]
+    if not state.view.shows(last):
+        labels = PREFERENCE if isinstance(last, CheckpointPreferences) else GRANULARITIES[0]
+        state = replace(state, view=state.view.with_labels(labels), limits=None)
+    return replace(state, place=Place(trajectory, revision_of(last), layer))
 
 
 def with_log(state: State, line: str) -> State:
@@ -201,7 +228,7 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
             request,
             revision=None,
             layers="all",
-            granularities=GRANULARITIES,
+            granularities=(PREFERENCE,) if request.is_preference else GRANULARITIES,
             temperatures=("exact",),
             weights=("frequency",),
             min_count=MIN_COUNT,
@@ -212,21 +239,17 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
     return blind(one) == blind(other)
 
 
-def score_bytes(record: CheckpointMeasurements) -> int:
-    """Bytes that the scores of a checkpoint take on disk, as float16."""
-    return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth
-
-
-def bound_jobs(state: State, request: MeasurementRequest) -> list[Job]:
+def bound_jobs(state: State, request: MeasurementRequest, conditionals: Conditionals) -> list[Job]:
     """The jobs for the bound of a request's sample and granularity, whatever became of them."""
-    bounds = [job for job in state.jobs if job.kind == "bound" and job.request.granularities == request.granularities]
+    asked = ("bound", request.granularities, conditionals)
+    bounds = [job for job in state.jobs if (job.kind, job.request.granularities, job.conditionals) == asked]
     return [job for job in bounds if same_sample(job.request, request)]
 
 
 def describe(job: Job) -> str:
     """What a job does, in a few words."""
     target = job.request.model + (f"@{job.request.revision}" if job.request.revision else "")
-    return f"{job.kind} {target}"
+    return f"{job.conditionals} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
 
 
 def _with_progress(job: Job, event: PhaseProgress, now: float) -> Job:

@@ -1,46 +1,26 @@
-"""Measuring a checkpoint: scores from the cache or a forward pass, then information (this module imports torch)."""
+"""Measuring a checkpoint: its scores, then what they tell of each kind of label (this module imports torch)."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from cache.arrays import ArrayStore, StoredArrays
-from estimator.anchors import stack_anchors
-from estimator.geometry import Geometry
+from cache.arrays import ArrayStore
 from estimator.increments import Increment
 from estimator.information import Estimator
-from estimator.layers import parse_layers
-from estimator.loading import LoadedModel, load_model, resolve_device
-from estimator.loss import LossSum
-from estimator.measure import LayerScores, measure_layers, sample_estimator
-from estimator.measurement import CheckpointMeasurements, Measurement, Variant
-from estimator.moments import Normalisation, compute_moments, normalisation
+from estimator.loading import resolve_device
+from estimator.measure import measure_layers, sample_estimator
+from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.nesting import IncrementEstimator, increment_estimator, measure_increments
 from estimator.pair_sample import PairSample
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.progress import Progress
-from estimator.request import MeasurementRequest
-from estimator.revision import Revision
 from estimator.sample import Sample
-from estimator.scores import compute_scores
 from estimator.swaps import PreferenceEstimator, measure_preferences
 from estimator.temperature import Temperature
-from ib_explorer.worker.documents import scores_document
-
-MEMORY_SHARE = 0.4
-"""Share of the free memory that scores may take when they are not kept on disk."""
-_GEOMETRY = "geometry"
+from ib_explorer.worker.scoring import Scorer
+from ib_explorer.worker.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,64 +43,43 @@ class FoundPreferences:
     rows: tuple[Preference, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """A model's shape, and scores of ``layers`` layers, all variants counted; ``losses`` fill as they are read."""
-
-    depth: int
-    width: int
-    dtype: str
-    layers: int
-    scores: Iterator[LayerScores]
-    losses: LossSum | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Item:
-    """One layer in one variant, to be scored."""
-
-    layer: int
-    variant: Variant
-    normalisation: Normalisation | None
-
-
 class Measurer:
     """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
 
     def __init__(self, scores: ArrayStore) -> None:
-        self._store = scores
+        self._scorer = Scorer(scores)
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
-    def keeps(self, document: dict[str, Any], request: MeasurementRequest) -> bool:
-        """Whether the scores of a checkpoint are kept in all variants asked for: no model is needed then."""
-        names = (scores_document(document, request.layers, variant) for variant in request.variants)
-        return not request.loss and all(self._store.get(name) is not None for name in names)
+    def keeps(self, subject: Subject[Sample]) -> bool:
+        """Whether a checkpoint can be measured from what is kept, without its model."""
+        return not subject.request.loss and self._scorer.keeps(subject)
 
     def measure(
         self,
-        revision: Revision,
+        subject: Subject[Sample],
         known: CheckpointMeasurements | None,
-        document: dict[str, Any],
-        sample: Sample,
-        request: MeasurementRequest,
-        device: str,
         temperatures: Sequence[Temperature],
         progress: Progress,
     ) -> Found:
-        """Values at ``temperatures`` of all layers asked for; loads the model only if their scores are not kept.
+        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint.
 
-        ``known`` is what the cache has of the checkpoint, ``document`` identifies it. A loss that was not known before
-        is written into the known rows as well: it belongs to the checkpoint and the text.
+        A loss that was not known before is written into the known rows as well: it belongs to the checkpoint and the
+        text.
         """
-        estimator = self._estimator(sample, request, device)
+        estimator, request = self._estimator(subject), subject.request
         loss = known_loss(known)
-        variants = request.variants if temperatures else ()
-        seen = self._see(
-            revision, known, document, sample, request, device, progress, variants, request.loss and loss is None
+        seen = self._scorer.see(
+            subject,
+            known,
+            estimator.nbytes,
+            progress,
+            variants=request.variants if temperatures else (),
+            with_loss=request.loss and loss is None,
         )
-        shape = (seen.depth, seen.width)
-        rows = list(measure_layers(estimator, seen.scores, seen.layers, *shape, temperatures, progress))
+        shape, plan = (seen.depth, seen.width), seen.plan
+        measured = measure_layers(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
+        rows = list(measured)
         if seen.losses is not None:
             loss = seen.losses.mean
             rows = [*(known.rows if known else ()), *rows]
@@ -128,179 +87,47 @@ class Measurer:
 
     def measure_increments(
         self,
-        revision: Revision,
+        subject: Subject[Sample],
         known: CheckpointMeasurements,
-        document: dict[str, Any],
-        sample: Sample,
-        request: MeasurementRequest,
-        device: str,
         temperatures: Sequence[Temperature],
         progress: Progress,
     ) -> tuple[Increment, ...]:
         """Increments at ``temperatures`` of all layers asked for, of a checkpoint whose measurements are ``known``."""
-        wanted = (sample.digest, device)
+        wanted = (subject.sample.digest, subject.device)
         if wanted not in self._increments:
-            self._increments = {wanted: increment_estimator(sample, resolve_device(device))}
-        seen = self._see(revision, known, document, sample, request, device, progress)
-        scores = ((one.layer, one.scores) for one in seen.scores)
+            self._increments = {wanted: increment_estimator(subject.sample, resolve_device(subject.device))}
         estimator = self._increments[wanted]
-        return tuple(measure_increments(estimator, scores, seen.layers, seen.depth, seen.width, temperatures, progress))
+        seen = self._scorer.see(subject, known, 0, progress)
+        shape, plan = (seen.depth, seen.width), seen.plan
+        return tuple(
+            measure_increments(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
+        )
 
     def measure_preferences(
         self,
-        revision: Revision,
+        subject: Subject[PairSample],
         known: CheckpointPreferences | None,
-        document: dict[str, Any],
-        sample: PairSample,
-        request: MeasurementRequest,
-        device: str,
         temperatures: Sequence[Temperature],
         progress: Progress,
     ) -> FoundPreferences:
-        """Preference information at ``temperatures`` of all layers asked for; arguments are as of :meth:`measure`."""
-        estimator = PreferenceEstimator(sample, weights=request.weights, device=resolve_device(device))
-        seen = self._see(revision, known, document, sample, request, device, progress)
-        scores = ((one.layer, one.scores) for one in seen.scores)
-        rows = measure_preferences(estimator, scores, seen.layers, seen.depth, seen.width, temperatures, progress)
-        return FoundPreferences(seen.depth, seen.width, seen.dtype, tuple(rows))
+        """Preference information at ``temperatures`` of all layers asked for; ``known`` is what the cache has of it."""
+        weights, device = subject.request.weights, resolve_device(subject.device)
+        estimator = PreferenceEstimator(subject.sample, weights=weights, device=device)
+        seen = self._scorer.see(subject, known, 0, progress)
+        shape, plan = (seen.depth, seen.width), seen.plan
+        rows = measure_preferences(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
+        return FoundPreferences(*shape, seen.dtype, tuple(rows))
 
-    def _see(
-        self,
-        revision: Revision,
-        known: CheckpointMeasurements | CheckpointPreferences | None,
-        document: dict[str, Any],
-        sample: Sample,
-        request: MeasurementRequest,
-        device: str,
-        progress: Progress,
-        variants: Sequence[Variant] = ("raw",),
-        with_loss: bool = False,
-    ) -> _Seen:
-        """Scores of all layers asked for in ``variants``: as they are kept, else from a forward pass."""
-        names = {variant: scores_document(document, request.layers, variant) for variant in variants}
-        kept: dict[Variant, StoredArrays] = {}
-        if known is not None:
-            stored = {variant: self._store.get(name) for variant, name in names.items()}
-            kept = {variant: arrays for variant, arrays in stored.items() if arrays is not None}
-        missing = {variant: name for variant, name in names.items() if variant not in kept}
-        if known is not None and not missing and not with_loss:
-            layers = parse_layers(request.layers, known.depth)
-            count = len(layers) * len(variants)
-            return _Seen(known.depth, known.width, known.dtype, count, _kept_scores(kept, layers), None)
-        model = load_model(revision, device, request.dtype, progress, with_head=with_loss)
-        layers = parse_layers(request.layers, model.depth)
-        losses = LossSum(model.head, sample) if model.head is not None else None
-        fresh = self._scores(model, sample, request, layers, missing, losses, progress)
-        scores = itertools.chain(fresh, _kept_scores(kept, layers))
-        return _Seen(model.depth, model.width, model.dtype, len(layers) * len(variants), scores, losses)
-
-    def _estimator(self, sample: Sample, request: MeasurementRequest, device: str) -> Estimator:
-        wanted = (sample.digest, request.weights, request.min_count, device)
+    def _estimator(self, subject: Subject[Sample]) -> Estimator:
+        request = subject.request
+        wanted = (subject.sample.digest, request.weights, request.min_count, subject.device)
         if wanted not in self._estimators:
-            made = sample_estimator(sample, request.weights, resolve_device(device), request.min_count)
+            device = resolve_device(subject.device)
+            made = sample_estimator(subject.sample, request.weights, device, request.min_count)
             self._estimators = {wanted: made}
         return self._estimators[wanted]
-
-    def _scores(
-        self,
-        model: LoadedModel,
-        sample: Sample,
-        request: MeasurementRequest,
-        layers: tuple[int, ...],
-        names: Mapping[Variant, dict[str, Any]],
-        losses: LossSum | None,
-        progress: Progress,
-    ) -> Iterator[LayerScores]:
-        """Scores of each variant's layers in turn: kept on disk if the budget allows, else in memory, by blocks.
-
-        Variants other than raw need the moments of z first: one forward pass more, however many variants.
-        """
-        anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
-        items = _items(model, sample, layers, tuple(names), progress)
-        shape = (len(request.anchor_seeds), sample.positions, request.anchors)
-        item_bytes = 2 * int(np.prod(shape))
-
-        def fill(part: Sequence[_Item], out: Sequence[Tensor], losses: LossSum | None) -> list[LayerScores]:
-            geometry = compute_scores(
-                model,
-                sample,
-                anchors,
-                [item.layer for item in part],
-                out,
-                progress,
-                normalisations=[item.normalisation for item in part],
-                loss=losses,
-            )
-            return [
-                LayerScores(item.layer, scores, item.variant, found)
-                for item, scores, found in zip(part, out, geometry, strict=True)
-            ]
-
-        if items and self._store.admits(item_bytes * len(items)):
-            # Room for all variants at once: those being written do not count yet when the next one makes room.
-            self._store.prune(self._store.budget - item_bytes * len(items))
-            with ExitStack() as stack:
-                arrays = {
-                    variant: stack.enter_context(self._store.create(name, _shapes(shape, layers)))
-                    for variant, name in names.items()
-                }
-                out = [torch.from_numpy(arrays[item.variant][_array(item.layer)]) for item in items]
-                found = fill(items, out, losses)
-                for variant, kept in arrays.items():
-                    kept[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
-            yield from found
-            return
-        room = MEMORY_SHARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        block = max(1, int(room // item_bytes))
-        if block < len(items):
-            progress.note(
-                f"Scores take {item_bytes * len(items) / 2**30:.1f} GiB: "
-                f"measuring {block} of {len(items)} layers at a time."
-            )
-        for start in range(0, max(len(items), 1), block):
-            part = items[start : start + block]
-            yield from fill(
-                part, [torch.empty(shape, dtype=torch.float16) for _ in part], losses if not start else None
-            )
 
 
 def known_loss(known: CheckpointMeasurements | None) -> float | None:
     """The loss of a measured checkpoint, if it was ever asked for."""
     return next((row.loss for row in known.rows if row.loss is not None), None) if known else None
-
-
-def _items(
-    model: LoadedModel, sample: Sample, layers: tuple[int, ...], variants: Sequence[Variant], progress: Progress
-) -> list[_Item]:
-    if all(variant == "raw" for variant in variants):
-        return [_Item(layer, variant, None) for variant in variants for layer in layers]
-    moments = compute_moments(model, sample, layers, progress)
-    return [_Item(layer, variant, normalisation(variant, moments[layer])) for variant in variants for layer in layers]
-
-
-def _shapes(shape: tuple[int, ...], layers: Sequence[int]) -> dict[str, tuple[tuple[int, ...], str]]:
-    return {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
-
-
-def _kept_scores(kept: Mapping[Variant, StoredArrays], layers: Sequence[int]) -> Iterator[LayerScores]:
-    for variant, arrays in kept.items():
-        for layer, (length, ratio) in zip(layers, arrays[_GEOMETRY].tolist(), strict=True):
-            geometry = Geometry(length, None if np.isnan(ratio) else ratio)
-            yield LayerScores(layer, _read_only(arrays[_array(layer)]), variant, geometry)
-
-
-def _geometry_array(scores: Iterable[LayerScores]) -> npt.NDArray[np.float64]:
-    """Resultant length and participation ratio of each layer, [layers, 2]; NaN where there is none."""
-    pairs = [(one.geometry.resultant_length, one.geometry.participation_ratio) for one in scores if one.geometry]
-    return np.array([(length, np.nan if ratio is None else ratio) for length, ratio in pairs])
-
-
-def _read_only(array: npt.NDArray[Any]) -> Tensor:
-    """A tensor over a read-only map without a copy; nothing here writes to scores that are kept."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def _array(layer: int) -> str:
-    return f"layer-{layer:03d}"

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from cache import Cache
 from cache.keys import key
@@ -40,13 +40,13 @@ from ib_explorer.worker.documents import (
     sample_document,
 )
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.subject import AnySample, Subject
 
 if TYPE_CHECKING:
     from estimator.joint import JointDistribution
     from ib_explorer.worker.measuring import Measurer
 
 Emit = Callable[[Event], None]
-AnySample = TypeVar("AnySample", bound=Sample)
 
 
 class Runner:
@@ -87,66 +87,66 @@ class Runner:
         for revision in self._revisions(job, emit, progress):
             progress.revision = revision.name
             if request.is_preference:
-                emit(self._prefer(job, revision, temperatures, progress))
+                pairs = self._subject(request, revision, self._pairs(request, revision, progress))
+                emit(self._prefer(job, pairs, temperatures, progress))
                 continue
-            sample, tokenizer = self._sample(request, revision, progress)
-            commit = self._commit(revision)
-            document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
-            known = self._cache.measurements.load(key(document))
+            subject = self._subject(request, revision, self._sample(request, revision, progress))
+            name = key(subject.document)
+            known = self._cache.measurements.load(name)
             missing = _missing(known, request, temperatures)
             wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
-            if job.ahead and not self._measuring().keeps(document, request):
+            if job.ahead and not self._measuring().keeps(subject):
                 continue
             if missing or wants_loss:
-                found = self._measuring().measure(
-                    revision, known, document, sample, request, self._device(request), missing, progress
-                )
+                found = self._measuring().measure(subject, known, missing, progress)
                 measurements = CheckpointMeasurements(
-                    **_identity(key(document), revision, commit, sample, request),
+                    **self._identity(name, subject),
                     depth=found.depth,
                     width=found.width,
                     dtype=found.dtype,
                     rows=found.rows,
-                    bytes_per_token=sample.bytes_per_token,
+                    bytes_per_token=subject.sample.bytes_per_token,
                 )
-                known = self._cache.measurements.merge(document, measurements)
+                known = self._cache.measurements.merge(subject.document, measurements)
             if job.increments and known is not None:
-                self._increments(revision, known, document, sample, request, temperatures, progress)
-            emit(Measured(job.job, key(document), revision.name, cached=not (missing or wants_loss)))
+                self._increments(subject, known, temperatures, progress)
+            emit(Measured(job.job, name, revision.name, cached=not (missing or wants_loss)))
+
+    def _subject(
+        self, request: MeasurementRequest, revision: Revision, sampled: tuple[AnySample, str]
+    ) -> Subject[AnySample]:
+        """What is to be measured of a revision, on a sample in its tokens (and the digest of their tokenizer)."""
+        sample, tokenizer = sampled
+        document = checkpoint_document(
+            revision, self._commit(revision), tokenizer, sample.digest, self._dtype(request), request
+        )
+        if request.is_preference:
+            document = preferences_document(document)
+        return Subject(revision, document, sample, request, self._device(request))
 
     def _prefer(
-        self, job: Measure, revision: Revision, temperatures: Sequence[Temperature], progress: Progress
+        self, job: Measure, subject: Subject[PairSample], temperatures: Sequence[Temperature], progress: Progress
     ) -> Measured:
         """Measure what the cache lacks of a checkpoint's preference information, and keep it."""
-        request = job.request
-        sample, tokenizer = self._pairs(request, revision, progress)
-        commit = self._commit(revision)
-        document = preferences_document(
-            checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
-        )
-        known = self._cache.preferences.load(key(document))
-        missing = _missing(known, request, temperatures)
+        name = key(subject.document)
+        known = self._cache.preferences.load(name)
+        missing = _missing(known, subject.request, temperatures)
         if missing:
-            found = self._measuring().measure_preferences(
-                revision, known, document, sample, request, self._device(request), missing, progress
-            )
+            found = self._measuring().measure_preferences(subject, known, missing, progress)
             preferences = CheckpointPreferences(
-                **_identity(key(document), revision, commit, sample, request),
+                **self._identity(name, subject),
                 depth=found.depth,
                 width=found.width,
                 dtype=found.dtype,
                 rows=found.rows,
             )
-            self._cache.preferences.merge(document, preferences)
-        return Measured(job.job, key(document), revision.name, cached=not missing)
+            self._cache.preferences.merge(subject.document, preferences)
+        return Measured(job.job, name, subject.revision.name, cached=not missing)
 
     def _increments(
         self,
-        revision: Revision,
+        subject: Subject[Sample],
         known: CheckpointMeasurements,
-        document: dict[str, Any],
-        sample: Sample,
-        request: MeasurementRequest,
         temperatures: Sequence[Temperature],
         progress: Progress,
     ) -> None:
@@ -154,12 +154,10 @@ class Runner:
         name = increments_document(known.key)
         kept = self._cache.increments.load(key(name))
         present = {(row.temperature_rule, row.layer) for row in (kept.rows if kept else ())}
-        layers = parse_layers(request.layers, known.depth)
+        layers = parse_layers(subject.request.layers, known.depth)
         missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
         if missing:
-            device = self._device(request)
-            measurer = self._measuring()
-            rows = measurer.measure_increments(revision, known, document, sample, request, device, missing, progress)
+            rows = self._measuring().measure_increments(subject, known, missing, progress)
             self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
@@ -199,6 +197,26 @@ class Runner:
         if revision.folder is None:
             return str(revision.commit)
         return self._cache.folder_digest(content_files(Path(revision.folder)))
+
+    def _identity(self, name: str, subject: Subject[Any]) -> dict[str, Any]:
+        """The fields of a record that say what was measured; ``name`` is its key."""
+        revision, sample, request = subject.revision, subject.sample, subject.request
+        return {
+            "key": name,
+            "model": revision.model,
+            "revision": revision.name,
+            "commit": self._commit(revision),
+            "stage": revision.stage,
+            "step": revision.step,
+            "tokens": revision.tokens,
+            "corpus": sample.corpus,
+            "sample": sample.digest,
+            "documents": sample.documents,
+            "positions": sample.positions,
+            "anchors": request.anchors,
+            "anchor_seeds": request.anchor_seeds,
+            "estimator_version": ESTIMATOR_VERSION,
+        }
 
     def _sample(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
         """The sample of a request in a revision's tokens, and the digest of the tokenizer's files."""
@@ -280,28 +298,6 @@ def _device_name(device: str) -> str:
     from estimator.loading import resolve_device
 
     return str(resolve_device(device))
-
-
-def _identity(
-    name: str, revision: Revision, commit: str, sample: Sample, request: MeasurementRequest
-) -> dict[str, Any]:
-    """The fields of a record that say what was measured; ``name`` is its key."""
-    return {
-        "key": name,
-        "model": revision.model,
-        "revision": revision.name,
-        "commit": commit,
-        "stage": revision.stage,
-        "step": revision.step,
-        "tokens": revision.tokens,
-        "corpus": sample.corpus,
-        "sample": sample.digest,
-        "documents": sample.documents,
-        "positions": sample.positions,
-        "anchors": request.anchors,
-        "anchor_seeds": request.anchor_seeds,
-        "estimator_version": ESTIMATOR_VERSION,
-    }
 
 
 def _missing(

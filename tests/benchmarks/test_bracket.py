@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import bracket
 from estimator.anchors import draw_anchors
+from estimator.measurement import Information
 
 UNIFORM = np.full(bracket.LABELS, 1 / bracket.LABELS)
 
@@ -39,14 +40,25 @@ def test_the_truth_does_not_depend_on_how_many_positions_it_took(quick: None, mo
 
 
 @pytest.mark.parametrize("noise", bracket.NOISES)
-def test_the_bracket_holds_the_truth_within_its_error(quick: None, noise: str) -> None:
-    """Four runs of a weak signal: the truth lies in bracket ± 1 se; the plug-in alone is far too high."""
+def test_the_bracket_holds_the_truth(quick: None, noise: str) -> None:
+    """Four runs of a weak signal: the truth lies in the bracket; the plug-in alone is far too high."""
     world, rng = bracket.World.draw(noise, "weak", 11), np.random.default_rng(12)
     truth = world.truths([UNIFORM], rng)[0]
     for count in bracket.COUNTS[:4]:
         value = bracket.measure(world, np.full(bracket.LABELS, count), rng)
-        assert value.corrected - value.se <= truth <= value.high + value.se, count
+        assert value.bracket[0] <= truth <= value.bracket[1], count
         assert value.plugin > 1.3 * truth, count
+
+
+def test_a_cell_counts_its_runs_by_each_reading() -> None:
+    """Corrected values of 0, .1, .2 and .3 and jackknifes .05 above them, with an error of .05, about a truth of .1."""
+    low = (0.0, 0.1, 0.2, 0.3)
+    runs = tuple(Information(0.5 + at, 0.5, at + 0.05, 0.05, 0.0, 64, 0.0) for at in low)
+    cell = bracket.Cell("isotropic", "weak", "2", np.full(4, 0.1), runs)
+    assert [cell.held(errors) for errors in (0.0, 1.0, 2.0)] == [0.25, 0.5, 0.75]
+    assert cell.mean(lambda run: run.corrected) == pytest.approx((0.05, np.std(low, ddof=1) / 2))
+    assert cell.holds_on_average
+    assert not bracket.Cell("isotropic", "weak", "2", np.full(4, -0.1), runs).holds_on_average
 
 
 def test_labels_that_keep_to_one_document_carry_what_the_document_carries(quick: None) -> None:

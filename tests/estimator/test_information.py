@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from estimator.groups import random_groups, random_rows
 from estimator.information import Estimator
 from estimator.labels import label_set
-from estimator.null import group_moments, null_curve, random_rows
+from estimator.null import null_curve
 from estimator.tally import CHUNK, Tally, document_groups, entropy, soft_assignments
 from estimator.temperature import leading_order_temperature
 
@@ -102,7 +103,7 @@ def test_long_labels_sum_exactly() -> None:
     positions = 40 * CHUNK + 13
     p, _ = soft_assignments(_scores(_states(positions, 8, 5), 20, 1, 5)[0], 0.2)
     tally = Tally.prepare(label_set(np.zeros(positions)), _groups(positions, 4))
-    cells, labels = tally.sums(p)
+    (_, cells, labels), *_ = tally.sums(p)
     assert torch.allclose(labels[0], p.double().sum(0), rtol=1e-6)
     assert torch.allclose(cells.double().sum(0), labels[0], rtol=1e-12)
 
@@ -140,9 +141,9 @@ def test_null_of_extreme_labels_is_exact() -> None:
 
 def test_the_null_curve_falls_and_reaches_zero() -> None:
     p, rows = soft_assignments(_scores(_states(4000, 32, 2), 60, 1, 2)[0], 0.07)
-    moments = group_moments(p, rows, torch.from_numpy(random_rows(4000)))
+    groups = random_groups(p, rows, torch.from_numpy(random_rows(4000)))
     deficit = float(entropy(p.mean(0)) - rows.mean())
-    curve = null_curve(moments.sizes, moments.groups, moments.values.numpy(), deficit, 4000)
+    curve = null_curve(groups, groups.moments().numpy(), deficit, 4000)
     sizes = np.array([1, 2, 3, 5, 8, 13, 40, 100, 450, 1000, 2500, 4000], dtype=float)
     values = curve.deficit(sizes)
     assert values[0] == pytest.approx(deficit)

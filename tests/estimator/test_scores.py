@@ -14,11 +14,12 @@ from estimator.anchors import stack_anchors
 from estimator.errors import InputError
 from estimator.labels import ngram_labels
 from estimator.loading import LoadedModel, load_model
-from estimator.measure import LayerScores, measure_layers, sample_estimator
+from estimator.measure import measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
 from estimator.scores import compute_scores
+from estimator.sweep import LayerScores
 from estimator.temperature import parse_temperature
 
 LENGTHS = [8, 40, 12, 40, 9, 33, 40, 17]

@@ -15,13 +15,14 @@ from estimator.errors import InputError
 from estimator.geometry import participation_ratio
 from estimator.loading import LoadedModel, load_model
 from estimator.loss import LossSum
-from estimator.measure import LayerScores, measure_layers, sample_estimator
+from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import VARIANTS, Measurement, Variant
 from estimator.moments import Moments, compute_moments, normalisation
 from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
 from estimator.scores import compute_scores
+from estimator.sweep import LayerScores
 from estimator.temperature import parse_temperature
 
 DEPTH, WIDTH = 3, 32

@@ -6,10 +6,12 @@ import asyncio
 import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
+from hashlib import sha256
 
-from estimator.curve import BoundCurve
+from estimator.curve import BoundCurve, Conditionals
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
+from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.worker.messages import (
@@ -87,18 +89,60 @@ def trajectory(model: str = "demo", steps: Iterable[int] = STEPS) -> list[Checkp
     return [checkpoint(step, model=model) for step in steps]
 
 
-def curve(granularity: Granularity = "token") -> BoundCurve:
-    """A bound of the synthetic sample, in bits."""
+def curve(granularity: Granularity = "token", conditionals: Conditionals = "raw") -> BoundCurve:
+    """A bound of the synthetic sample, in bits; held out, it is lower."""
     rate = tuple(0.5 * index for index in range(11))
-    relevance = tuple(3 * (1 - math.exp(-bits / 3)) for bits in rate)
-    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, 3.0, 5000, 100, 101, 0.1)
+    most = 3.0 if conditionals == "raw" else 1.5
+    relevance = tuple(most * (1 - math.exp(-bits / 3)) for bits in rate)
+    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, most, 5000, 100, 101, 0.1, conditionals)
+
+
+def preference(
+    step: int | None, *, model: str = "demo", name: str | None = None, rules: Iterable[str] = ("exact",)
+) -> CheckpointPreferences:
+    """Preference information that grows with the step and the layer, on pairs of a sample of its own."""
+    like = checkpoint(step or 0, model=model)
+    rows = tuple(
+        Preference(
+            layer=layer,
+            site="embedding" if layer == 0 else "block",
+            weights="frequency",
+            variant="raw",
+            temperature_rule=rule,
+            temperature=0.01,
+            entropy=0.7,
+            ceiling=0.55,
+            information=information(0.001 * (1 + layer) * math.log1p(step or 0), 0.004, 2),
+        )
+        for layer in range(DEPTH + 1)
+        for rule in rules
+    )
+    shared = {
+        field.name: getattr(like, field.name)
+        for field in fields(CheckpointPreferences)
+        if field.name not in ("key", "rows", "sample", "corpus")
+    }
+    found = CheckpointPreferences(
+        key=f"{sha256(f'{model} {name} {step}'.encode()).hexdigest()}",
+        corpus="pairs.jsonl",
+        sample="pairs",
+        rows=rows,
+        **shared,
+    )
+    return replace(found, step=step, revision=name or found.revision, commit=name or found.commit)
 
 
 class MemoryCache:
     """What the screen reads of a cache, in memory."""
 
-    def __init__(self, records: Iterable[CheckpointMeasurements] = (), curves: Iterable[BoundCurve] = ()) -> None:
+    def __init__(
+        self,
+        records: Iterable[CheckpointMeasurements] = (),
+        curves: Iterable[BoundCurve] = (),
+        preferences: Iterable[CheckpointPreferences] = (),
+    ) -> None:
         self.measurements = _Measurements({record.key: record for record in records})
+        self.preferences = _Measurements({record.key: record for record in preferences})
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
 
@@ -169,8 +213,15 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
     def script(job: Job) -> Iterable[Event | None]:
         yield Started(job.job)
         if isinstance(job, Bound):
-            cache.curves[job.granularity] = curve(job.granularity)
-            yield BoundReady(job.job, job.granularity)
+            name = f"{job.granularity} {job.conditionals}"
+            cache.curves[name] = curve(job.granularity, job.conditionals)
+            yield BoundReady(job.job, name)
+        elif isinstance(job, Measure) and job.request.is_preference:
+            yield listed(job.job)
+            for step in STEPS:
+                found = preference(step, rules=job.request.temperatures)
+                cache.preferences[found.key] = found
+                yield Measured(job.job, found.key, found.revision, False)
         elif isinstance(job, Measure):
             yield listed(job.job)
             for step in STEPS:

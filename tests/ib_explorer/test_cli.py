@@ -6,15 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from cache import Cache
+from cache.keys import key
+from cache.locations import locations
 from ib_explorer import __version__
 from ib_explorer.__main__ import main
 from ib_explorer.export import COLUMNS
 from ib_explorer.worker import client
+from tests.ib_explorer.synthetic import STEPS, preference
 
 FAKE = str(Path(__file__).parent / "fake_worker.py")
 ROOT = str(Path(__file__).parents[2])
@@ -141,6 +146,29 @@ def test_export_and_plot_choose_variants_and_minimum_counts(run):
         assert run(command, "--variant", "centred")[0] == 2
 
 
+def test_plot_draws_preference_over_training(run):
+    code, _, err = run("plot", "--granularity", "preference")
+    assert code == 2 and "No preference is kept" in err
+    for step in STEPS:
+        document = {"schema": 1, "kind": "preferences", "step": step}
+        Cache(locations().cache).preferences.merge(document, replace(preference(step), key=key(document)))
+    code, out, err = run("plot", "--granularity", "preference", "--layer", "each")
+    assert (code, err) == (0, "") and out.startswith("I(pref;Z)") and "layer 3" in out
+    assert "diagonal" not in out and out.splitlines()[-1].endswith("training step")
+    assert out.splitlines()[-2].split() == [str(step) for step in STEPS]
+    code, out, _ = run("export", "--granularity", "preference", "--layer", "mean")
+    assert code == 0 and [row["granularity"] for row in table(out)] == ["preference"] * len(STEPS)
+
+
+def test_plot_draws_the_held_out_curve_where_it_is_kept(run):
+    run("measure", "kept")
+    arguments = ("bound", "--corpus", "docstrings", "--tokenizer", "kept", "--granularity", "token")
+    run(*arguments)
+    assert "IB curve" not in run("plot", "--bound", "held-out")[1]
+    run(*arguments, "--held-out")
+    assert "held-out IB curve" in run("plot", "--bound", "held-out")[1]
+
+
 def test_measure_takes_the_loss_as_a_flag(run):
     code, out, _ = run("measure", "kept", "--loss", "--min-count", "2", "--variant", "raw")
     assert code == 0 and {row["loss"] for row in table(out)} == {"2.5"}
@@ -225,6 +253,7 @@ def test_doctor_says_what_it_found_and_where_settings_come_from(run, monkeypatch
 MEASURING = """
 import sys
 from ib_explorer.worker import client
+from tests.ib_explorer.synthetic import STEPS, preference
 client.WORKER = (sys.executable, sys.argv[1])
 from ib_explorer.__main__ import main
 sys.exit(main(["--cache-dir", sys.argv[2], "measure", sys.argv[3]]))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ib_explorer.picture import MARKERS, PALETTE, appearance, draw_plane, ticks
+from ib_explorer.picture import MARKERS, PALETTE, appearance, draw_plane, marked, ticks
 from ib_explorer.plane import Limits, View, plane
-from tests.ib_explorer.synthetic import checkpoint, curve, trajectory
+from tests.ib_explorer.synthetic import STEPS, checkpoint, curve, preference, trajectory
 
 FUZZ = """
 import math, sys
@@ -129,6 +129,23 @@ def test_ticks_as_a_person_would_write_them(lower: float, upper: float, names: l
     assert ticks(lower, upper, 5)[1] == names
 
 
+def test_marks_stand_apart_and_the_last_is_shown_whole() -> None:
+    marks = [(float(place), f"{10**place:,}") for place in range(7)]
+    assert marked(marks, 0, 6, 120)[1] == [name for _, name in marks]
+    places, names = marked(marks, 0, 6, 24)
+    assert (places, names) == ([0, 2, 6], ["1", "100", "1,000,000"])
+    assert marked(marks, 10, 12, 60) == ([], [])
+
+
+def test_preference_is_drawn_over_its_training_steps_without_a_diagonal() -> None:
+    drawn = plane([preference(step) for step in STEPS], View(granularity="preference"), None)
+    rows = draw_plane(drawn, 60, 16, colour=False, selected=drawn.points[0]).splitlines()
+    assert "·" not in "".join(rows) and rows[-1].endswith("training step")
+    axis, names = rows[-3:-1]
+    assert names.split() == [str(step) for step in STEPS] and axis.count("┬") == len(STEPS)
+    assert all(len(row) == 60 for row in rows)
+
+
 GOLDEN = """\
 I(Y;Z)      · diagonal   ⠒ IB curve   ● demo
     │                ·⢀⠔⠉               ⣀●
@@ -137,8 +154,8 @@ I(Y;Z)      · diagonal   ⠒ IB curve   ● demo
     │          ·⡠⠊          ⣀⠤⠒⠉
 0.05┤        ·⡠⠊        ●⠤⠒⠉
     │      ·⡠⠊   │  ⢀⡠⠒⠉
-    │    ⢀⠤⠊    ⢀◉──⠁
-    │  ⢀⠔⠁  ⣀⠤⠒⠊⠁
+    │    ⢀⠤⠊    ─◉───
+    │  ⢀⠔⠁  ⣀⠤⠒⠊⠁│
     │⢀⠔⠁⢀⡠⠔●
     │⠃ ●⠁
     └────────┬──────────┬──────────┬────────

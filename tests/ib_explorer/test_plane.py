@@ -33,7 +33,7 @@ def test_the_corrected_preset_shows_corrected_values_and_the_paper_preset_plug_i
     row = corrected.measurement
     assert (corrected.x, corrected.y) == (row.complexity.corrected, row.expressivity.corrected)
     assert (paper.x, paper.y) == (row.complexity.plugin, row.expressivity.plugin)
-    assert corrected.x_bracket == paper.x_bracket == (row.complexity.corrected, row.complexity.high)
+    assert corrected.x_bracket == paper.x_bracket == row.complexity.bracket
     assert corrected.null == (0, 0)
     assert paper.null == (row.complexity.null, row.expressivity.null)
 

@@ -13,16 +13,18 @@ import pytest
 
 import ib_explorer
 from cache.keys import key
+from estimator import memory
 from estimator.curve import CONDITIONALS
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import CheckpointMeasurements, Granularity
+from estimator.memory import estimate_bytes, score_bytes
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from ib_explorer.export import COLUMNS
 from ib_explorer.increments_csv import increments_text
 from ib_explorer.preference_csv import preference_values
-from ib_explorer.worker import measuring
+from ib_explorer.worker import measuring, scoring
 from ib_explorer.worker.documents import increments_document
 from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
 from ib_explorer.worker.runner import Runner
@@ -70,7 +72,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(measuring, "load_model", refuse)
+    monkeypatch.setattr(scoring, "load_model", refuse)
 
 
 def test_a_folder_is_measured_and_then_remembered(
@@ -200,8 +202,10 @@ def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
     other = Runner(runner._cache.root.parent / "other", "cpu")
     if admitted != "disk":
         other._cache.scores.budget = 0
-    if admitted == "blocks":
-        monkeypatch.setattr(measuring, "MEMORY_SHARE", 0.0)
+    if admitted == "blocks":  # room for a single layer
+        shape = (expected.positions, len(expected.anchor_seeds), expected.anchors)
+        needed = score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
+        monkeypatch.setattr(memory, "free_memory", lambda *_: int(needed / memory.SHARE) + 1)
     ((_, found),) = measure(other, asked)
     assert found.rows == expected.rows
     assert bool(other._cache.scores.items()) == (admitted == "disk")

@@ -1,39 +1,30 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cache.keys import key
-from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import WEIGHTS
-from estimator.request import MeasurementRequest
 from ib_explorer import plane as plane_module
+from ib_explorer.plane import distance
 from ib_explorer.shelf import Shelf
-from ib_explorer.tui.app import ExplorerApp
 from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.state import with_records
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
-from ib_explorer.tui.widgets.layers_view import LayersView
-from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
-from ib_explorer.worker.documents import increments_document
-from ib_explorer.worker.messages import Bound, Failed, Measure, Measured, PhaseProgress, Started
+from ib_explorer.tui.widgets.view_panel import ViewPanel
+from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
-    DEPTH,
     REQUEST,
     STEPS,
     MemoryCache,
@@ -45,42 +36,6 @@ from tests.ib_explorer.synthetic import (
     measuring,
     trajectory,
 )
-
-LARGE, SMALL = (120, 40), (80, 24)
-both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
-
-
-@asynccontextmanager
-async def explorer(cache=None, client=None, initial=None, size=LARGE):
-    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial)
-    app.settle_after = 0.01
-    app.play_every = 3600  # tests of playing take its steps themselves
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
-        yield app, pilot
-
-
-async def settled(pilot: Pilot, until: Callable[[], bool] = lambda: True) -> None:
-    """Wait for messages until something holds; the test's own time limit is the only clock."""
-    for _ in range(400):
-        await pilot.pause()
-        if until():
-            pilot.app._redraw_if_dirty()
-            await pilot.pause()
-            return
-    raise AssertionError("waited in vain")
-
-
-def text_of(app: ExplorerApp, kind: type[Static]) -> str:
-    return str(app.screen_stack[0].query_one(kind).content)
-
-
-def picture(app: ExplorerApp) -> str:
-    return app.screen_stack[0].query_one(PlaneView).render().plain
-
-
-def step(app: ExplorerApp) -> int | None:
-    return app.state.place.checkpoint.step if app.state.place else None
 
 
 @both_sizes
@@ -143,12 +98,49 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
         bound = text_of(app, Readout).splitlines()[-1]
         assert "bits below" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
         assert len(bound) <= app.screen.query_one(Readout).content_size.width
-        await pilot.press("b")
+        await pilot.press("b", "b")
         assert app.state.view.bound == "diagonal" and "IB curve" not in picture(app)
         await pilot.press("b")
         assert "data processing" in picture(app)
-        await pilot.press("B", "B", "p")
+        await pilot.press("b", "p")
         assert app.state.view.bound == "ib" and "IB curve" not in picture(app)
+
+
+@both_sizes
+async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_be_it(size: tuple[int, int]) -> None:
+    cache = MemoryCache()
+    measure = measuring(cache)
+    held: list[Bound] = []
+
+    def script(job: object) -> list:
+        if isinstance(job, Bound) and job.conditionals == "held-out":
+            held.append(job)
+            return [Started(job.job)]
+        return list(measure(job))
+
+    client = ScriptedClient(script)
+    async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
+        raw = text_of(app, Readout).splitlines()[-1]
+        assert raw.startswith("IB curve") and not held
+        await pilot.press("b")
+        await settled(pilot, lambda: bool(held))
+        await settled(pilot, lambda: "held-out  being computed" in text_of(app, Readout))
+        assert "IB curve" not in picture(app)
+        for event in measure(held[0]):
+            client.say(event)
+        await settled(pilot, lambda: len(app.state.curves) == 2)
+        assert "held-out IB curve" in picture(app) and "held-out" in text_of(app, ViewPanel)
+        shown = text_of(app, Readout).splitlines()[-1]
+        gap = distance(app.scene.point, curve("token", "held-out")).gap
+        assert shown.startswith(f"held-out  {abs(gap):.3f} bits {'below' if gap >= 0 else 'above'}")
+        assert shown[10:] != raw[10:]
+        await pilot.press("B", "b")
+        app._complete_view()
+        await settled(pilot)
+        assert len(held) == 1
+        await pilot.press("p")
+        assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
 
 
 async def test_a_bound_that_failed_is_asked_for_again_when_its_labels_are_looked_at_again() -> None:
@@ -206,7 +198,7 @@ async def test_tabs_show_layers_and_all_points() -> None:
         await settled(pilot)
         assert step(app) == STEPS[-3]
         await pilot.press("2")
-        bars = str(app.screen.query_one("#bars", Static).content)
+        bars = layers(app)
         assert "optimality" in bars and bars.count("█") > 10
         await pilot.press("1", "k")
         assert step(app) == STEPS[-4]
@@ -388,27 +380,6 @@ async def test_variants_that_were_measured_can_be_stepped_through() -> None:
         assert seen == ["raw", "standardised", "raw"]
 
 
-async def test_measuring_is_asked_for_in_a_dialog() -> None:
-    client = ScriptedClient()
-    async with explorer(MemoryCache(trajectory()), client) as (app, pilot):
-        await pilot.press("m")
-        dialog = app.screen
-        assert isinstance(dialog, MeasureDialog)
-        dialog.query_one("#model", Input).value = "some/model"
-        dialog.query_one("#checkpoints", Input).value = "log:16"
-        dialog.query_one("#documents", Input).value = "1"
-        await pilot.press("enter")
-        assert app.screen is dialog
-        assert "at least 2 documents" in str(dialog.query_one("#problem", Static).content)
-        dialog.query_one("#documents", Input).value = "many"
-        await pilot.press("enter")
-        assert "whole number" in str(dialog.query_one("#problem", Static).content)
-        dialog.query_one("#documents", Input).value = "64"
-        await pilot.press("enter")
-        await settled(pilot, lambda: bool(client.jobs))
-        assert client.jobs[0].request == MeasurementRequest("some/model", revision="log:16", documents=64)
-
-
 async def test_a_running_job_is_shown_and_cancelled() -> None:
     client = ScriptedClient(
         lambda job: [Started(job.job), listed(job.job), PhaseProgress(job.job, "forward", 3, 12, "documents", "step0")]
@@ -528,38 +499,3 @@ async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
         await pilot.press(*keys)
         await settled(pilot, lambda: client.closed)
     assert not app.is_running
-
-
-async def test_increments_are_asked_for_and_drawn_with_the_layers() -> None:
-    cache = MemoryCache()
-    answer = measuring(cache)
-
-    def script(job: object) -> list:
-        events = list(answer(job))
-        if isinstance(job, Measure) and job.increments:
-            rows = tuple(
-                Increment(layer, "block", side, order, "exact", 0.03, 0.2 / order**2, 0.01, 0.0, 1.0)
-                for layer in range(1, DEPTH + 1)
-                for side in ("input", "output")
-                for order in range(1, 5)
-            )
-            for found in (event for event in events if isinstance(event, Measured)):
-                cache.increments[key(increments_document(found.key))] = CheckpointIncrements(found.key, rows)
-        return events
-
-    client = ScriptedClient(script)
-    async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS))
-        await pilot.press("2")
-        await settled(pilot)
-        assert "Press a to measure" in text_of(app, LayersView)
-        await pilot.press("a", "a")
-        await settled(pilot, lambda: bool(app.scene.increments))
-        (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
-        assert app.state.place is not None
-        assert asked.request.revision == app.state.place.checkpoint.name
-        drawn = text_of(app, LayersView)
-        assert "adds in the mean of layers" in drawn and "0.2000" in drawn and "0.0125" in drawn
-        await pilot.press("T")
-        await settled(pilot)
-        assert app.state.requests[app.state.place.trajectory].revision == REQUEST.revision

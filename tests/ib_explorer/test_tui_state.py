@@ -86,7 +86,7 @@ def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
         seen.add(getattr(there.view, aspect))
     assert (
         len(seen)
-        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2, "bound": 3}[aspect]
+        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2, "bound": 4}[aspect]
     )
     assert moves.stepped_view(scene(moves.stepped_view(scene(state), aspect, 1)), aspect, -1) == state
 
@@ -146,7 +146,9 @@ def test_asking_for_another_temperature_adds_no_second_model_to_the_tree() -> No
 def test_a_bound_is_drawn_only_beside_its_own_sample() -> None:
     assert scene(replace(measured(), curves=(curve(),))).plane.bound
     assert not scene(replace(measured(), curves=(replace(curve(), positions=4999),))).plane.bound
-    assert not scene(replace(measured(), curves=(replace(curve(), conditionals="held-out"),))).plane.bound
+    held_out = replace(measured(), curves=(replace(curve(), conditionals="held-out"),))
+    assert not scene(held_out).plane.bound
+    assert scene(moves.stepped_view(scene(held_out), "bound", 1)).plane.bound
     wider = moves.stepped_view(scene(replace(measured(), curves=(curve(),))), "granularity", 1)
     assert not scene(wider).plane.bound
 

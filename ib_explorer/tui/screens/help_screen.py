@@ -17,14 +17,15 @@ from ib_explorer.tui.screens.dialog import Dialog
 _NUMBERS = (
     ("plug-in", "the paper's estimate; biased upwards, most where labels are rare"),
     ("null", "what labels with the same counts but no relation to Z would score"),
-    ("corrected", "plug-in less null: the lower end of the bracket, and the default point"),
-    ("high", "the jackknife: the upper end; the truth is expected between the two"),
-    ("±error", "standard error over groups of documents"),
+    ("corrected", "plug-in less null: on average not above the truth, and the default point"),
+    ("±error", "standard error of the corrected value, over groups of documents or shuffled labels"),
+    ("low, high", "the truth is expected between them: two errors below corrected, two above the jackknife"),
     ("draws", "standard deviation over draws of the anchors"),
     ("labels", "number of different labels; once: share of positions whose label occurs once"),
     ("ceiling", "what one label per position would score"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) cannot be told from 0"),
     ("IB curve", "bounds encoders that see X only; deeper layers see the whole context and may cross it"),
+    ("held-out", "the IB curve with p(y|x) as far as it held in other documents: what the text supports, from below"),
     ("bits below, ε", "I(Y;Z) short of the IB curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
     ("one successor", "share of positions whose X has a single Y: near 100 % the curve is the diagonal"),
 )

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
@@ -45,8 +45,8 @@ class MainScreen(Screen[None]):
                 with TabbedContent(id="tabs"):
                     with TabPane("Plane", id="plane"):
                         yield PlaneView(id="picture")
-                    with TabPane("Layers", id="layers"), VerticalScroll():
-                        yield LayersView(id="bars")
+                    with TabPane("Layers", id="layers"):
+                        yield LayersView()
                     with TabPane("Table", id="table"):
                         yield PointTable(id="points")
                 yield Readout(id="readout")
@@ -96,6 +96,10 @@ class MainScreen(Screen[None]):
         """Show a tab; arrow keys belong to the table while it is shown."""
         self.query_one("#tabs", TabbedContent).active = name
         self.set_focus(self.query_one(PointTable) if name == "table" else None)
+
+    def action_scroll_layers(self, steps: int) -> None:
+        """Scroll the layers by pages."""
+        self.query_one(LayersView).scroll_pages(steps)
 
     def action_side(self) -> None:
         """Show or hide the side panel."""

@@ -1,54 +1,65 @@
-"""A new measurement: the form that makes a MeasurementRequest."""
+"""A new measurement: the form that makes a MeasurementRequest, with a field for every option."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from typing import Any
 
+from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from estimator.errors import InputError
-from estimator.request import PRESETS, MeasurementRequest, Preset
+from estimator.layers import check_layers
+from estimator.preference import PREFERENCE
+from estimator.request import MeasurementRequest
+from ib_explorer.options import NOT_OF_PREFERENCE, OPTIONS, PREFERENCE_SET, PRESET_VALUES, Option, option
 from ib_explorer.tui.screens.dialog import Dialog
+from ib_explorer.tui.state import Order
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the user wants measured, and by which preset it is to be looked at."""
-
-    request: MeasurementRequest
-    preset: Preset
+MODEL, CHECKPOINTS, PRESET, GRANULARITY, CORPUS = "model", "checkpoints", "preset", "granularity", "corpus"
+WIDE = (MODEL, CORPUS, GRANULARITY, "variant")
+"""Fields that take a whole line of the form."""
 
 
 class MeasureDialog(Dialog[Order]):
-    """One line a setting; wrong input is said in the dialog, which stays open."""
+    """A field for the model, its checkpoints and each option; below them the help of the one that has the focus.
 
-    def __init__(self, models: list[str], latest: MeasurementRequest | None) -> None:
+    Wrong input is said in the dialog, which stays open.
+    """
+
+    def __init__(self, models: Sequence[str], latest: Order | None) -> None:
         super().__init__()
         self.models = list(dict.fromkeys(["demo", *models]))
-        self.latest = latest or MeasurementRequest("demo", revision="all")
+        self.latest = latest or Order(MeasurementRequest("demo", revision="all"), option(PRESET).default)
+        self._preset: str = self.latest.preset
 
     def compose(self) -> ComposeResult:
         """The form, filled with what was asked for last."""
-        latest = self.latest
-        with Vertical(classes="box form") as box:
+        request = self.latest.request
+        with VerticalScroll(classes="box form", can_focus=False) as box:
             box.border_title = "measure"
-            yield self._line("model", latest.model, "hub id, folder or demo", SuggestFromList(self.models))
-            yield self._line("checkpoints", latest.revision or "", "main; or all, log:16, stage1, step*")
-            yield self._line("text", latest.corpus or "", "default; or docstrings, a file, name:config:split")
-            yield self._line("documents", str(latest.documents), "at least 2")
-            yield self._line("max length", str(latest.max_length), "tokens, at least 8")
-            yield self._choice("preset", PRESETS, "corrected")
-            yield self._choice("device", DEVICES, latest.device if latest.device in DEVICES else "auto")
-            yield Static(f"known models: {', '.join(self.models)}", id="known", markup=False)
+            with Grid(classes="fields"):
+                yield _line(MODEL, _entry(MODEL, request.model, "MODEL", SuggestFromList(self.models)))
+                # What the others mean depends on the text and its labels, so these come next.
+                for name in (CORPUS, GRANULARITY):
+                    yield self._field(option(name))
+                yield _line(CHECKPOINTS, _entry(CHECKPOINTS, request.revision or "", "main, or a run's last"))
+                for one in OPTIONS:
+                    if one.name not in (CORPUS, GRANULARITY):
+                        yield self._field(one)
+            yield Static("", id="hint", markup=False)
             yield Static("", id="problem", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("measure", id="go", variant="primary", compact=True)
                 yield Button("cancel", id="leave", compact=True)
+
+    def on_mount(self) -> None:
+        """Leave out what the labels chosen have no use for."""
+        self._fit_labels()
 
     def on_input_submitted(self) -> None:
         """Enter anywhere in the form means go."""
@@ -61,6 +72,42 @@ class MeasureDialog(Dialog[Order]):
         else:
             self.dismiss(None)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Show the help of the field that has the focus."""
+        names = [node.id for node in event.widget.ancestors_with_self if node.id]
+        self.query_one("#hint", Static).update(next((said for name in names if (said := self._help(name))), ""))
+
+    @on(Select.Changed, f"#{GRANULARITY}")
+    def _labels_chosen(self) -> None:
+        self._fit_labels()
+
+    @on(Select.Changed, f"#{PRESET}")
+    def _preset_chosen(self, event: Select.Changed) -> None:
+        """Write what the preset sets into the form, where the user sees it and may change it again."""
+        if event.value == self._preset:
+            return
+        self._preset = str(event.value)
+        for name in dict.fromkeys(itertools.chain(*PRESET_VALUES.values())):
+            one = option(name)
+            self._entry(name).value = one.write(PRESET_VALUES[self._preset].get(name, one.default))
+
+    def _fit_labels(self) -> None:
+        for name in NOT_OF_PREFERENCE:
+            self._entry(name).disabled = self._is_preference
+
+    @property
+    def _is_preference(self) -> bool:
+        return self._entry(GRANULARITY).value == PREFERENCE
+
+    def _help(self, name: str) -> str:
+        if name == MODEL:
+            return f"a hub id, the folder of a model or of a training run, or one of {', '.join(self.models)}"
+        if name == CHECKPOINTS:
+            return "a branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob"
+        if name == CORPUS and self._is_preference:
+            return PREFERENCE_SET
+        return next((one.help for one in OPTIONS if one.name == name), "")
+
     def _answer(self) -> None:
         try:
             order = self._order()
@@ -70,39 +117,53 @@ class MeasureDialog(Dialog[Order]):
             self.dismiss(order)
 
     def _order(self) -> Order:
-        preset: Preset = "paper" if self._chosen("preset") == "paper" else "corrected"
+        from estimator.temperature import parse_temperature  # brings scipy, for which the first frame need not wait
+
+        values: dict[str, Any] = {one.name: self._read(one) for one in OPTIONS}
+        values["temperature"] = tuple(parse_temperature(text).rule for text in values["temperature"])
+        check_layers(values["layers"])
         request = MeasurementRequest(
-            model=self._written("model"),
-            revision=self._written("checkpoints") or None,
-            corpus=self._written("text") or None,
-            documents=self._number("documents"),
-            max_length=self._number("max length"),
-            temperatures=("leading-order",) if preset == "paper" else ("exact",),
-            device=self._chosen("device"),
+            model=self._written(MODEL),
+            revision=self._written(CHECKPOINTS) or None,
+            **{one.field: values[one.name] for one in OPTIONS if one.field is not None},
         )
-        return Order(request, preset)
+        return Order(request, values[PRESET])
 
     def _written(self, name: str) -> str:
-        return self.query_one(f"#{_id(name)}", Input).value.strip()
+        return str(self._entry(name).value).strip()
 
-    def _chosen(self, name: str) -> str:
-        return str(self.query_one(f"#{_id(name)}", Select).value)
+    def _read(self, one: Option) -> object:
+        """An option's value as the form has it; the default where nothing is written, or nothing can be."""
+        written = self._written(one.name)
+        return one.read(written) if written and not self._entry(one.name).disabled else one.default
 
-    def _number(self, name: str) -> int:
-        written = self._written(name)
-        if not written.isdecimal():
-            raise InputError(_id(name), f"{name.capitalize()} must be a whole number, not {written!r}.")
-        return int(written)
+    def _entry(self, name: str) -> Input | Select[str]:
+        return self.query_one(f"#{name}")  # type: ignore[return-value]
 
-    def _line(self, name: str, text: str, hint: str, suggester: SuggestFromList | None = None) -> Horizontal:
-        entry = Input(text, placeholder=hint, suggester=suggester, id=_id(name), compact=True)
-        return Horizontal(Label(name), entry, classes="line")
-
-    def _choice(self, name: str, choices: tuple[str, ...], chosen: str) -> Horizontal:
-        options = [(choice, choice) for choice in choices]
-        entry: Select[str] = Select(options, value=chosen, allow_blank=False, id=_id(name), compact=True)
-        return Horizontal(Label(name), entry, classes="line")
+    def _field(self, one: Option) -> Horizontal:
+        value = self.latest.preset if one.field is None else getattr(self.latest.request, one.field)
+        written = one.write(value)
+        offered = _offered(one)
+        if not offered:
+            return _line(one.name, _entry(one.name, written, one.write(one.default) or one.metavar))
+        choices = [(choice, choice) for choice in dict.fromkeys([*offered, written])]
+        return _line(one.name, Select(choices, value=written, allow_blank=False, id=one.name, compact=True))
 
 
-def _id(name: str) -> str:
-    return name.replace(" ", "-")
+def _offered(one: Option) -> list[str]:
+    """What there is to choose from, as it is written: of a list, each choice with all before it; [] for free text."""
+    if one.name == GRANULARITY:  # n-grams come together, and preference alone
+        return [one.write(one.default), PREFERENCE]
+    if one.kind == "flag":
+        return [one.write(False), one.write(True)]
+    if one.kind == "texts":
+        return [one.write(one.choices[: count + 1]) for count in range(len(one.choices))]
+    return list(one.choices)
+
+
+def _entry(name: str, text: str, placeholder: str, suggester: SuggestFromList | None = None) -> Input:
+    return Input(text, placeholder=placeholder, suggester=suggester, id=name, compact=True)
+
+
+def _line(name: str, entry: Input | Select[str]) -> Horizontal:
+    return Horizontal(Label(name), entry, classes="line whole" if name in WIDE else "line")

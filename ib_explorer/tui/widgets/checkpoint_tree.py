@@ -42,7 +42,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
     def show(self, scene: Scene) -> None:
         """Show the scene's models: nodes are made anew only when there are others, and labels that have changed."""
         place = scene.state.place
-        at = (place.trajectory, place.checkpoint) if place else None
+        at = (scene.trajectory or place.trajectory, place.checkpoint) if place else None
         if scene.branches is self._branches and at == self._at:
             return
         if _shape(scene.branches) != _shape(self._branches):

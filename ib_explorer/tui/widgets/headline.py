@@ -53,7 +53,8 @@ class Headline(Static):
             return text
         text.append(f"{model}  ")
         text.append(checkpoint_name(state.place.checkpoint), style="bold")
-        text.append(f"  {(self.scene.at or 0) + 1} of {len(self.scene.checkpoints)}", style="dim")
+        if self.scene.checkpoints:
+            text.append(f"  {(self.scene.at or 0) + 1} of {len(self.scene.checkpoints)}", style="dim")
         if state.playing:
             text.append("  ▶ playing", style="bold")
         elif any(job.is_open and job.kind == "measure" for job in state.jobs):

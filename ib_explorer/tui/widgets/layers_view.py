@@ -2,91 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.geometry import Region
 from textual.widgets import Static
 
-from estimator.increments import Increment
-from estimator.labels import SIDES
-from estimator.measurement import WITHHOLD_AT
-from ib_explorer.picture import PALETTE
+from estimator.measurement import Layer, Measurement
+from ib_explorer.measured import sides
 from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.widgets.bars import COLOURS, bar
+from ib_explorer.tui.widgets.increments_chart import increments_text
 from ib_explorer.tui.wording import value
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 
+class LayersView(Vertical):
+    """One line a layer: its information, with bars on one scale, and the optimality; increments below.
 
-class LayersView(Static):
-    """One line a layer: I(X;Z), I(Y;Z), their bars on one scale, and the optimality."""
+    Where there are more layers than lines they scroll, so that the layer in view is always seen.
+    """
 
     scene: Scene | None = None
+    _followed: Layer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Titles and increments stand still; layers scroll between them."""
+        yield Static(id="bars-head")
+        with VerticalScroll(id="bars-scroll"):
+            yield Static(id="bars")
+        yield Static(id="increments")
 
     def show(self, scene: Scene) -> None:
         """Show this scene from now on."""
         self.scene = scene
-        self.update(self._text())
+        self._update()
+        if scene.layer != self._followed:
+            self._followed = scene.layer
+            self.call_after_refresh(self._follow)
 
     def on_resize(self) -> None:
-        """Fit the bars to the new width."""
-        if self.scene is not None:
-            self.update(self._text())
+        """Fit the bars to the new width, and the layer in view to the new height."""
+        self._update()
+        self.call_after_refresh(self._follow)
 
-    def _text(self) -> Text:
-        if self.scene is None or not self.scene.rows:
-            return Text("This view of the checkpoint is not measured.", style="dim")
-        view, rows = self.scene.state.view, self.scene.rows
-        corrected = view.preset == "corrected"
-        pairs = [
-            tuple(side.corrected if corrected else side.plugin for side in (row.complexity, row.expressivity))
-            for row in rows
-        ]
-        largest = max((number for pair in pairs for number in pair), default=0.0)
-        room = max((self.size.width - 44) // 2, 4)
-        head = f"{'layer':>5}  {'I(X;Z)':>7} {'':{room}}  {'I(Y;Z)':>7} {'':{room}}  {'optimality':>10}"
-        text = Text(head + "\n", style="dim", no_wrap=True)
-        for row, (x, y) in zip(rows, pairs, strict=True):
-            here = row.layer == view.layer or (view.layer == "each" and row.layer == self._cursor_layer())
+    def scroll_pages(self, steps: int) -> None:
+        """Scroll the layers a page down, or up where ``steps`` is negative."""
+        scroll = self.query_one(VerticalScroll)
+        scroll.scroll_relative(y=steps * scroll.size.height, animate=False)
+
+    def _update(self) -> None:
+        head, bars, increments = (self.query_one(name, Static) for name in ("#bars-head", "#bars", "#increments"))
+        scene, width = self.scene, self.content_size.width
+        if scene is None or not scene.rows:
+            head.update(Text("This view of the checkpoint is not measured.", style="dim"))
+            bars.update()
+            increments.update()
+            return
+        room = max((width - 44) // len(sides(scene.rows[0])), 4)
+        head.update(_head(scene, room))
+        bars.update(self._bars(scene, room))
+        self.query_one(VerticalScroll).styles.max_height = len(scene.rows)
+        increments.update(Text() if scene.state.view.is_preference else increments_text(scene, width))
+
+    def _bars(self, scene: Scene, room: int) -> Text:
+        corrected = scene.state.view.preset == "corrected"
+        drawn = [[side.corrected if corrected else side.plugin for side in sides(row).values()] for row in scene.rows]
+        largest = max(number for numbers in drawn for number in numbers)
+        text = Text(no_wrap=True)
+        for row, numbers in zip(scene.rows, drawn, strict=True):
+            here = row.layer == scene.layer
             text.append("▸" if here else " ", style="bold")
             text.append(f"{row.layer:>4}  ", style="bold" if here else "")
-            for number, colour in ((x, PALETTE[1]), (y, PALETTE[0])):
-                text.append(f"{value(number)} ")
-                text.append(bar(number / largest if largest > 0 else 0.0, room), style=f"rgb{colour}".replace(" ", ""))
-                text.append("  ")
-            text.append(value(row.optimality_corrected if corrected else row.optimality, 10) + "\n")
-        return text.append("\n").append(increments_chart(self.scene.increments, room))
+            for number, colour in zip(numbers, COLOURS, strict=False):
+                text.append(f"{value(number)} ").append(bar(number, largest, room), style=colour).append("  ")
+            if isinstance(row, Measurement):
+                text.append(value(row.optimality_corrected if corrected else row.optimality, 10))
+            text.append("\n")
+        text.rstrip()
+        return text
 
-    def _cursor_layer(self) -> int | str | None:
-        point = self.scene.point if self.scene else None
-        return point.measurement.layer if point else None
-
-
-def increments_chart(rows: Sequence[Increment], room: int) -> Text:
-    """What the 1st to 4th token of context adds on each side, as bars of ``room`` cells; what may be 0 is dim."""
-    text = Text(no_wrap=True)
-    if not rows:
-        return text.append("Press a to measure what each further token of context adds.", style="dim")
-    by_place = {(row.side, row.order): row for row in rows}
-    orders = sorted({row.order for row in rows})
-    largest = max(row.increment for row in rows)
-    layer = "the mean of layers" if rows[0].layer == "mean" else f"layer {rows[0].layer}"
-    text.append(f"What each further token of context adds in {layer}: raw, by frequency, corrected\n", style="dim")
-    text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
-    for order in orders:
-        text.append(f" {order:>4}  ")
-        for side, colour in ((SIDES[0], PALETTE[1]), (SIDES[1], PALETTE[0])):
-            row = by_place[side, order]
-            sure = abs(row.increment) > WITHHOLD_AT * row.se
-            text.append(f"{value(row.increment)} ", style="" if sure else "dim")
-            style = f"rgb{colour}".replace(" ", "") if sure else "dim"
-            text.append(bar(row.increment / largest if largest > 0 else 0.0, room), style=style)
-            text.append("  ")
-        text.append("±" + " ±".join(f"{by_place[side, order].se:.5f}" for side in SIDES) + "\n", style="dim")
-    return text
+    def _follow(self) -> None:
+        """Scroll to the layer in view; the mean is of none, and stays where it is."""
+        layers = [row.layer for row in self.scene.rows] if self.scene else []
+        if self.scene and self.scene.layer in layers:
+            region = Region(0, layers.index(self.scene.layer), 1, 1)
+            self.query_one(VerticalScroll).scroll_to_region(region, animate=False)
 
 
-def bar(share: float, width: int) -> str:
-    """A bar of ``width`` cells filled by ``share`` (0 to 1), to an eighth of a cell."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8) if share == share else 0
-    whole, rest = divmod(eighths, 8)
-    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(width)
+def _head(scene: Scene, room: int) -> Text:
+    names = sides(scene.rows[0])
+    optimality = "  optimality" if len(names) > 1 else ""
+    titles = f"{'layer':>5}" + "".join(f"  {name:{room + 8}}" for name in names) + optimality
+    return Text(titles, style="dim", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The picture of the plane, and that of the layers, as widgets."""
+"""The picture of the plane as a widget."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,27 +14,15 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from estimator.measurement import Measurement
+from estimator.request import Preset
+from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, sides
 from ib_explorer.plane import Plane, Point, revision_of
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, value
 
-_COLUMNS = (
-    ("model", 14),
-    ("checkpoint", 14),
-    ("layer", 5),
-    ("I(X;Z)", 7),
-    ("high", 7),
-    ("±error", 7),
-    ("I(Y;Z)", 7),
-    ("high", 7),
-    ("±error", 7),
-    ("optimality", 10),
-    ("H(Z)", 7),
-    ("N", 9),
-)
-
-
-_HEAD = "".join(f" {name:{width}} " for name, width in _COLUMNS)
+_VALUE = 7
+"""Width of an information value."""
 
 
 class PointTable(ScrollView, can_focus=True):
@@ -71,15 +60,18 @@ class PointTable(ScrollView, can_focus=True):
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
         self._plane: Plane | None = None
+        self.columns = _columns((COMPLEXITY, EXPRESSIVITY))
         self._points: tuple[Point, ...] = ()
-        self._corrected = True
+        self._preset: Preset = "corrected"
 
     def show(self, scene: Scene) -> None:
         """Show the scene's points, and mark the current one."""
         if scene.plane is not self._plane:
             self._plane, self._points = scene.plane, scene.plane.points
-            self._corrected = scene.state.view.preset == "corrected"
-            self.virtual_size = Size(len(_HEAD), len(self._points) + 1)
+            self._preset = scene.state.view.preset
+            if self._points:
+                self.columns = _columns(sides(self._points[0].measurement))
+            self.virtual_size = Size(sum(width + 2 for _, width in self.columns), len(self._points) + 1)
             self.refresh()
         if scene.point is not None:
             self.cursor_row = next((row for row, point in enumerate(self._points) if point is scene.point), 0)
@@ -99,13 +91,15 @@ class PointTable(ScrollView, can_focus=True):
         left, top = self.scroll_offset
         row, text, style = top + y - 1, "", self.rich_style
         if y == 0:
-            text, style = _HEAD, self.get_component_rich_style("table--head")
+            text, style = self._line(title for title, _ in self.columns), self.get_component_rich_style("table--head")
         elif row < len(self._points):
-            cells = zip(_cells(self._points[row], self._corrected), _COLUMNS, strict=True)
-            text = "".join(f" {cell:{width}} " for cell, (_, width) in cells)
+            text = self._line(_cells(self._points[row], self._preset))
             if row == self.cursor_row:
                 style = self.get_component_rich_style("table--cursor")
         return Strip([Segment(f"{text:{left + self.size.width}}", style)]).crop(left, left + self.size.width)
+
+    def _line(self, cells: Iterable[str]) -> str:
+        return "".join(f" {cell:{width}} " for cell, (_, width) in zip(cells, self.columns, strict=True))
 
     def watch_cursor_row(self) -> None:
         """Keep the cursor in sight, below the head."""
@@ -135,16 +129,20 @@ class PointTable(ScrollView, can_focus=True):
         self.post_message(self.Chosen(self))
 
 
-def _cells(point: Point, corrected: bool) -> list[str]:
+def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Title and width of each column, for rows of the sides ``names``."""
+    names = tuple(names)
+    values = [(title, max(len(title), _VALUE)) for name in names for title in (name, "high", "±error")]
+    ratio = [("optimality", 10)] if len(names) > 1 else []
+    return ("model", 14), ("checkpoint", 14), ("layer", 5), *values, *ratio, ("H(Z)", _VALUE), ("N", 9)
+
+
+def _cells(point: Point, preset: Preset) -> list[str]:
     row = point.measurement
-    x, y = row.complexity, row.expressivity
-    optimality = row.optimality_corrected if corrected else row.optimality
-    return [
-        point.checkpoint.model[-14:],
-        checkpoint_name(revision_of(point.checkpoint))[:14],
-        str(row.layer),
-        *(value(number) for number in (point.x, x.high, x.se, point.y, y.high, y.se)),
-        value(optimality, 10),
-        value(row.entropy),
-        count(point.checkpoint.positions, 9),
-    ]
+    cells = [point.checkpoint.model[-14:], checkpoint_name(revision_of(point.checkpoint))[:14], str(row.layer)]
+    for side in sides(row).values():
+        drawn = side.corrected if preset == "corrected" else side.plugin
+        cells += [value(number) for number in (drawn, side.bracket[1], side.se)]
+    if isinstance(row, Measurement):
+        cells.append(value(row.optimality_corrected if preset == "corrected" else row.optimality, 10))
+    return [*cells, value(row.entropy), count(point.checkpoint.positions, 9)]

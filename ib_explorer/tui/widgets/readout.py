@@ -5,34 +5,39 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
-from estimator.curve import BoundCurve
-from estimator.measurement import Information
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from ib_explorer.measured import sample_size, sides
 from ib_explorer.plane import Point, distance
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 
 _COLUMNS = {
     "corrected": 9,
-    "high": 8,
-    "plug-in": 8,
-    "null": 8,
     "±error": 8,
-    "draws": 8,
-    "labels": 9,
+    "plug-in": 8,
+    "null": 7,
+    "low": 8,
+    "high": 7,
+    "draws": 7,
+    "labels": 8,
     "once": 6,
 }
 _NAME = 10
 
 
 class Readout(Static):
-    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound."""
+    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound.
+
+    Of preference: a line for I(pref;Z), one for Z and the sample.
+    """
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
         if scene.point is not None:
             text = readout(scene.point, scene.state.view.preset == "corrected")
-            self.update(text.append(bound_line(scene.point, scene.curve)), layout=False)
+            text = text if scene.state.view.is_preference else text.append(bound_line(scene))
+            self.update(text, layout=False)
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"), layout=False)
         else:
@@ -56,19 +61,30 @@ def readout(point: Point, corrected: bool) -> Text:
     row, record = point.measurement, point.checkpoint
     text = Text(no_wrap=True)
     text.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items()) + "\n", style="dim")
-    for name, side in (("I(X;Z)", row.complexity), ("I(Y;Z)", row.expressivity)):
+    for name, side in sides(row).items():
         text.append(f"{name:{_NAME}}", style="bold")
         for (column, width), written in zip(_COLUMNS.items(), _written(side), strict=True):
             drawn = column == ("corrected" if corrected else "plug-in")
             text.append(f"{written:>{width}}", style="bold" if drawn else "")
         text.append("\n")
-    text.append(f"{'optimality':{_NAME}}", style="bold")
-    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "")
-    text.append(" " * 8 + value(row.optimality, 8), style="" if corrected else "bold")
-    text.append(f"  {why_withheld(row)}\n", style="dim")
+    if isinstance(row, Measurement):
+        text.append(_optimality(row, corrected))
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
-    text.append(f"N {count(record.positions)} in {count(record.documents)} documents\n", style="dim")
-    text.append(f"resultant {value(row.resultant_length, 6)}   ")
+    text.append(f"N {count(record.positions)} in {sample_size(record)}\n", style="dim")
+    if isinstance(row, Measurement) and isinstance(record, CheckpointMeasurements):
+        text.append(_about_states(row, record))
+    return text
+
+
+def _optimality(row: Measurement, corrected: bool) -> Text:
+    text = Text(f"{'optimality':{_NAME}}", style="bold", no_wrap=True)
+    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "not bold")
+    text.append(" " * 8 + value(row.optimality, 8), style="not bold" if corrected else "bold")
+    return text.append(f"  {why_withheld(row)}\n", style="dim not bold")
+
+
+def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
+    text = Text(f"resultant {value(row.resultant_length, 6)}   ", no_wrap=True)
     ratio, bits = row.participation_ratio, record.bits_per_byte
     text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
     if row.loss is not None:
@@ -76,12 +92,15 @@ def readout(point: Point, corrected: bool) -> Text:
     return text.append("\n")
 
 
-def bound_line(point: Point, curve: BoundCurve | None) -> Text:
-    """How far ``point`` is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
-    text = Text(f"{'IB curve':{_NAME}}", style="bold", no_wrap=True)
-    if curve is None:
-        return text.append("not computed for these labels", style="dim not bold")
-    found = distance(point, curve)
+def bound_line(scene: Scene) -> Text:
+    """How far the point is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
+    name = "held-out" if scene.state.view.conditionals == "held-out" else "IB curve"
+    text = Text(f"{name:{_NAME}}", style="bold", no_wrap=True)
+    curve = scene.curve
+    if scene.point is None or curve is None:
+        said = "being computed" if scene.is_bounding else "not computed for these labels"
+        return text.append(said, style="dim not bold")
+    found = distance(scene.point, curve)
     side = "below" if found.gap >= 0 else "above"
     text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
     shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
@@ -89,5 +108,5 @@ def bound_line(point: Point, curve: BoundCurve | None) -> Text:
 
 
 def _written(side: Information) -> tuple[str, ...]:
-    numbers = (side.corrected, side.high, side.plugin, side.null, side.se, side.spread)
+    numbers = (side.corrected, side.se, side.plugin, side.null, *side.bracket, side.spread)
     return (*(value(number) for number in numbers), count(side.labels), percent(side.singletons))

@@ -1,0 +1,193 @@
+"""What a measurement costs on a CUDA device: OLMo2's shapes with random weights in bfloat16, text of a Zipf law.
+
+    python -m benchmarks.gpu [--shape 1B|7B|135M] [--positions 1000000] [--draws 1,4] [--device cuda]
+
+Needs nothing but this repository and torch: no weights, no text, no network. Prints the forward pass alone, the whole
+measurement (all layers, 8 label sets; its scores left in main memory) with its parts, the published accumulator on a
+slice of the same states, peak memory beside the plan, and how far values of the CPU and the device are apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from datetime import date
+
+import torch
+import transformers
+from torch import Tensor
+
+from benchmarks.setting import SHAPES, forward_alone, random_model, zipf_sample
+from estimator.anchors import stack_anchors
+from estimator.batches import Batch
+from estimator.forward import run_forward
+from estimator.labels import ngram_labels
+from estimator.loading import LoadedModel
+from estimator.measure import measure_layers, sample_estimator
+from estimator.measurement import Measurement
+from estimator.memory import plan_memory
+from estimator.progress import Progress
+from estimator.sample import Sample
+from estimator.scores import compute_scores
+from estimator.sweep import LayerScores
+from estimator.temperature import parse_temperature
+
+LENGTH, ANCHORS = 512, 100
+SLICE = 20_000
+"""Positions that the published accumulator is given: it takes minutes for a million."""
+
+
+def seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """How long ``work`` takes, the device's part included."""
+    _wait(device)
+    start = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def score(model: LoadedModel, sample: Sample, out: list[Tensor]) -> None:
+    """The forward pass with the scores of all layers, left in ``out``."""
+    anchors = stack_anchors(ANCHORS, model.width, range(out[0].shape[0]))
+    compute_scores(model, sample, anchors, range(1, model.depth + 1), out, Progress())
+
+
+def estimate(model: LoadedModel, sample: Sample, out: list[Tensor], device: torch.device) -> list[Measurement]:
+    """Values of all layers from their scores, estimated on ``device``."""
+    estimator = sample_estimator(sample, ("frequency",), device)
+    scores = map(LayerScores, range(1, model.depth + 1), out)
+    shape = (model.depth, model.depth, model.width)
+    at_once = torch.get_num_threads() if device.type == "cpu" else 1
+    return list(measure_layers(estimator, scores, *shape, [parse_temperature("exact")], Progress(), at_once))
+
+
+class _OneLayer:
+    """Keeps the states of one layer at the first positions that it sees."""
+
+    def __init__(self, positions: int) -> None:
+        self._left = positions
+        self.states: list[Tensor] = []
+        self.positions: list[Tensor] = []
+
+    def begin(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def read(self, layer: int, z: Tensor) -> None:
+        taken = min(self._left, len(z))
+        self._left -= taken
+        self.states.append(z[:taken].clone())
+        self.positions.append(torch.from_numpy(self._batch.positions[:taken]))
+
+    def end(self, batch: Batch, last: Tensor | None) -> None:
+        pass
+
+
+def published(model: LoadedModel, sample: Sample) -> float | None:
+    """Seconds per layer and position of the published accumulator, 8 label sets; None where it is not installed."""
+    try:
+        from soft_entropy.accumulator import SoftEntropyAccumulator
+    except ImportError:
+        return None
+    documents = -(-SLICE // (LENGTH - 7))
+    part = Sample(sample.tokens[: documents * LENGTH], sample.offsets[: documents + 1], "zipf", "slice", LENGTH)
+    seen = _OneLayer(part.positions)
+    run_forward(model, part, [1], seen, Progress())
+    sets = {f"{one.granularity} {one.side}": torch.from_numpy(one.ids) for one in ngram_labels(part)}
+    accumulator = SoftEntropyAccumulator(d=model.width, n_bins=ANCHORS, backend="torch", dtype=seen.states[0].dtype)
+
+    def run() -> None:
+        for z, positions in zip(seen.states, seen.positions, strict=True):
+            accumulator.update(z, {name: ids[positions] for name, ids in sets.items()})
+        accumulator.mutual_information()
+
+    return seconds(model.device, run) / part.positions
+
+
+def largest_difference(found: list[Measurement], expected: list[Measurement]) -> float:
+    """The largest difference of any value of two measurements."""
+    return max(
+        abs(getattr(getattr(row, side), name) - getattr(getattr(other, side), name))
+        for row, other in zip(found, expected, strict=True)
+        for side in ("complexity", "expressivity")
+        for name in ("plugin", "null", "high", "se")
+    )
+
+
+def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> float:
+    """Time a whole measurement and its parts, and print them; returns its seconds."""
+    device = model.device
+    shape = (draws, sample.positions, ANCHORS)
+    out = [torch.empty(shape, dtype=torch.float16) for _ in range(model.depth)]
+    plan = plan_memory(
+        positions=sample.positions,
+        draws=draws,
+        anchors=ANCHORS,
+        layers=model.depth,
+        labels=sample_estimator(sample, ("frequency",), device).nbytes,
+        on_disk=False,
+        device=device,
+    )
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        held = torch.cuda.memory_allocated(device)
+    scored = seconds(device, lambda: score(model, sample, out))
+    if device.type == "cuda":
+        forward_peak = torch.cuda.max_memory_allocated(device) - held
+        torch.cuda.reset_peak_memory_stats(device)
+    copied = seconds(device, lambda: [one.to(device) for one in out]) if device.type == "cuda" else 0.0
+    found: list[Measurement] = []
+    tallied = seconds(device, lambda: found.extend(estimate(model, sample, out, device)))
+    whole = scored + tallied
+    print(
+        f"{draws} draw{'s' if draws > 1 else ' '}  whole {whole:7.2f} s = {whole / forward:5.3f} x forward: "
+        f"scores {(scored - forward) / forward:+.1%}, estimate {tallied / forward:.1%} "
+        f"(of it scores to the device {copied / forward:.1%})"
+    )
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) - held
+        print(
+            f"         memory beside the model: forward with scores {forward_peak / 1e9:.2f} GB; "
+            f"estimate {peak / 1e9:.2f} GB, planned {plan.on_device / 1e9:.2f} GB ({peak / plan.on_device - 1:+.0%})"
+        )
+        expected = estimate(model, sample, out, torch.device("cpu"))
+        print(f"         largest difference of any value from the CPU's: {largest_difference(found, expected):.1e}")
+    return whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=tuple(SHAPES), default="1B")
+    parser.add_argument("--positions", type=int, default=1_000_000)
+    parser.add_argument("--draws", default="1,4")
+    parser.add_argument("--device", default="cuda")
+    given = parser.parse_args()
+    device = torch.device(given.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("There is no CUDA device here: --device cpu --shape 1M --positions 20000 tries the script.")
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
+    print(f"{card}; torch {torch.__version__}, transformers {transformers.__version__}; {date.today()}")
+    model = random_model(SHAPES[given.shape], LENGTH, given.device, "bfloat16")
+    sample = zipf_sample(given.positions, LENGTH, SHAPES[given.shape].vocabulary)
+    print(f"OLMo2 {given.shape}, bfloat16, {sample.documents:,} documents, {sample.positions:,} positions")
+    warm = zipf_sample(2 * LENGTH, LENGTH, SHAPES[given.shape].vocabulary)
+    forward_alone(model, warm)
+    forward = min(seconds(device, lambda: forward_alone(model, sample)) for _ in range(2))
+    print(f"forward pass alone {forward:.2f} s")
+    whole = [measure(model, sample, int(draws), forward) for draws in given.draws.split(",")]
+    if (each := published(model, sample)) is not None:
+        total = forward + each * sample.positions * model.depth
+        print(
+            f"soft-entropy accumulator: {1e6 * each:.1f} µs a position and layer on {SLICE:,} positions; for all of "
+            f"them {total:,.0f} s with the forward pass, {total / whole[0]:.0f} x ours"
+        )
+
+
+if __name__ == "__main__":
+    main()

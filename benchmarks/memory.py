@@ -1,0 +1,70 @@
+"""Whether a measurement takes the memory that was planned, in main memory by blocks of layers and on disk.
+
+    python -m benchmarks.memory [positions] [layers] [free GB]         (default: 300000 33 2)
+
+A narrow OLMo2 with random weights on synthetic text of 512-token documents, one anchor draw, 8 label sets; the plan is
+told that only so many GB are free. Prints the plan and the most that the process held beyond its start.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+from transformers import Olmo2ForCausalLM
+
+from benchmarks.peak import Peak
+from benchmarks.setting import Shape, zipf_sample
+from cache.arrays import ArrayStore
+from estimator import memory
+from estimator.measure import measure_layers, sample_estimator
+from estimator.progress import Progress
+from estimator.request import MeasurementRequest
+from estimator.revision import Revision
+from estimator.temperature import parse_temperature
+from ib_explorer.worker.scoring import Scorer
+from ib_explorer.worker.subject import Subject
+
+LENGTH, VOCABULARY = 512, 20_000
+
+
+def measure(folder: Path, store: ArrayStore, positions: int) -> None:
+    """Measure once and print the plan beside what was taken."""
+    sample = zipf_sample(positions, LENGTH, VOCABULARY)
+    request = MeasurementRequest(str(folder), anchor_seeds=(0,), device="cpu", dtype="float32")
+    subject = Subject(Revision(str(folder), "model", folder=str(folder)), {}, sample, request, "cpu")
+    progress = Progress()
+    start = time.perf_counter()
+    with Peak() as peak:
+        estimator = sample_estimator(sample, request.weights)
+        seen = Scorer(store).see(subject, None, estimator.nbytes, progress)
+        shape, plan, exact = (seen.depth, seen.width), seen.plan, [parse_temperature("exact")]
+        for _ in measure_layers(estimator, seen.scores, plan.layers, *shape, exact, progress, plan.estimates):
+            pass
+    print(plan)
+    print(
+        f"  taken at most {peak.bytes / 1e9:.2f} GB, planned {plan.on_device / 1e9:.2f} GB "
+        f"({peak.bytes / plan.on_device - 1:+.0%}); {time.perf_counter() - start:.0f} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    given = [float(value) for value in sys.argv[1:]]
+    positions, layers, free = (*given, *(300_000, 33, 2)[len(given) :])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "model")
+        shape = Shape(32, 64, int(layers), 2, VOCABULARY)
+        Olmo2ForCausalLM(shape.config(LENGTH)).save_pretrained(folder)
+        measure(folder, ArrayStore(Path(scratch, "warm"), 0, Path(scratch, "aside")), 20_000)
+        with mock.patch.object(memory, "free_memory", lambda *_: int(free * 1e9)):
+            for budget in (0, 10**12):
+                store = ArrayStore(Path(scratch, f"scores-{budget}"), budget, Path(scratch, "aside"))
+                measure(folder, store, int(positions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""How much memory a measurement takes beside the model, worked out before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from estimator.errors import MeasurementError
+from estimator.groups import ROWS
+from estimator.tally import BLOCK
+
+SHARE = 0.8
+"""Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""
+
+
+def free_memory(device: torch.device | str = "cpu") -> int:
+    """Bytes that could be had on ``device`` now, what the system would give up for them included."""
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def score_bytes(positions: int, draws: int, anchors: int) -> int:
+    """What the scores of one layer take, in float16."""
+    return 2 * positions * draws * anchors
+
+
+def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "cpu") -> int:
+    """What estimating one anchor draw of one layer takes on ``device``.
+
+    Soft assignments and their entropies in float32; beside them, one after the other, the random groups of the null and
+    a block of labels; and where the scores lie elsewhere, a copy of them.
+    """
+    kind = torch.device(device).type
+    row = 4 * anchors
+    groups = 3 * min(ROWS, positions) * row
+    block = 6 * min(BLOCK[kind], positions) * row
+    copied = 0 if kind == "cpu" else 2 * positions * anchors
+    return positions * (row + 4) + max(groups, block) + copied
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """What a measurement of ``layers`` layers holds at once, and the bytes that this takes beside the model.
+
+    Scores of ``layers_at_once`` layers are in memory (0: none, they are on disk), ``scores`` bytes each; ``estimates``
+    are made at once on ``device``, ``estimate`` bytes each. ``labels`` are the bytes of the sample's sorted labels.
+    """
+
+    layers: int
+    layers_at_once: int
+    estimates: int
+    labels: int
+    scores: int
+    estimate: int
+    device: torch.device
+
+    @property
+    def passes(self) -> int:
+        """How many forward passes it takes."""
+        return -(-self.layers // self.layers_at_once) if self.layers_at_once else 1
+
+    @property
+    def on_device(self) -> int:
+        """Bytes on ``device`` beside the model."""
+        held = self.layers_at_once * self.scores if self.device.type == "cpu" else 0
+        return self.labels + self.estimates * self.estimate + held
+
+    def __str__(self) -> str:
+        scores = f"scores of {self.layers_at_once} of {self.layers} layers {_size(self.layers_at_once * self.scores)}"
+        parts = [
+            f"labels {_size(self.labels)}",
+            f"{self.estimates} estimate{'s' if self.estimates > 1 else ''} at once "
+            f"{_size(self.estimates * self.estimate)}",
+            scores if self.layers_at_once else f"scores on disk {_size(self.layers * self.scores)}",
+        ]
+        passes = f"{self.passes} forward pass{'es' if self.passes > 1 else ''}"
+        return f"Memory on {self.device} beside the model: {_size(self.on_device)} ({', '.join(parts)}); {passes}."
+
+
+def plan_memory(
+    *, positions: int, draws: int, anchors: int, layers: int, labels: int, on_disk: bool, device: torch.device
+) -> MemoryPlan:
+    """The most layers and estimates at once that the free memory has room for, beside ``labels`` bytes already taken.
+
+    Half of it at most goes to estimates, one for each core on the CPU; on another device, one at a time fills it.
+    Raises :class:`MeasurementError` (``"memory"``) when there is no room for one layer.
+    """
+    scores, estimate = score_bytes(positions, draws, anchors), estimate_bytes(positions, anchors, device)
+    held = 0 if on_disk else scores
+    room = int(SHARE * free_memory())
+    if device.type == "cpu":
+        _check_room(positions, held + estimate, room, device)
+        estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // estimate))
+        room -= estimates * estimate
+    else:
+        _check_room(positions, held, room, torch.device("cpu"))
+        _check_room(positions, estimate, free_memory(device), device)
+        estimates = 1
+    layers_at_once = 0 if on_disk else max(1, min(layers, room // scores))
+    return MemoryPlan(layers, layers_at_once, estimates, labels, scores, estimate, device)
+
+
+def _check_room(positions: int, needed: int, room: int, device: torch.device) -> None:
+    if needed > room:
+        raise MeasurementError(
+            "memory",
+            f"Measuring {positions:,} positions takes {_size(needed)} of memory on {device} beside the model, and "
+            f"{_size(room)} can be had: measure fewer documents, or fewer anchor draws at once.",
+        )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,100 @@
+"""An estimate for each layer at each temperature, as many at once as there are cores."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from estimator.geometry import Geometry
+from estimator.measurement import Variant
+from estimator.progress import Progress
+from estimator.temperature import Temperature
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerScores:
+    """Scores [draws, positions, anchors] of one layer in one variant, with the geometry of its states where known."""
+
+    layer: int
+    scores: Tensor
+    variant: Variant = "raw"
+    geometry: Geometry | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate(Generic[Found]):
+    """What was ``found`` of one layer's scores at one temperature, whose value is ``epsilon``."""
+
+    item: LayerScores
+    temperature: Temperature
+    epsilon: float
+    found: Found
+
+
+def sweep(
+    measure: Callable[[Tensor, float], Found],
+    scores: Iterable[LayerScores],
+    layers: int,
+    width: int,
+    temperatures: Sequence[Temperature],
+    progress: Progress,
+    at_once: int,
+) -> Iterator[Estimate[Found]]:
+    """``measure(scores, ε)`` of each layer at each temperature, in the order given, ``at_once`` of them side by side.
+
+    ``layers`` is how many there are, ``width`` the model's. Scores are taken one after another, when their turn is
+    near. Reports phase ``"estimate"`` in layers.
+    """
+    done, total = 0, layers * len(temperatures)
+    waiting: deque[tuple[LayerScores, Temperature, float, Future[Found]]] = deque()
+
+    def finish() -> Estimate[Found]:
+        nonlocal done
+        item, temperature, epsilon, future = waiting.popleft()
+        found = future.result()
+        done += 1
+        progress.phase("estimate", done, total, "layers")
+        return Estimate(item, temperature, epsilon, found)
+
+    progress.phase("estimate", 0, total, "layers")
+    with _cores(at_once) as executor:
+        for item in scores:
+            for temperature in temperatures:
+                epsilon = temperature.value(item.scores.shape[-1], width)
+                waiting.append((item, temperature, epsilon, executor.submit(measure, item.scores, epsilon)))
+                if len(waiting) >= at_once:
+                    yield finish()
+        while waiting:
+            yield finish()
+
+
+@contextmanager
+def _cores(count: int) -> Iterator[Executor]:
+    """Threads that run torch operations on one core each: those of a tally are too small to share among cores."""
+    threads = torch.get_num_threads()
+    ready = threading.Barrier(count + 1)
+
+    def start() -> None:
+        torch.get_num_threads()  # a thread's first question sets it to the process's number
+        torch.set_num_threads(1)
+        ready.wait()
+
+    executor = ThreadPoolExecutor(count, "estimate", initializer=start)
+    try:
+        for _ in range(count):  # none is idle before all are ready, so each starts one
+            executor.submit(int)
+        ready.wait()
+        torch.set_num_threads(threads)  # part of the setting is the process's, and a forward pass wants it all
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)

@@ -1,0 +1,226 @@
+"""The application without its keys: one state, shown when it changes, news from the background, and work to be done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from textual import on
+from textual.app import App
+from textual.timer import Timer
+
+from estimator.request import MeasurementRequest
+from ib_explorer.measured import Record
+from ib_explorer.plane import Trajectory
+from ib_explorer.tui import background, lacking
+from ib_explorer.tui.messages import (
+    Cache,
+    Client,
+    CurveLoaded,
+    Exported,
+    Gone,
+    IncrementsLoaded,
+    Kept,
+    Loaded,
+    Records,
+    Said,
+)
+from ib_explorer.tui.scene import Scene, scene
+from ib_explorer.tui.screens.error_dialog import ErrorDialog
+from ib_explorer.tui.screens.main_screen import MainScreen
+from ib_explorer.tui.state import Job, Order, State, at_last_checkpoint, with_event, with_job, with_log, with_records
+from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
+
+REDRAW_EVERY = 0.5
+"""Seconds between redraws for news; keys redraw at once."""
+
+SETTLE_AFTER = 0.3
+"""Seconds that a view must stay, while a key repeats, before what it lacks is measured."""
+
+
+class Core(App[None], inherit_bindings=False):
+    """Reads ``cache``, has ``client`` do the work, begins with ``initial``.
+
+    Background tasks post messages, handlers here change the one state, widgets show the scene that follows from it.
+    """
+
+    def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
+        super().__init__()
+        self.cache, self.client, self.initial = cache, client, initial
+        self.state = State()
+        self._scene: Scene | None = None
+        self._dirty = True
+        self._working = False
+        self._settling: Timer | None = None
+        self.settle_after = SETTLE_AFTER
+
+    def get_default_screen(self) -> MainScreen:
+        """The screen of the plane, beneath all dialogs."""
+        return MainScreen()
+
+    def on_mount(self) -> None:
+        """Read the cache, and ask for what was asked for."""
+        self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
+        self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
+
+    def _set(self, state: State, *, at_once: bool) -> None:
+        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once."""
+        self.state = state
+        self._dirty = True
+        if at_once:
+            self._redraw_if_dirty()
+
+    def _redraw_if_dirty(self) -> None:
+        main = self.screen_stack[0] if self.screen_stack else None
+        if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
+            self._dirty = False
+            main.show(self.scene)
+
+    @property
+    def scene(self) -> Scene:
+        """What there is to see now, derived once for each state."""
+        if self._scene is None or self._scene.state is not self.state:
+            self._scene = scene(self.state)
+        return self._scene
+
+    # What they said
+
+    @on(Kept)
+    def _kept(self, message: Kept) -> None:
+        increments = {found.measurements: found for found in message.increments}
+        state = replace(self.state, curves=tuple(message.curves), increments=increments)
+        state = with_records(state, message.records)
+        wanted = [
+            record
+            for record in message.records
+            if self.initial and record.model == self.initial.model and state.view.shows(record)
+        ]
+        if wanted:
+            state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
+        self._set(state, at_once=True)
+        if self.initial is not None:
+            self._set(replace(self.state, asked=Order(self.initial, self.state.view.preset)), at_once=False)
+            self.order(self.initial)
+
+    @on(Said)
+    def _said(self, message: Said) -> None:
+        event = message.event
+        self._set(with_event(self.state, event, time.monotonic()), at_once=False)
+        if isinstance(event, Finished | CancelledJob | Failed):
+            self._give(lacking.ahead(self.scene))
+        if isinstance(event, Measured):
+            job = self.state.job(event.job)
+            preference = job is not None and job.request.is_preference
+            store: Records[Record] = self.cache.preferences if preference else self.cache.measurements
+            self.run_worker(background.load(store, event.job, event.key, self.post_message), group="cache")
+            self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
+        elif isinstance(event, BoundReady):
+            self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
+        elif isinstance(event, Failed):
+            self._failed(event)
+
+    def _failed(self, event: Failed) -> None:
+        job = self.state.job(event.job)
+        if job is not None and job.kind == "ahead":
+            return
+        if job is not None and job.kind == "bound":
+            self.notify(f"No bound: {event.message}", severity="warning", markup=False)
+        elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
+            self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
+
+    @on(Gone)
+    def _gone(self, message: Gone) -> None:
+        """The worker is gone: every job it still owed has failed; the next one starts a new worker."""
+        self._working = False
+        reason = message.reason or "The worker stopped before it was done."
+        for job in [job for job in self.state.jobs if job.is_open]:
+            self.post_message(Said(Failed(job.number, "worker", reason, False)))
+
+    @on(Loaded)
+    def _loaded(self, message: Loaded) -> None:
+        job, record = self.state.job(message.job), message.record
+        if record is None or job is None:
+            self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
+            return
+        requests = dict(self.state.requests)
+        if job.kind == "measure":  # the others ask for less than the trajectory
+            requests[Trajectory.of(record)] = job.request
+        self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
+        self._give(lacking.bound(self.scene, again=False))
+        self._give(lacking.ahead(self.scene))
+
+    @on(IncrementsLoaded)
+    def _increments_loaded(self, message: IncrementsLoaded) -> None:
+        found = message.increments
+        if found is not None:
+            increments = {**self.state.increments, found.measurements: found}
+            self._set(replace(self.state, increments=increments), at_once=False)
+
+    @on(CurveLoaded)
+    def _curve_loaded(self, message: CurveLoaded) -> None:
+        if message.curve is not None:
+            self._set(replace(self.state, curves=(*self.state.curves, message.curve)), at_once=False)
+
+    @on(Exported)
+    def _exported(self, message: Exported) -> None:
+        if message.problem is None:
+            self.notify(f"{message.rows} rows written to {message.path}", markup=False)
+        else:
+            self.push_screen(ErrorDialog("export", message.problem, input_error=True))
+
+    # Work
+
+    def order(self, request: MeasurementRequest) -> None:
+        """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
+        self._give([Job(lacking.UNNUMBERED, "measure", request)])
+
+    def _wake(self) -> None:
+        """Listen to the client, which starts its worker; again after a worker that died."""
+        if not self._working:
+            self._working = True
+            self.run_worker(background.listen(self.client, self.post_message), group="events")
+
+    def _give(self, jobs: Iterable[Job]) -> None:
+        """Number jobs and hand them to the worker, which leaves off what it does ahead."""
+        for job in jobs:
+            self._withdraw("ahead")
+            numbered = replace(job, number=self.client.next_job())
+            self._wake()
+            self._set(with_job(self.state, numbered), at_once=True)
+            self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
+
+    def _withdraw(self, *kinds: str, but: Collection[MeasurementRequest] = ()) -> None:
+        """Cancel the jobs of these kinds, ``but`` for some: others are waited for."""
+        for job in self.state.jobs:
+            if job.kind in kinds and job.is_open and job.status != "cancelling" and job.request not in but:
+                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=False)
+                self.run_worker(self.client.cancel(job.number), group="submit")
+
+    def _look(self, state: State) -> None:
+        """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
+        self._set(state, at_once=True)
+        if self._settling is None:
+            self._measure_view()
+        else:
+            self._settling.stop()
+        self._settling = self.set_timer(self.settle_after, self._complete_view)
+
+    def _complete_view(self) -> None:
+        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment."""
+        self._settling = None
+        self._give(lacking.bound(self.scene, again=True))
+        now = self.scene
+        if now.state.place and now.request is None and not lacking.is_measured(now):
+            self.notify("This view is not measured: press m to measure it.")
+        self._measure_view()
+
+    def _measure_view(self) -> None:
+        """Have measured what the view lacks; what a view before it lacked is no longer waited for.
+
+        The worker answers from stored scores, without the model.
+        """
+        wanted = lacking.measurements(self.scene)
+        if wanted:
+            self._withdraw("look", "view", but=[job.request for job in wanted])
+            self._give(lacking.unasked(self.state, wanted))

@@ -1,0 +1,76 @@
+"""What each further token of context adds, as bars; or why it is not shown, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from estimator.increments import Increment
+from estimator.labels import SIDES
+from estimator.layers import parse_layers
+from estimator.measurement import WITHHOLD_AT, Layer
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.widgets.bars import COLOURS, bar
+from ib_explorer.tui.wording import value
+
+_MAY_BE_ZERO = "may be 0"
+
+
+def increments_text(scene: Scene, width: int) -> Text:
+    """The increments at the checkpoint, temperature and layer in view, in ``width`` cells; or a sentence instead."""
+    if scene.increments:
+        return _chart(scene.increments, max((width - 44) // 2, len(_MAY_BE_ZERO)))
+    return Text(increments_hint(scene), style="dim")
+
+
+def increments_hint(scene: Scene) -> str:
+    """Why no increments are shown, and what to do."""
+    layer = _where(scene.layer)
+    known = scene.request
+    if scene.is_incrementing:
+        return "Measuring what each further token of context adds …"
+    if scene.incremented_layers:
+        return (
+            f"What each further token of context adds is not measured in {layer}, but in {_listed(scene)}: "
+            "press l to step there, or m to measure more layers."
+        )
+    if known is None:
+        return "Press m to measure this model, then a to measure what each further token of context adds."
+    depth = scene.records[0].depth
+    wanted = range(1, depth + 1) if scene.layer == "mean" else [scene.layer]
+    if not set(wanted) <= set(parse_layers(known.layers, depth)):
+        return f"What each further token of context adds in {layer} takes more layers than were asked for: press m."
+    return "Press a to measure what each further token of context adds."
+
+
+def _listed(scene: Scene) -> str:
+    layers = scene.incremented_layers
+    if len(layers) > 2 and layers == tuple(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+
+
+def _chart(rows: Sequence[Increment], room: int) -> Text:
+    """One line a token, with bars of ``room`` cells, or in words that the increment may be 0."""
+    text = Text(no_wrap=True)
+    by_place = {(row.side, row.order): row for row in rows}
+    largest = max(row.increment for row in rows)
+    text.append(f"Each further token adds in {_where(rows[0].layer)}: raw, by frequency, corrected\n", style="dim")
+    text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
+    for order in sorted({row.order for row in rows}):
+        text.append(f" {order:>4}  ")
+        for side, colour in zip(SIDES, COLOURS, strict=True):
+            row = by_place[side, order]
+            if abs(row.increment) > WITHHOLD_AT * row.se:
+                text.append(f"{value(row.increment)} ").append(bar(row.increment, largest, room), style=colour)
+            else:
+                text.append(f"{value(row.increment)} {_MAY_BE_ZERO:{room}}", style="dim")
+            text.append("  ")
+        text.append("±" + " ±".join(f"{by_place[side, order].se:.5f}" for side in SIDES) + "\n", style="dim")
+    text.rstrip()
+    return text
+
+
+def _where(layer: Layer) -> str:
+    return "the mean of layers" if layer == "mean" else f"layer {layer}"

@@ -1,0 +1,53 @@
+"""The plan of what a measurement holds in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from estimator import memory
+from estimator.errors import MeasurementError
+from estimator.memory import SHARE, MemoryPlan, estimate_bytes, plan_memory, score_bytes
+
+POSITIONS, DRAWS, ANCHORS = 1_000_000, 4, 100
+SCORES, ESTIMATE = score_bytes(POSITIONS, DRAWS, ANCHORS), estimate_bytes(POSITIONS, ANCHORS)
+
+
+def _plan(monkeypatch: pytest.MonkeyPatch, free: float, cores: int = 2, **changes: Any) -> MemoryPlan:
+    monkeypatch.setattr(memory, "free_memory", lambda *_: int(free / SHARE) + 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    sizes: dict[str, Any] = {"layers": 33, "labels": 0, "on_disk": False, "device": torch.device("cpu")}
+    return plan_memory(positions=POSITIONS, draws=DRAWS, anchors=ANCHORS, **(sizes | changes))
+
+
+def test_room_for_everything_takes_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(monkeypatch, 33 * SCORES + 2 * ESTIMATE)
+    assert (plan.layers_at_once, plan.estimates, plan.passes) == (33, 2, 1)
+
+
+def test_little_room_is_shared_between_scores_and_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(monkeypatch, 10 * SCORES + 2 * ESTIMATE)
+    assert (plan.layers_at_once, plan.estimates, plan.passes) == (10, 2, 4)
+    assert plan.on_device == 10 * SCORES + 2 * ESTIMATE
+    assert str(plan).endswith("scores of 10 of 33 layers 8.0 GB); 4 forward passes.")
+    many = _plan(monkeypatch, 10 * SCORES, cores=64)
+    assert many.estimates * ESTIMATE <= 5 * SCORES
+    assert many.on_device <= 10 * SCORES
+
+
+def test_the_least_room_holds_one_layer_and_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(monkeypatch, SCORES + ESTIMATE)
+    assert (plan.layers_at_once, plan.estimates, plan.passes) == (1, 1, 33)
+    with pytest.raises(
+        MeasurementError, match=r"1,000,000 positions takes 1\.2 GB of memory on cpu .* fewer documents"
+    ):
+        _plan(monkeypatch, SCORES + ESTIMATE - 10)
+
+
+def test_scores_on_disk_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(monkeypatch, 2.5 * ESTIMATE, on_disk=True, labels=7_000_000)
+    assert (plan.layers_at_once, plan.estimates, plan.passes) == (0, 1, 1)
+    assert plan.on_device == ESTIMATE + 7_000_000
+    assert "scores on disk 26.4 GB" in str(plan)
