@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
@@ -295,9 +296,14 @@ def _points(
 
 
 def _point(record: Record, row: Row, view: View, place: float | None) -> Point:
-    drawn = [side.corrected if view.preset == "corrected" else side.plugin for side in sides(row).values()]
-    x, y = drawn if place is None else (place, *drawn)
-    return Point(record, row, view.preset, x, y)
+    drawn = _corrected if view.preset == "corrected" else _plugin
+    if isinstance(row, Measurement):
+        return Point(record, row, view.preset, drawn(row.complexity), drawn(row.expressivity))
+    assert place is not None, "preference is drawn over training"
+    return Point(record, row, view.preset, place, drawn(row.information))
+
+
+_corrected, _plugin = attrgetter("corrected"), attrgetter("plugin")
 
 
 def _series_name(

@@ -35,6 +35,8 @@ Post = Callable[[Message], object]
 
 NO_JOB = 0
 """The number of a failure that belongs to no job."""
+SELDOM = 1000
+"""Collections of the middle generation between two of all that is not frozen."""
 
 
 async def read_cache(cache: Cache, post: Post) -> None:
@@ -42,6 +44,7 @@ async def read_cache(cache: Cache, post: Post) -> None:
     records: list[Record] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
+    gc.disable()
     try:
         records += await asyncio.to_thread(cache.measurements.all)
         records += await asyncio.to_thread(cache.preferences.all)
@@ -50,9 +53,20 @@ async def read_cache(cache: Cache, post: Post) -> None:
         increments += await asyncio.to_thread(cache.increments.all)
     except OSError as error:
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
-    # What was read stays as long as the screen: the collector, which would stop it for 0.1 s, may pass by.
-    gc.freeze()
+    finally:
+        _spare_collection()
     post(Kept(records, curves, increments))
+
+
+def _spare_collection() -> None:
+    """Let the garbage collector, which would stop the screen for 0.1 s, pass by what was read: it stays.
+
+    What is drawn of it, ten thousands of points, stays long, and is seldom walked through.
+    """
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, SELDOM)
+    gc.freeze()
+    gc.enable()
 
 
 async def load(store: Records[Record], job: int, key: str, post: Post) -> None:
