@@ -65,11 +65,14 @@ class Core(App[None], inherit_bindings=False):
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def _set(self, state: State, *, at_once: bool) -> None:
-        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once."""
+        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once.
+
+        At once is after the keys that came with it: sixty steps in one go are one redraw.
+        """
         self.state = state
         self._dirty = True
         if at_once:
-            self._redraw_if_dirty()
+            self.call_later(self._redraw_if_dirty)
 
     def _redraw_if_dirty(self) -> None:
         main = self.screen_stack[0] if self.screen_stack else None

@@ -362,6 +362,7 @@ async def test_a_checkpoint_that_arrives_leaves_the_others_as_they_are(monkeypat
         real = Shelf.__init__
         monkeypatch.setattr(Shelf, "__init__", lambda self, record: shelved.append(record.key) or real(self, record))
         app._set(with_records(app.state, [checkpoint(STEPS[-1])]), at_once=True)
+        await settled(pilot)
         assert step(app) == STEPS[-1] and shelved == [f"demo-{STEPS[-1]}"]
         assert all(one is other for one, other in zip(app.scene.plane.points, points, strict=False))
 
