@@ -16,6 +16,7 @@ from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
+from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import with_records
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
@@ -351,6 +352,18 @@ async def test_a_step_of_the_cursor_derives_and_rebuilds_nothing_but_what_it_cha
         made.clear()
         await pilot.press("G", "g")
         assert made == []
+
+
+async def test_keys_that_come_in_one_go_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        shown: list[int | None] = []
+        real = MainScreen.show
+        monkeypatch.setattr(MainScreen, "show", lambda self, scene: shown.append(scene.at) or real(self, scene))
+        for _ in range(4):
+            app.action_checkpoint(-1)
+        await settled(pilot)
+        assert shown == [len(STEPS) - 5]
 
 
 async def test_a_checkpoint_that_arrives_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
