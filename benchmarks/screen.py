@@ -421,7 +421,7 @@ def the_demo(folder: Path, report: Path) -> None:
         start = time.monotonic()
         shown.run(15)
         spans.append(Span("the demo starts, all in the cache", start, time.monotonic()))
-        press("temperature T, never measured", "T")
+        press("temperature T, 15 s after the start", "T")
         start = time.monotonic()
         shown.run(40)  # enough to measure every temperature ahead
         spans.append(Span("measuring ahead", start, time.monotonic()))
