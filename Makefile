@@ -32,8 +32,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Spinning threads make small sums slow where cores are shared.
-BENCHMARK := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
+# The environment of the application's workers (ib_explorer/worker/client.py).
+WORKER := OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=1073741824
+BENCHMARK := $(WORKER) $(BIN)/python -m benchmarks
 
 bench: $(STAMP)
 	$(BENCHMARK).measure
