@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
+import numpy as np
+
 from ib_explorer.axes import Axis
-from ib_explorer.plane import Bound, Limits, Plane, Point
-from ib_explorer.polyline import Place, clipped, inside, runs, thinned
-
-if TYPE_CHECKING:
-    import plotext
-
-Colour = tuple[int, int, int]
+from ib_explorer.canvas import Canvas, Colour, Places, Run
+from ib_explorer.plane import Bound, Limits, Plane, Point, Series
+from ib_explorer.shelf import Same
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
 PALETTE: tuple[Colour, ...] = (
@@ -35,7 +33,7 @@ DIAGONAL: Colour = (110, 110, 110)
 BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
-"""Width and height below which there is no room for a picture; plotext itself fails on less than 20 by 8."""
+"""Width and height below which there is no room for a picture."""
 
 BOUND_NAMES: dict[Bound, str] = {
     "diagonal": "diagonal",
@@ -44,10 +42,9 @@ BOUND_NAMES: dict[Bound, str] = {
     "held-out": "held-out IB curve",
 }
 
-_LINE = "braille"
 _DOTS = "·"
 _NULL = "×"
-_RESET = "\x1b[0m"
+_SELECTED = "◉"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +77,64 @@ def draw_plane(
     selected: Point | None,
     limits: Limits | None = None,
 ) -> str:
-    """The plane as ``height`` lines of ``width`` cells, with ANSI colours if ``colour``, else as plain text.
+    """The plane as :func:`plane_rows` has it, as text: with ANSI colours if ``colour``, else plain."""
+    rows = plane_rows(plane, width, height, selected=selected, limits=limits)
+    return "\n".join("".join(_painted(text, shade if colour else None) for text, shade in row) for row in rows)
 
-    The first line holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket;
+
+def plane_rows(
+    plane: Plane, width: int, height: int, *, selected: Point | None, limits: Limits | None = None
+) -> list[list[Run]]:
+    """The plane as ``height`` rows of ``width`` cells.
+
+    The first row holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket;
     ``limits`` (default: the plane's own) choose the window, outside of which nothing is drawn.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return _blank("no room for the plane", width, height)
     window = limits or plane.limits
-    figure = _empty_figure(width, height - 2, window, (plane.x_axis, plane.y_axis))
-    if not plane.view.is_preference:
-        _draw_line(figure, [(0.0, 0.0), (_far(window), _far(window))], window, width, _marker(_DOTS, DIAGONAL))
-    _draw_line(figure, plane.bound, window, width, _marker(_LINE, BOUND))
-    # The series of the selected point comes last, over the others.
+    rows = height - 4  # less legend, axis, its numbers and its title
+    y_ticks = _named_ticks(plane.y_axis, window.y, height // 4, rows)
+    margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
     chosen = None if selected is None else plane.series_of(selected)
-    for index, series in sorted(enumerate(plane.series), key=lambda numbered: numbered[1] is chosen):
-        look = appearance(index, len(plane.series), plane.view.layer == "each")
-        places = [(point.x, point.y) for point in series.points]
-        _draw_line(figure, places, window, width, _marker(_LINE, look.colour))
-        _draw_markers(figure, places, window, width, _marker(look.marker, look.colour))
+    canvas = _drawn(Same(plane), window, Same(chosen), width - margin - 1, rows).copy()
     if selected is not None:
-        _draw_selected(figure, plane, selected, window, width)
-    drawn = figure.build().string(not colour).splitlines()
-    title = f"{plane.x_axis.title:>{width}}"
-    return "\n".join([_legend(plane, width, colour), *drawn[: height - 2], title])
+        _draw_selected(canvas, plane, window, selected)
+    names = (y_ticks.get(row) for row in reversed(range(rows)))
+    axis = [f"{name or '':>{margin}}"[:margin] + ("│" if name is None else "┤") for name in names]
+    drawn: list[list[Run]] = [[(before, None), *row] for before, row in zip(axis, canvas.rows(), strict=True)]
+    x_ticks = _named_ticks(plane.x_axis, window.x, width // 12, canvas.width)
+    below = *_x_axis(x_ticks, canvas.width, margin), f"{plane.x_axis.title:>{width}}"
+    drawn += [[(line, None)] for line in below]
+    return [_legend(plane, width), *drawn]
+
+
+@lru_cache(maxsize=2)
+def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], width: int, height: int) -> Canvas:
+    """Everything inside the axes but the selected point, the ``chosen`` series over the others.
+
+    Remembered: a step along a series moves nothing else.
+    """
+    canvas, series = Canvas(width, height), plane.value.series
+    if not plane.value.view.is_preference:
+        far = max(window.x[1], window.y[1], 0.0)
+        canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
+    canvas.line(_places(plane.value.bound, window), BOUND)
+    for index, one in sorted(enumerate(series), key=lambda numbered: numbered[1] is chosen.value):
+        look = appearance(index, len(series), plane.value.view.layer == "each")
+        shown = _places([(point.x, point.y) for point in one.points], window)
+        canvas.line(shown, look.colour)
+        canvas.marks(shown, look.marker, look.colour)
+    return canvas
+
+
+def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -> None:
+    """The bracket as a cross of two arms, and the point on top."""
+    canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
+    canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
+    if plane.view.preset == "paper":
+        canvas.marks(_places([point.null], window), _NULL, SELECTED)
+    canvas.marks(_places([(point.x, point.y)], window), _SELECTED, SELECTED)
 
 
 def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
@@ -127,88 +158,42 @@ def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width
     shown: list[tuple[float, str]] = []
     room = math.inf
     for place, name in reversed(marks):
-        cell = _share(place, lower, upper) * width
-        if 0 <= cell <= width and cell + len(name) / 2 + 2 <= room:
+        cell = (place - lower) / (upper - lower) * width
+        right = min(cell + len(name) / 2, width)
+        if 0 <= cell <= width and right + 2 <= room:
             shown.insert(0, (place, name))
-            room = cell - len(name) / 2
+            room = right - len(name)
     return [place for place, _ in shown], [name for _, name in shown]
 
 
-def _empty_figure(width: int, height: int, window: Limits, axes: tuple[Axis, Axis]) -> plotext.figure:
-    """plotext's one figure, cleared; everything is drawn in the unit square, where its kernel is at ease."""
-    import plotext  # takes a tenth of a second, which the first frame and --help need not wait for
-
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("colorless")
-    figure.canvas("default")
-    figure.plot_size(width, height)
-    figure.axes(False, side=1)
-    figure.legend(False)
-    sizes = (("x", window.x, width, width // 12), ("y", window.y, height, height // 4))
-    for axis, (side, (lower, upper), cells, count) in zip(axes, sizes, strict=True):
-        ends = lower, upper
-        values, names = marked(axis.marks, *ends, cells) if axis.marks else ticks(*ends, max(count, 2))
-        ruler = figure.ruler(side, 0)
-        ruler.lim(0, 1)
-        if values:
-            ruler.ticks([min(max(_share(value, lower, upper), 0.0), 1.0) for value in values], names)
-        else:
-            ruler.frequency(0)
-    return figure
+def _named_ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
+    """The cell of each tick, from the lower end, and what is written there: the axis's marks, or else its values."""
+    lower, upper = ends
+    values, names = marked(axis.marks, lower, upper, cells) if axis.marks else ticks(lower, upper, max(count, 2))
+    shares = [min(max((value - lower) / (upper - lower), 0.0), 1.0) for value in values]
+    return {min(int(share * cells), cells - 1): name for share, name in zip(shares, names, strict=True)}
 
 
-def _draw_selected(figure: plotext.figure, plane: Plane, point: Point, window: Limits, width: int) -> None:
-    """The bracket as a cross of two arms, and the point on top."""
-    bright = _marker("─", SELECTED)
-    _draw_line(figure, [(point.x_bracket[0], point.y), (point.x_bracket[1], point.y)], window, width, bright)
-    upright = _marker("│", SELECTED)
-    _draw_line(figure, [(point.x, point.y_bracket[0]), (point.x, point.y_bracket[1])], window, width, upright)
-    if plane.view.preset == "paper":
-        _draw_markers(figure, [point.null], window, width, _marker(_NULL, SELECTED))
-    _draw_markers(figure, [(point.x, point.y)], window, width, _marker("◉", SELECTED))
+def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
+    """The axis with its ticks and, under it, their names, each under its tick as far as there is room."""
+    line = "".join("┬" if cell in names else "─" for cell in range(width))
+    written = ""
+    for cell, name in names.items():
+        start = min(margin + 1 + cell - (len(name) - 1) // 2, margin + 1 + width - len(name))
+        if start >= len(written) + bool(written):
+            written += " " * (start - len(written)) + name
+    return f"{'':{margin}}└{line}", f"{written:{margin + 1 + width}}"
 
 
-def _draw_line(
-    figure: plotext.figure, places: Iterable[Place], window: Limits, width: int, marker: plotext.marker
-) -> None:
-    for stretch in runs(_in_unit_square(place, window) for place in places):
-        for part in clipped(stretch):
-            thin = thinned(part, 2 * width)
-            figure.draw(figure.signal([x for x, _ in thin], [y for _, y in thin], marker=marker).lines())
+def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
+    """Where values lie in the window, as shares of it; far outside is not finite, hence a gap."""
+    (left, right), (bottom, top) = window.x, window.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = (np.array(pairs, dtype=np.float64).reshape(-1, 2) - (left, bottom)) / (right - left, top - bottom)
+    return np.where(np.abs(shares) < 1e12, shares, np.nan)
 
 
-def _draw_markers(
-    figure: plotext.figure, places: Sequence[Place], window: Limits, width: int, marker: plotext.marker
-) -> None:
-    scaled = (place for stretch in runs(_in_unit_square(place, window) for place in places) for place in stretch)
-    shown = thinned([place for place in scaled if inside(place)], 2 * width)
-    if shown:
-        figure.draw(figure.signal([x for x, _ in shown], [y for _, y in shown], marker=marker))
-
-
-def _in_unit_square(place: Place, window: Limits) -> Place:
-    return _share(place[0], *window.x), _share(place[1], *window.y)
-
-
-def _share(value: float, lower: float, upper: float) -> float:
-    """Where ``value`` lies between the two; far outside answers as not finite, hence as a gap."""
-    share = (value - lower) / (upper - lower)
-    return share if abs(share) < 1e12 else math.nan
-
-
-def _far(window: Limits) -> float:
-    return max(window.x[1], window.y[1], 0.0)
-
-
-def _marker(symbol: str, colour: Colour) -> plotext.marker:
-    import plotext
-
-    return plotext.marker(symbol, plotext.pixel(colour))
-
-
-def _legend(plane: Plane, width: int, colour: bool) -> str:
+def _legend(plane: Plane, width: int) -> list[Run]:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
         *([] if plane.view.is_preference else [("·", "diagonal", DIAGONAL)]),
@@ -226,8 +211,10 @@ def _legend(plane: Plane, width: int, colour: bool) -> str:
             break
     else:
         entries, length = [], 0
-    parts = [f"{_paint(symbol, shade) if colour else symbol} {name}" for symbol, name, shade in entries]
-    return title + " " * (width - len(title) - length) + "   ".join(parts)
+    row: list[Run] = [(title + " " * (width - len(title) - length), None)]
+    for index, (symbol, name, shade) in enumerate(entries):
+        row += [("   " if index else "", None), (symbol, shade), (f" {name}", None)]
+    return row
 
 
 def _narrow(text: str) -> str:
@@ -240,9 +227,9 @@ def _narrow(text: str) -> str:
     )
 
 
-def _paint(text: str, colour: Colour) -> str:
-    return f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}{_RESET}"
+def _painted(text: str, colour: Colour | None) -> str:
+    return text if colour is None else f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}\x1b[0m"
 
 
-def _blank(text: str, width: int, height: int) -> str:
-    return "\n".join((text if row == height // 2 else "")[:width].ljust(width) for row in range(height))
+def _blank(text: str, width: int, height: int) -> list[list[Run]]:
+    return [[((text if row == height // 2 else "")[:width].ljust(width), None)] for row in range(height)]

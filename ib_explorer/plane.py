@@ -8,16 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 from typing import Literal
 
 from estimator.checkpoints import in_training_order, parse_checkpoint
 from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
-from estimator.measurement import MIN_COUNT, Information, Layer, Variant, Weights
+from estimator.measurement import MIN_COUNT, Layer, Measurement, Variant, Weights
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import Preset
 from estimator.revision import Revision
 from ib_explorer.axes import Axis, training_axis
 from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE, Labels, Record, Row, sample_size, sides
+from ib_explorer.shelf import Same, shelf_of
 
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
@@ -70,20 +73,14 @@ class View:
 
     def rows(self, record: Record, layers: Sequence[Layer] | None = None) -> tuple[Row, ...]:
         """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
-        if isinstance(record, CheckpointPreferences):
-            wanted = (self.granularity, self.weights, self.temperature_rule, self.variant)
-            rows = record.select(range(record.depth + 1) if layers is None else layers)
-            return tuple(row for row in rows if (PREFERENCE, row.weights, row.temperature_rule, row.variant) == wanted)
-        if self.granularity == PREFERENCE:
-            return ()
-        return record.select(
-            layers=layers,
-            granularity=self.granularity,
-            weights=self.weights,
-            temperature_rule=self.temperature_rule,
-            variant=self.variant,
-            min_count=self.min_count,
-        )
+        shelf = shelf_of(record)
+        least = 1 if self.weights == "frequency" or self.is_preference else self.min_count
+        choice = (self.granularity, self.weights, least, self.variant, self.temperature_rule)
+        rows = shelf.rows(choice)
+        if layers is None:
+            return tuple(rows.values())
+        found = (shelf.mean(choice) if layer == "mean" else rows.get(layer) for layer in layers)
+        return tuple(row for row in found if row is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +112,31 @@ class Point:
     """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
     Of preference, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` I(pref;Z).
-    ``x_bracket`` and ``y_bracket`` are where the truth is expected (:attr:`estimator.measurement.Information.bracket`);
-    ``null`` is where the point would lie if its labels had nothing to do with Z.
     """
 
     checkpoint: Record
     measurement: Row
+    preset: Preset
     x: float
     y: float
-    x_bracket: tuple[float, float]
-    y_bracket: tuple[float, float]
-    null: tuple[float, float]
+
+    @property
+    def x_bracket(self) -> tuple[float, float]:
+        """Where I(X;Z) is expected to be: :attr:`estimator.measurement.Information.bracket`."""
+        row = self.measurement
+        return row.complexity.bracket if isinstance(row, Measurement) else (self.x, self.x)
+
+    @property
+    def y_bracket(self) -> tuple[float, float]:
+        """The same of I(Y;Z), or of I(pref;Z)."""
+        row = self.measurement
+        return row.expressivity.bracket if isinstance(row, Measurement) else row.information.bracket
+
+    @property
+    def null(self) -> tuple[float, float]:
+        """Where the point would lie if its labels had nothing to do with Z."""
+        x, *rest = (0.0 if self.preset == "corrected" else side.null for side in sides(self.measurement).values())
+        return (x, rest[0]) if rest else (self.x, x)
 
     @property
     def is_finite(self) -> bool:
@@ -169,7 +180,8 @@ class Plane:
 
     def series_of(self, point: Point) -> Series | None:
         """The series that holds ``point``; None when it is not on this plane."""
-        return next((series for series in self.series if point in series.points), None)
+        layer = point.measurement.layer
+        return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
 def plane(records: Iterable[Record], view: View, curve: BoundCurve | None) -> Plane:
@@ -177,13 +189,14 @@ def plane(records: Iterable[Record], view: View, curve: BoundCurve | None) -> Pl
     series: list[Series] = []
     trajectories = _trajectories(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
-    x_axis, y_axis, places = Axis(COMPLEXITY), Axis(EXPRESSIVITY), None
+    x_axis, y_axis = Axis(COMPLEXITY), Axis(EXPRESSIVITY)
+    places: Mapping[Revision, float] = {}
     if view.is_preference:
         runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
         (x_axis, places), y_axis = training_axis(runs), Axis(OF_PREFERENCE)
     for trajectory, run in checkpoints.items():
-        layers = _layers(trajectories[trajectory], view)
-        found = [_points(parts, layers, view, places) for parts in run]
+        layers = tuple(_layers(trajectories[trajectory], view))
+        found = [_points(tuple(map(Same, parts)), layers, view, places.get(revision_of(parts[0]))) for parts in run]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
@@ -206,23 +219,31 @@ def checkpoints_of(records: Iterable[Record]) -> list[tuple[Record, ...]]:
     return [tuple(parts[revision]) for revision in in_training_order(parts)]
 
 
+def by_trajectory(records: tuple[Record, ...]) -> Mapping[Trajectory, tuple[Record, ...]]:
+    """The records of each trajectory in training order; remembered for the very tuple."""
+    return _by_trajectory(Same(records))
+
+
+@lru_cache(maxsize=4)
+def _by_trajectory(records: Same[tuple[Record, ...]]) -> Mapping[Trajectory, tuple[Record, ...]]:
+    groups = _trajectories(records.value)
+    return {trajectory: tuple(chain(*checkpoints_of(mine))) for trajectory, mine in groups.items()}
+
+
 def revision_of(record: Record) -> Revision:
     """The checkpoint that ``record`` measured, as its revision."""
-    ingredient = parse_checkpoint(record.model, record.revision, record.commit).ingredient
-    return Revision(
-        record.model,
-        record.revision,
-        commit=record.commit,
-        stage=record.stage,
-        ingredient=ingredient,
-        step=record.step,
-        tokens=record.tokens,
-    )
+    return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
+
+
+@lru_cache(maxsize=4096)
+def _revision(model: str, name: str, commit: str, stage: str | None, step: int | None, tokens: int | None) -> Revision:
+    ingredient = parse_checkpoint(model, name, commit).ingredient
+    return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
 
 
 def layers_measured(records: Iterable[Record]) -> list[int]:
     """The layers that any of ``records`` has rows of, ascending."""
-    return sorted({row.layer for record in records for row in record.rows if isinstance(row.layer, int)})
+    return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
 
 
 def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) -> Point:
@@ -256,33 +277,27 @@ def _layers(records: Sequence[Record], view: View) -> list[Layer]:
     return [layer for layer in layers_measured(records) if layer != 0] or [0]
 
 
+@lru_cache(maxsize=2048)
 def _points(
-    records: Sequence[Record], layers: Sequence[Layer], view: View, places: Mapping[Revision, float] | None
+    records: tuple[Same[Record], ...], layers: tuple[Layer, ...], view: View, place: float | None
 ) -> dict[Layer, Point]:
     """One checkpoint's points by layer; where several records have the same row, the first one's counts.
 
-    ``places`` are those of checkpoints in training, where that is the x axis.
+    ``place`` is that of the checkpoint in training, where that is the x axis. Remembered, because a checkpoint that
+    arrives leaves the points of all others as they are.
     """
     points: dict[Layer, Point] = {}
     for record in records:
-        place = None if places is None else places[revision_of(record)]
-        for row in view.rows(record, layers):
+        for row in view.rows(record.value, layers):
             if row.layer not in points:
-                points[row.layer] = _point(record, row, view, place)
+                points[row.layer] = _point(record.value, row, view, place)
     return points
 
 
 def _point(record: Record, row: Row, view: View, place: float | None) -> Point:
-    coordinates = [_coordinate(side, view.preset) for side in sides(row).values()]
-    if place is not None:
-        coordinates.insert(0, (place, (place, place), place))
-    (x, x_bracket, x_null), (y, y_bracket, y_null) = coordinates
-    return Point(record, row, x, y, x_bracket, y_bracket, (x_null, y_null))
-
-
-def _coordinate(side: Information, preset: Preset) -> tuple[float, tuple[float, float], float]:
-    """What is drawn of one side's information, its bracket, and what would be drawn if it were null."""
-    return (side.corrected, side.bracket, 0.0) if preset == "corrected" else (side.plugin, side.bracket, side.null)
+    drawn = [side.corrected if view.preset == "corrected" else side.plugin for side in sides(row).values()]
+    x, y = drawn if place is None else (place, *drawn)
+    return Point(record, row, view.preset, x, y)
 
 
 def _series_name(

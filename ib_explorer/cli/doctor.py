@@ -18,7 +18,7 @@ from ib_explorer.options import OPTIONS
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import Failed, Ready
 
-PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "textual", "plotext")
+PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "textual")
 WAIT_FOR_WORKER = 60.0
 """Seconds that a worker has to import torch and find its device."""
 

@@ -133,7 +133,7 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     def action_cancel(self) -> None:
         """Cancel the oldest open job, measurements before bounds."""
-        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling"]
+        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling" and job.kind != "ahead"]
         job = next(iter(sorted(jobs, key=lambda job: job.kind != "measure")), None)
         if job is None:
             self.notify("No job is running.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from ib_explorer.measured import Record, Row
+from ib_explorer.shelf import shelf_of
 from ib_explorer.tui.messages import (
     Cache,
     Client,
@@ -43,10 +45,13 @@ async def read_cache(cache: Cache, post: Post) -> None:
     try:
         records += await asyncio.to_thread(cache.measurements.all)
         records += await asyncio.to_thread(cache.preferences.all)
+        await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
     except OSError as error:
         post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
+    # What was read stays as long as the screen: the collector, which would stop it for 0.1 s, may pass by.
+    gc.freeze()
     post(Kept(records, curves, increments))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from textual import on
@@ -30,13 +30,13 @@ from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import Job, Order, State, at_last_checkpoint, with_event, with_job, with_log, with_records
-from ib_explorer.worker.messages import BoundReady, Failed, Measured
+from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
 """Seconds between redraws for news; keys redraw at once."""
 
 SETTLE_AFTER = 0.3
-"""Seconds that a view must stay before what it lacks is measured: stepping past it asks for nothing."""
+"""Seconds that a view must stay, while a key repeats, before what it lacks is measured."""
 
 
 class Core(App[None], inherit_bindings=False):
@@ -107,6 +107,8 @@ class Core(App[None], inherit_bindings=False):
     def _said(self, message: Said) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
+        if isinstance(event, Finished | CancelledJob | Failed):
+            self._give(lacking.ahead(self.scene))
         if isinstance(event, Measured):
             job = self.state.job(event.job)
             preference = job is not None and job.request.is_preference
@@ -120,6 +122,8 @@ class Core(App[None], inherit_bindings=False):
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
+        if job is not None and job.kind == "ahead":
+            return
         if job is not None and job.kind == "bound":
             self.notify(f"No bound: {event.message}", severity="warning", markup=False)
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
@@ -144,6 +148,7 @@ class Core(App[None], inherit_bindings=False):
             requests[Trajectory.of(record)] = job.request
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
         self._give(lacking.bound(self.scene, again=False))
+        self._give(lacking.ahead(self.scene))
 
     @on(IncrementsLoaded)
     def _increments_loaded(self, message: IncrementsLoaded) -> None:
@@ -177,24 +182,45 @@ class Core(App[None], inherit_bindings=False):
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, jobs: Iterable[Job]) -> None:
-        """Number jobs and hand them to the worker."""
+        """Number jobs and hand them to the worker, which leaves off what it does ahead."""
         for job in jobs:
+            self._withdraw("ahead")
             numbered = replace(job, number=self.client.next_job())
             self._wake()
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
 
+    def _withdraw(self, *kinds: str, but: Collection[MeasurementRequest] = ()) -> None:
+        """Cancel the jobs of these kinds, ``but`` for some: others are waited for."""
+        for job in self.state.jobs:
+            if job.kind in kinds and job.is_open and job.status != "cancelling" and job.request not in but:
+                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=False)
+                self.run_worker(self.client.cancel(job.number), group="submit")
+
     def _look(self, state: State) -> None:
-        """Show another view; what it lacks is asked for once the user has stayed on it for a moment."""
+        """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
         self._set(state, at_once=True)
-        if self._settling is not None:
+        if self._settling is None:
+            self._measure_view()
+        else:
             self._settling.stop()
         self._settling = self.set_timer(self.settle_after, self._complete_view)
 
     def _complete_view(self) -> None:
-        """Have measured what the view lacks: the worker answers that from stored scores, without the model."""
+        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment."""
+        self._settling = None
         self._give(lacking.bound(self.scene, again=True))
         now = self.scene
         if now.state.place and now.request is None and not lacking.is_measured(now):
             self.notify("This view is not measured: press m to measure it.")
-        self._give(lacking.measurements(now))
+        self._measure_view()
+
+    def _measure_view(self) -> None:
+        """Have measured what the view lacks; what a view before it lacked is no longer waited for.
+
+        The worker answers from stored scores, without the model.
+        """
+        wanted = lacking.measurements(self.scene)
+        if wanted:
+            self._withdraw("look", "view", but=[job.request for job in wanted])
+            self._give(lacking.unasked(self.state, wanted))

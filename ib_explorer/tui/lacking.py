@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.state import Job, bound_jobs
+from estimator.measurement import WEIGHTS
+from ib_explorer.measured import Record
+from ib_explorer.tui.scene import TEMPERATURES, Scene
+from ib_explorer.tui.state import Job, State, bound_jobs
 
 UNNUMBERED = 0
+AHEAD_BYTES = 2**30
+"""Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
 
 
 def measurements(scene: Scene) -> list[Job]:
-    """The measurements in view that are not there, or on their way: of the checkpoint under the cursor, then of all.
+    """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of all.
 
     Only what this session measured can be asked for: a kept measurement does not say where its text came from.
     """
     view, place, known = scene.state.view, scene.state.place, scene.request
-    if place is None or known is None or is_measured(scene):
+    if place is None or known is None or _is_complete(scene):
         return []
     every = replace(
         known,
@@ -27,16 +31,24 @@ def measurements(scene: Scene) -> list[Job]:
         min_count=view.min_count,
     )
     # The checkpoint under the cursor first: its answer is what the user waits for.
-    wanted = (
-        Job(UNNUMBERED, "look", replace(every, revision=place.checkpoint.name)),
-        Job(UNNUMBERED, "measure", every),
-    )
-    return [job for job in wanted if _is_given_up(other for other in scene.state.jobs if other.request == job.request)]
+    here = replace(every, revision=place.checkpoint.name)
+    return [Job(UNNUMBERED, "look", here), Job(UNNUMBERED, "view", every)]
+
+
+def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
+    """Those of ``jobs`` whose request nobody works on or has answered."""
+    return [job for job in jobs if _is_given_up(other for other in state.jobs if other.request == job.request)]
 
 
 def is_measured(scene: Scene) -> bool:
     """Whether anything of the trajectory in view is on the plane."""
     return any(series.trajectory == scene.trajectory for series in scene.plane.series)
+
+
+def _is_complete(scene: Scene) -> bool:
+    """Whether all its measured checkpoints are."""
+    mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
+    return bool(mine) and len(mine[0].points) == len(scene.checkpoints)
 
 
 def bound(scene: Scene, *, again: bool) -> list[Job]:
@@ -60,6 +72,31 @@ def increments(scene: Scene) -> list[Job]:
     request = replace(known, revision=place.checkpoint.name, temperatures=rules)
     jobs = [job for job in scene.state.jobs if job.kind == "increments" and job.request == request]
     return [Job(UNNUMBERED, "increments", request)] if _is_given_up(jobs) else []
+
+
+def ahead(scene: Scene) -> list[Job]:
+    """With nothing else to do, what the next keys may show, as long as that is little work.
+
+    That is other temperatures and weights, of the checkpoint under the cursor, then of all.
+    """
+    state, place, known = scene.state, scene.state.place, scene.request
+    if place is None or known is None or known.is_preference or any(job.is_open for job in state.jobs):
+        return []
+    if not any(job.request == known and job.kind == "measure" and job.status == "done" for job in state.jobs):
+        return []  # what was cancelled is not gone on with
+    if sum(map(_score_bytes, scene.records)) > AHEAD_BYTES:
+        return []
+    every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=state.view.min_count)
+    over = [job.request for job in state.jobs if job.status in ("done", "failed")]
+    if every in over:
+        return []
+    begun = any(replace(request, revision=every.revision) == every for request in over)
+    return [Job(UNNUMBERED, "ahead", every if begun else replace(every, revision=place.checkpoint.name))]
+
+
+def _score_bytes(record: Record) -> int:
+    """Bytes that the scores of a checkpoint take on disk, as float16."""
+    return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth
 
 
 def _is_given_up(jobs: Iterable[Job]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements, Increment
@@ -12,7 +13,8 @@ from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from ib_explorer.measured import Labels, Record, Row, sample_size
-from ib_explorer.plane import Plane, Point, Trajectory, checkpoints_of, layers_measured, plane, revision_of
+from ib_explorer.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
+from ib_explorer.shelf import Same, shelf_of
 from ib_explorer.tui.state import Job, State, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
@@ -90,13 +92,13 @@ class Scene:
     @property
     def temperatures(self) -> tuple[str, ...]:
         """The temperature rules that one can step through."""
-        measured = dict.fromkeys(row.temperature_rule for record in self.records for row in record.rows)
+        measured = dict.fromkeys(rule for record in self.records for rule in shelf_of(record).rules)
         return (*TEMPERATURES, *(rule for rule in measured if rule not in TEMPERATURES))
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants that one can step through: raw, and what else was measured, which takes forward passes."""
-        measured = {row.variant for record in self.records for row in record.rows}
+        measured = {variant for record in self.records for variant in shelf_of(record).variants}
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
@@ -160,15 +162,26 @@ class Scene:
 
 
 def scene(state: State) -> Scene:
-    """Everything the screen shows in ``state``."""
+    """Everything the screen shows in ``state``; what a key leaves as it was is remembered, not derived again."""
     trajectory = _trajectory_in_view(state)
-    records = tuple(record for record in state.records if Trajectory.of(record) == trajectory)
+    records = by_trajectory(state.records)[trajectory] if trajectory else ()
     each = state.view.layer == "each"
     curve = state.curve(records)
-    drawn = plane(state.records if state.overlay and not each else records, state.view, curve)
-    checkpoints = tuple(revision_of(parts[0]) for parts in checkpoints_of(records))
+    drawn = _plane(Same(state.records if state.overlay and not each else records), state.view, Same(curve))
     point = _selected(state, drawn, trajectory)
-    return Scene(state, drawn, point, trajectory, checkpoints, records, _branches(state), curve)
+    branches = _branches(Same(state.records), Same(state.jobs), Same(state.requests))
+    return Scene(state, drawn, point, trajectory, _checkpoints(Same(records)), records, branches, curve)
+
+
+@lru_cache(maxsize=8)
+def _plane(records: Same[tuple[Record, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
+    return plane(records.value, view, curve.value)
+
+
+@lru_cache(maxsize=4)
+def _checkpoints(records: Same[tuple[Record, ...]]) -> tuple[Revision, ...]:
+    """The checkpoints of one trajectory's records, which are in training order."""
+    return tuple(dict.fromkeys(map(revision_of, records.value)))
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:
@@ -179,9 +192,10 @@ def _trajectory_in_view(state: State) -> Trajectory | None:
     if state.place is None:
         return None
     home = state.place.trajectory
-    mine = [record for record in state.records if record.model == home.model and state.view.shows(record)]
-    shown = [Trajectory.of(record) for record in mine]
-    return home if home in shown else next(reversed(shown), None)
+    if any(map(state.view.shows, by_trajectory(state.records).get(home, ())[:1])):
+        return home
+    others = (record for record in reversed(state.records) if record.model == home.model and state.view.shows(record))
+    return next(map(Trajectory.of, others), None)
 
 
 def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Point | None:
@@ -194,24 +208,26 @@ def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Poin
     )
 
 
-def _branches(state: State) -> tuple[Branch, ...]:
+@lru_cache(maxsize=2)
+def _branches(
+    all_records: Same[tuple[Record, ...]],
+    all_jobs: Same[tuple[Job, ...]],
+    requests: Same[Mapping[Trajectory, MeasurementRequest]],
+) -> tuple[Branch, ...]:
     """Measured trajectories with what their running jobs will add, then models of which nothing is measured yet."""
-    groups: dict[Trajectory, list[Record]] = {}
-    for record in state.records:
-        groups.setdefault(Trajectory.of(record), []).append(record)
-    jobs = [job for job in state.jobs if job.kind == "measure" and job.is_open]
-    by_trajectory = {job.number: _trajectory_of(job, state, groups) for job in jobs}
+    groups = by_trajectory(all_records.value)
+    jobs = [job for job in all_jobs.value if job.kind == "measure" and job.is_open]
+    adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     names = [_name(records[0]) for records in groups.values()]
     branches = []
     for trajectory, records in groups.items():
-        measured = [revision_of(parts[0]) for parts in checkpoints_of(records)]
-        mine = [job for job in jobs if by_trajectory[job.number] == trajectory]
+        mine = [job for job in jobs if adds_to[job.number] == trajectory]
         name = _name(records[0])
         if names.count(name) > 1:
             name += f" ({records[0].corpus}, {sample_size(records[0])})"
-        branches.append(Branch(name, trajectory, _leaves(measured, mine)))
+        branches.append(Branch(name, trajectory, _leaves(_checkpoints(Same(records)), mine)))
     for job in jobs:
-        if by_trajectory[job.number] is None:
+        if adds_to[job.number] is None:
             name = _model_of(job) + (_OF_PREFERENCE if job.request.is_preference else "")
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
@@ -225,9 +241,13 @@ def _model_of(job: Job) -> str:
     return job.revisions[0].model if job.revisions else job.request.model
 
 
-def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[Record]]) -> Trajectory | None:
+def _trajectory_of(
+    job: Job,
+    requests: Mapping[Trajectory, MeasurementRequest],
+    groups: Mapping[Trajectory, Sequence[Record]],
+) -> Trajectory | None:
     """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
-    for trajectory, request in state.requests.items():
+    for trajectory, request in requests.items():
         if trajectory in groups and same_sample(request, job.request):
             return trajectory
     named = [
@@ -235,12 +255,12 @@ def _trajectory_of(job: Job, state: State, groups: dict[Trajectory, list[Record]
         for trajectory, (record, *_) in groups.items()
         if record.model == _model_of(job)
         and isinstance(record, CheckpointPreferences) == job.request.is_preference
-        and trajectory not in state.requests
+        and trajectory not in requests
     ]
     return named[0] if len(named) == 1 else None
 
 
-def _leaves(measured: list[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
+def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     leaves = {revision.name: Leaf(revision, MEASURED) for revision in measured}
     ordered = list(leaves)
     for job in jobs:
@@ -252,6 +272,6 @@ def _leaves(measured: list[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
             percent = None if job.share is None else int(100 * job.share)
             leaves[job.revision] = Leaf(leaves[job.revision].checkpoint, RUNNING, percent)
         if job.revisions:
-            listed = [revision.name for revision in job.revisions]
-            ordered.sort(key=lambda name: listed.index(name) if name in listed else -1)
+            listed = {revision.name: index for index, revision in enumerate(job.revisions)}
+            ordered.sort(key=lambda name: listed.get(name, -1))
     return tuple(leaves[name] for name in ordered)

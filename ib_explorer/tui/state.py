@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from estimator.curve import BoundCurve, Conditionals
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import GRANULARITIES, MIN_COUNT, CheckpointMeasurements, Layer
+from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest, Preset
 from estimator.revision import Revision
 from ib_explorer.measured import Record
-from ib_explorer.plane import Limits, Trajectory, View, checkpoints_of, revision_of
+from ib_explorer.plane import Limits, Trajectory, View, by_trajectory, revision_of
+from ib_explorer.shelf import shelf_of
 from ib_explorer.worker.messages import (
     Bound,
     CancelledJob,
@@ -44,9 +45,10 @@ class Order:
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    ``kind`` is measure, look (the checkpoint under the cursor ahead of its trajectory), increments or bound; a bound is
-    that of its request's first granularity, with p(y|x) from ``conditionals``. ``since`` is when the phase began, and
-    ``heard`` when it was last heard of, in seconds of a monotonic clock.
+    ``kind`` is measure, increments, bound (that of its request's first granularity, with p(y|x) from ``conditionals``),
+    look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
+    which gives way to all other. ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds
+    of a monotonic clock.
     """
 
     number: int
@@ -72,7 +74,7 @@ class Job:
             granularity = self.request.granularities[0]
             assert granularity != PREFERENCE
             return Bound(self.number, self.request, granularity, self.conditionals)
-        return Measure(self.number, self.request, increments=self.kind == "increments")
+        return Measure(self.number, self.request, increments=self.kind == "increments", ahead=self.kind == "ahead")
 
     @property
     def is_open(self) -> bool:
@@ -140,12 +142,9 @@ class State:
 
     def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
         fits = (curve.conditionals, curve.granularity) == (self.view.conditionals, self.view.granularity)
+        labels = (curve.granularity, curve.input_labels, curve.output_labels)
         return fits and any(
-            (row.complexity.labels, row.expressivity.labels) == (curve.input_labels, curve.output_labels)
-            for record in records
-            if isinstance(record, CheckpointMeasurements) and record.positions == curve.positions
-            for row in record.rows
-            if row.granularity == curve.granularity
+            record.positions == curve.positions and labels in shelf_of(record).labels for record in records
         )
 
 
@@ -167,9 +166,8 @@ def with_records(state: State, records: Iterable[Record]) -> State:
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
     """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels of its kind in view."""
-    checkpoints = checkpoints_of(record for record in state.records if Trajectory.of(record) == trajectory)
     layer = state.place.layer if state.place else None
-    last = checkpoints[-1][0]
+    last = by_trajectory(state.records)[trajectory][-1]
     if not state.view.shows(last):
         labels = PREFERENCE if isinstance(last, CheckpointPreferences) else GRANULARITIES[0]
         state = replace(state, view=state.view.with_labels(labels), limits=None)
@@ -206,13 +204,17 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Measured):
         said = "is in the cache" if event.cached else "is measured"
         state = with_job(state, replace(job, measured=(*job.measured, event.revision)))
+        if job.kind == "ahead":
+            return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, Started):
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
-        return with_job(state, replace(job, status="done"))
+        state = with_job(state, replace(job, status="done"))
+        return with_log(state, f"Every temperature is measured: {describe(job)}.") if job.kind == "ahead" else state
     if isinstance(event, CancelledJob):
-        return with_log(with_job(state, replace(job, status="cancelled")), f"Cancelled: {describe(job)}.")
+        state = with_job(state, replace(job, status="cancelled"))
+        return state if job.kind == "ahead" else with_log(state, f"Cancelled: {describe(job)}.")
     if isinstance(event, Failed):
         return with_log(with_job(state, replace(job, status="failed")), f"Failed: {describe(job)}: {event.message}")
     return state

@@ -51,6 +51,10 @@ class Measurer:
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
+    def keeps(self, subject: Subject[Sample]) -> bool:
+        """Whether a checkpoint can be measured from what is kept, without its model."""
+        return not subject.request.loss and self._scorer.keeps(subject)
+
     def measure(
         self,
         subject: Subject[Sample],

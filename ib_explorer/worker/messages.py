@@ -21,12 +21,14 @@ PROTOCOL = 1
 class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
-    ``increments`` asks for what each further token of context adds as well.
+    ``increments`` asks for what each further token of context adds as well. ``ahead`` is for work that nobody waits
+    for: it is done from kept scores only, and a checkpoint whose scores are not kept is passed over.
     """
 
     job: int
     request: MeasurementRequest
     increments: bool = False
+    ahead: bool = False
     type: ClassVar[str] = "measure"
 
 

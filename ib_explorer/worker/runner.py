@@ -91,7 +91,8 @@ class Runner:
                 prefetch = Prefetch()
                 if not is_demo:
                     prefetch = Prefetch(partial(self._fetch, chosen[number:], request, temperatures))
-                emit(self._measure_one(job, revision, temperatures, progress, prefetch))
+                if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
+                    emit(measured)
         finally:
             prefetch.stop()
 
@@ -102,8 +103,8 @@ class Runner:
         temperatures: Sequence[Temperature],
         progress: Progress,
         prefetch: Prefetch,
-    ) -> Measured:
-        """Measure what the cache lacks of one checkpoint, and keep it."""
+    ) -> Measured | None:
+        """Measure what the cache lacks of one checkpoint, and keep it; None where a job ahead passes it over."""
         request = job.request
         if request.is_preference:
             pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress))
@@ -113,6 +114,8 @@ class Runner:
         known = self._cache.measurements.load(name)
         missing = _missing(known, request, temperatures)
         wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
+        if job.ahead and not self._measuring().keeps(subject):
+            return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
             found = self._measuring().measure(subject, known, missing, listener)

@@ -65,6 +65,12 @@ class Scorer:
         self._store = store
         self._told = ""
 
+    def keeps(self, subject: Subject[Any]) -> bool:
+        """Whether the scores of a checkpoint are kept in all variants asked for."""
+        request = subject.request
+        names = (scores_document(subject.document, request.layers, variant) for variant in request.variants)
+        return all(self._store.get(name) is not None for name in names)
+
     def see(
         self,
         subject: Subject[Any],

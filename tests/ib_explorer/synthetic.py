@@ -161,11 +161,12 @@ class _Curves(_Measurements):
 
 
 class ScriptedClient:
-    """Answers every job by ``script``: events, or None where the worker dies; what was asked stays in ``jobs``."""
+    """Answers every job by ``script``: events, or None where the worker dies; ``jobs`` and ``ahead`` were asked for."""
 
     def __init__(self, script: Callable[[Job], Iterable[Event | None]] = lambda job: ()) -> None:
         self.script = script
         self.jobs: list[Job] = []
+        self.ahead: list[Measure] = []
         self.cancelled: list[int] = []
         self.starts = 0
         self.closed = False
@@ -180,7 +181,10 @@ class ScriptedClient:
         return next(self._numbers)
 
     async def submit(self, request: Job) -> None:
-        self.jobs.append(request)
+        if isinstance(request, Measure) and request.ahead:
+            self.ahead.append(request)
+        else:
+            self.jobs.append(request)
         for event in self.script(request):
             self._queue.put_nowait(event)
 

@@ -61,13 +61,13 @@ def test_help_and_version_load_next_to_nothing(arguments):
         "from ib_explorer.__main__ import main\nsys.stdout = sys.stderr\n"
         f"main({arguments})\nsys.stdout = sys.__stdout__"
     )
-    assert not loaded & (HEAVY | {"textual", "plotext", "numpy", "scipy", "huggingface_hub", "asyncio"})
+    assert not loaded & (HEAVY | {"textual", "numpy", "scipy", "huggingface_hub", "asyncio"})
 
 
 @pytest.mark.parametrize("room", ["estimator", "cache"])
 def test_the_science_and_the_cache_know_no_screen(room):
     for path in (ROOT / room).rglob("*.py"):
-        assert not imports_of(path) & {"ib_explorer", "textual", "plotext", "click"}, path
+        assert not imports_of(path) & {"ib_explorer", "textual", "click"}, path
 
 
 def test_the_estimator_knows_no_cache():

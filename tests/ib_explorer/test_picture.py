@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ib_explorer.picture import MARKERS, PALETTE, appearance, draw_plane, ticks
+from ib_explorer.picture import MARKERS, PALETTE, appearance, draw_plane, marked, ticks
 from ib_explorer.plane import Limits, View, plane
-from ib_explorer.polyline import clipped, inside, runs, thinned
-from tests.ib_explorer.synthetic import checkpoint, curve, trajectory
+from tests.ib_explorer.synthetic import STEPS, checkpoint, curve, preference, trajectory
 
-# plotext's kernel aborts the whole process on what it does not like: only another process can tell.
 FUZZ = """
 import math, sys
 from dataclasses import replace
@@ -131,46 +129,35 @@ def test_ticks_as_a_person_would_write_them(lower: float, upper: float, names: l
     assert ticks(lower, upper, 5)[1] == names
 
 
-near = st.floats(-3, 3)
+def test_marks_stand_apart_and_the_last_is_shown_whole() -> None:
+    marks = [(float(place), f"{10**place:,}") for place in range(7)]
+    assert marked(marks, 0, 6, 120)[1] == [name for _, name in marks]
+    places, names = marked(marks, 0, 6, 24)
+    assert (places, names) == ([0, 2, 6], ["1", "100", "1,000,000"])
+    assert marked(marks, 10, 12, 60) == ([], [])
 
 
-@given(st.lists(st.tuples(near, near), min_size=2, max_size=8))
-def test_clipped_lines_stay_in_the_window_and_keep_what_was_there(places: list[tuple[float, float]]) -> None:
-    parts = clipped(places)
-    assert all(inside(place) for part in parts for place in part)
-    if all(inside(place) for place in places):
-        assert parts == [places]
-
-
-def test_clipping_cuts_at_the_border() -> None:
-    assert clipped([(-1, 0.5), (0.5, 0.5), (2, 0.5)]) == [[(0, 0.5), (0.5, 0.5), (1, 0.5)]]
-    assert clipped([(-1, -1), (-1, 2)]) == []
-
-
-def test_gaps_split_a_line() -> None:
-    nan = float("nan")
-    assert runs([(0, 0), (1, nan), (2, 2), (3, 3), (float("inf"), 0)]) == [[(0, 0)], [(2, 2), (3, 3)]]
-
-
-def test_thinning_keeps_the_ends() -> None:
-    places = [(index / 100, 0.0) for index in range(101)]
-    thin = thinned(places, 10)
-    assert len(thin) == 10 and thin[0] == places[0] and thin[-1] == places[-1]
-    assert thinned(places[:5], 10) == places[:5]
+def test_preference_is_drawn_over_its_training_steps_without_a_diagonal() -> None:
+    drawn = plane([preference(step) for step in STEPS], View(granularity="preference"), None)
+    rows = draw_plane(drawn, 60, 16, colour=False, selected=drawn.points[0]).splitlines()
+    assert "·" not in "".join(rows) and rows[-1].endswith("training step")
+    axis, names = rows[-3:-1]
+    assert names.split() == [str(step) for step in STEPS] and axis.count("┬") == len(STEPS)
+    assert all(len(row) == 60 for row in rows)
 
 
 GOLDEN = """\
 I(Y;Z)      · diagonal   ⠒ IB curve   ● demo
-    │                ··⢀⠤
-    │              ··⡠⠒⠁             ⣀⡠⠔⠊●
-    │            ·⢀⠔⠊            ●⠤⠒⠉
-    │          ·⢀⠔⠁         ⢀⡠⠤⠒⠉
-0.05┤        ·⣀⠔⠁       ●⡠⠔⠊⠁
-    │      ·⡠⠊   │  ⣀⠤⠒⠉
-    │    ·⡠⠊   ⢀─◉───
-    │  ·⡠⠊ ●⡠⠔⠊⠁ │
-    │⢀⠔●⠤⠔⠊⠁
-    │
+    │                ·⢀⠔⠉               ⣀●
+    │              ·⢀⠔⠁             ⢀⡠⠖⠉
+    │            ·⡠⠊⠁           ⣀●⠔⠊⠁
+    │          ·⡠⠊          ⣀⠤⠒⠉
+0.05┤        ·⡠⠊        ●⠤⠒⠉
+    │      ·⡠⠊   │  ⢀⡠⠒⠉
+    │    ⢀⠤⠊    ─◉───
+    │  ⢀⠔⠁  ⣀⠤⠒⠊⠁│
+    │⢀⠔⠁⢀⡠⠔●
+    │⠃ ●⠁
     └────────┬──────────┬──────────┬────────
             0.05       0.10       0.15
                                       I(X;Z)

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
+from estimator.measurement import WEIGHTS
+from ib_explorer import plane as plane_module
 from ib_explorer.plane import distance
+from ib_explorer.shelf import Shelf
+from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
+from ib_explorer.tui.state import with_records
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.point_table import PointTable
@@ -252,7 +257,8 @@ async def test_playing_goes_from_the_start_to_the_end() -> None:
 
 async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
     cache = MemoryCache()
-    client = ScriptedClient(measuring(cache))
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: () if isinstance(job, Measure) and job.ahead else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
         await pilot.press("T")
@@ -264,6 +270,100 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         assert [request.revision for request in asked[1:]] == [app.state.place.checkpoint.name, REQUEST.revision]
         assert sum(isinstance(job, Bound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
+
+
+async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead() -> None:
+    cache = MemoryCache()
+    client = ScriptedClient(measuring(cache))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
+        asked = [job.request for job in client.ahead]
+        assert asked[0].revision in {f"step{step}" for step in STEPS} and asked[1].revision == "all"
+        assert {(request.temperatures, request.weights) for request in asked} == {(TEMPERATURES, WEIGHTS)}
+        before = len(client.jobs)
+        await pilot.press("T")
+        assert app.scene.point is not None and app.state.view.temperature_rule == "x2"
+        await settled(pilot)
+        assert len(client.jobs) == before
+
+
+async def test_work_ahead_gives_way_and_goes_on_afterwards() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: [Started(job.job)] if isinstance(job, Measure) and job.ahead else answer(job))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.ahead) == 1)
+        assert "idle" not in str(app.screen.query_one("#jobs", Static).content)
+        app.order(replace(REQUEST, documents=64))
+        await settled(pilot, lambda: len(client.ahead) == 2)
+        assert client.cancelled == [client.ahead[0].job]
+
+
+async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
+    client = ScriptedClient(lambda job: [Started(job.job)])
+    async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].status == "running")
+        await pilot.press("c")
+        await settled(pilot, lambda: app.state.jobs[0].status == "cancelled")
+        assert not client.ahead
+
+
+async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    asked = lambda job: isinstance(job, Measure) and job.request.temperatures == ("exact",)  # noqa: E731
+    client = ScriptedClient(lambda job: answer(job) if asked(job) else [Started(job.job)])
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS))
+        await pilot.press("T")
+        await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 2)
+        left = [job.number for job in app.state.jobs if job.kind in ("look", "view")]
+        await pilot.press("T")
+        await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 4)
+        assert client.cancelled[-2:] == left
+
+
+async def test_a_step_of_the_cursor_derives_and_rebuilds_nothing_but_what_it_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def count(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, **named: made.append(name) or real(*given, **named))
+
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        count(Shelf, "__init__")
+        count(plane_module, "in_training_order")
+        count(plane_module, "_point")
+        count(CheckpointTree, "_rebuild")
+        count(CheckpointTree, "_build")
+        before, nodes = app.scene, list(app.screen.query_one(CheckpointTree).root.children)
+        await pilot.press("k", "k", "j")
+        await settled(pilot)
+        assert step(app) == STEPS[-2]
+        assert app.scene.plane is before.plane and app.scene.branches is before.branches
+        assert list(app.screen.query_one(CheckpointTree).root.children) == nodes
+        assert made == []
+        await pilot.press("g")
+        assert made == ["in_training_order", *["_point"] * len(STEPS)]
+        made.clear()
+        await pilot.press("G", "g")
+        assert made == []
+
+
+async def test_a_checkpoint_that_arrives_leaves_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = MemoryCache(trajectory()[:-1])
+    async with explorer(cache) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-2])
+        points = app.scene.plane.points
+        shelved: list[str] = []
+        real = Shelf.__init__
+        monkeypatch.setattr(Shelf, "__init__", lambda self, record: shelved.append(record.key) or real(self, record))
+        app._set(with_records(app.state, [checkpoint(STEPS[-1])]), at_once=True)
+        assert step(app) == STEPS[-1] and shelved == [f"demo-{STEPS[-1]}"]
+        assert all(one is other for one, other in zip(app.scene.plane.points, points, strict=False))
 
 
 async def test_variants_that_were_measured_can_be_stepped_through() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.style import Style
 from rich.text import Text
 from textual.message import Message
 from textual.widgets import Tree
@@ -11,6 +12,12 @@ from estimator.revision import Revision
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name
+
+_UNREAD = Text()
+"""The label that Textual keeps of each node; what is shown is made when it is shown."""
+_NAME = 14
+_WIDTH = 2 + _NAME + 6
+"""Cells of a checkpoint's name, and of its line with mark and percentage."""
 
 
 class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
@@ -24,31 +31,46 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
             self.trajectory, self.checkpoint = trajectory, checkpoint
 
     def __init__(self, id: str) -> None:
+        self._shown: dict[TreeNode[tuple[Trajectory, Revision] | None], tuple[Leaf, bool]] = {}
         super().__init__("models", id=id)
         self.show_root = False
         self.show_guides = False
         self.guide_depth = 2
-        self._shape: list[tuple[str, list[str]]] = []
+        self._branches: tuple[Branch, ...] = ()
         self._at: tuple[Trajectory, Revision] | None = None
 
     def show(self, scene: Scene) -> None:
-        """Show the scene's models; nodes are made anew only when there are others."""
-        shape = [(branch.name, [leaf.checkpoint.name for leaf in branch.leaves]) for branch in scene.branches]
-        if shape != self._shape:
-            self._rebuild(scene.branches)
-            self._shape, self._at = shape, None
+        """Show the scene's models: nodes are made anew only when there are others, and labels that have changed."""
         place = scene.state.place
         at = (scene.trajectory or place.trajectory, place.checkpoint) if place else None
+        if scene.branches is self._branches and at == self._at:
+            return
+        if _shape(scene.branches) != _shape(self._branches):
+            self._rebuild(scene.branches)
+            self._at = None
+        self._branches = scene.branches
         for node, branch in zip(self.root.children, scene.branches, strict=True):
             for twig, leaf in zip(node.children, branch.leaves, strict=True):
                 mine = branch.trajectory is not None and at == (branch.trajectory, leaf.checkpoint)
+                if self._shown.get(twig) != (leaf, mine):
+                    self._shown[twig] = leaf, mine
+                    twig.refresh()
                 twig.data = (branch.trajectory, leaf.checkpoint) if branch.trajectory else None
-                label = _label(leaf, mine)
-                if twig.label != label:
-                    twig.set_label(label)
                 if mine and at != self._at:
-                    self._at = at
                     self.call_after_refresh(self._go_to, twig)
+        self._at = at
+
+    def render_label(self, node: TreeNode[tuple[Trajectory, Revision] | None], base_style: Style, style: Style) -> Text:
+        """The label as it is now: a step of the cursor then costs two lines, not a new tree."""
+        if node not in self._shown:
+            return super().render_label(node, base_style, style)
+        text = _label(*self._shown[node])
+        text.stylize(style)
+        return text
+
+    def get_label_width(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> int:
+        """The room that a checkpoint takes, without drawing it."""
+        return _WIDTH if node in self._shown else super().get_label_width(node)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
         """Pass on what was chosen."""
@@ -58,10 +80,11 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
 
     def _rebuild(self, branches: tuple[Branch, ...]) -> None:
         self.clear()
+        self._shown.clear()
         for branch in branches:
             node = self.root.add(Text(branch.name, style="bold"), expand=True)
             for leaf in branch.leaves:
-                node.add_leaf(_label(leaf, False))
+                self._shown[node.add_leaf(_UNREAD)] = leaf, False
         self.root.expand()
 
     def _go_to(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> None:
@@ -70,13 +93,17 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
             self.scroll_to_line(node.line, animate=False)
 
 
+def _shape(branches: tuple[Branch, ...]) -> list[tuple[str, list[str]]]:
+    return [(branch.name, [leaf.checkpoint.name for leaf in branch.leaves]) for branch in branches]
+
+
 def _label(leaf: Leaf, current: bool) -> Text:
     style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)"}.get(leaf.mark, "dim")
     text = Text(no_wrap=True)
     text.append(f"{leaf.mark} ", style=style)
     name = checkpoint_name(leaf.checkpoint)
     text.append(name, style="bold reverse" if current else "")
-    text.append(" " * (14 - len(name)))
+    text.append(" " * (_NAME - len(name)))
     if leaf.percent is not None:
         text.append(f" {leaf.percent:>3} %", style="dim")
     return text

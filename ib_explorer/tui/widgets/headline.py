@@ -17,12 +17,12 @@ class Headline(Static):
     def show(self, scene: Scene) -> None:
         """Show where the scene is."""
         self.scene = scene
-        self.update(self._text())
+        self.update(self._text(), layout=False)
 
     def on_resize(self) -> None:
         """Keep the right-hand side at the right."""
         if self.scene is not None:
-            self.update(self._text())
+            self.update(self._text(), layout=False)
 
     def _text(self) -> Text:
         if self.scene is None:

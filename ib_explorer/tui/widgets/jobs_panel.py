@@ -18,19 +18,19 @@ class JobsPanel(Static):
     def show(self, scene: Scene) -> None:
         """Show the scene's jobs and log."""
         self.scene = scene
-        self.update(self._text())
+        self.update(self._text(), layout=False)
 
     def on_resize(self) -> None:
         """Fit the lines to the new size."""
         if self.scene is not None:
-            self.update(self._text())
+            self.update(self._text(), layout=False)
 
     def _text(self) -> Text:
         if self.scene is None:
             return Text()
         width, height = self.content_size.width or 80, self.content_size.height or 3
         state = self.scene.state
-        jobs = [job for job in state.jobs if job.is_open]
+        jobs = [job for job in state.jobs if job.is_open and job.kind != "ahead"]
         lines = [job_line(job, width) for job in jobs[:height]]
         if len(jobs) > height:
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 
-from rich.text import Text
+from textual.content import Content, Span
 from textual.widget import Widget
 
-from ib_explorer.picture import draw_plane
+from ib_explorer.picture import plane_rows
 from ib_explorer.tui.scene import Scene
 
 
@@ -21,21 +22,27 @@ class PlaneView(Widget):
         self.scene = scene
         self.refresh()
 
-    def render(self) -> Text:
+    def render(self) -> Content:
         """The picture; before anything is measured, what to do."""
         if self.scene is None or not self.scene.plane.points:
             return self._invitation()
-        drawn = draw_plane(
+        rows = plane_rows(
             self.scene.plane,
             self.size.width,
             self.size.height,
-            colour="NO_COLOR" not in os.environ,
             selected=self.scene.point,
             limits=self.scene.state.limits,
         )
-        return Text.from_ansi(drawn, no_wrap=True, end="")
+        runs = [run for row in rows for run in (*row, ("\n", None))][:-1]
+        ends = list(accumulate(len(text) for text, _ in runs))
+        spans = [
+            Span(end - len(text), end, f"rgb{colour}".replace(" ", ""))
+            for end, (text, colour) in zip(ends, runs, strict=True)
+            if colour is not None and "NO_COLOR" not in os.environ
+        ]
+        return Content("".join(text for text, _ in runs), spans)
 
-    def _invitation(self) -> Text:
+    def _invitation(self) -> Content:
         state = self.scene.state if self.scene else None
         if state is None:
             said = "Reading what is measured …"
@@ -46,4 +53,4 @@ class PlaneView(Widget):
         else:
             said = "This view is not measured. Press m to measure it, or step on."
         above = "\n" * max((self.size.height - 1) // 2, 0)
-        return Text(above + said.center(self.size.width), style="dim", no_wrap=True)
+        return Content.styled(above + said.center(self.size.width), "dim")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
 from textual.message import Message
-from textual.widgets import DataTable
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from estimator.measurement import Measurement
 from estimator.request import Preset
-from ib_explorer.measured import sides
+from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, sides
 from ib_explorer.plane import Plane, Point, revision_of
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, value
@@ -16,8 +25,25 @@ _VALUE = 7
 """Width of an information value."""
 
 
-class PointTable(DataTable[str]):
-    """The points in the order of the plane; moving the table's cursor posts :class:`Chosen`."""
+class PointTable(ScrollView, can_focus=True):
+    """The points in the order of the plane; moving the table's cursor posts :class:`Chosen`.
+
+    Only the lines in sight are written: a plane of 500 checkpoints and 33 layers has 16,000.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor"}
+    DEFAULT_CSS = """
+    PointTable > .table--head { background: $panel; text-style: bold; }
+    PointTable > .table--cursor { background: $panel; text-style: bold; }
+    PointTable:focus > .table--cursor { background: $primary; color: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+    ]
+    cursor_row: reactive[int] = reactive(0)
 
     class Chosen(Message):
         """The user moved to a row: ``point`` is the one that the cursor is on by the time this is heard."""
@@ -32,45 +58,83 @@ class PointTable(DataTable[str]):
             return self.table.current
 
     def __init__(self, id: str) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False)
+        super().__init__(id=id)
         self._plane: Plane | None = None
-        self._sides: tuple[str, ...] = ()
+        self.columns = _columns((COMPLEXITY, EXPRESSIVITY))
         self._points: tuple[Point, ...] = ()
+        self._preset: Preset = "corrected"
 
     def show(self, scene: Scene) -> None:
         """Show the scene's points, and mark the current one."""
-        if scene.plane != self._plane:
+        if scene.plane is not self._plane:
             self._plane, self._points = scene.plane, scene.plane.points
-            self._set_columns(tuple(sides(self._points[0].measurement)) if self._points else self._sides)
-            self.clear()
-            self.add_rows(_cells(point, scene.state.view.preset) for point in self._points)
+            self._preset = scene.state.view.preset
+            if self._points:
+                self.columns = _columns(sides(self._points[0].measurement))
+            self.virtual_size = Size(sum(width + 2 for _, width in self.columns), len(self._points) + 1)
+            self.refresh()
         if scene.point is not None:
-            row = next((index for index, point in enumerate(self._points) if point == scene.point), 0)
-            if row != self.cursor_row:
-                self.move_cursor(row=row, animate=False)
+            self.cursor_row = next((row for row, point in enumerate(self._points) if point is scene.point), 0)
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Pass on a move of the user's; moves that follow the scene are not the table's to tell."""
-        event.stop()
-        if self.has_focus:
-            self.post_message(self.Chosen(self))
+    @property
+    def row_count(self) -> int:
+        """How many points there are."""
+        return len(self._points)
 
     @property
     def current(self) -> Point | None:
         """The point under the cursor."""
         return self._points[self.cursor_row] if 0 <= self.cursor_row < len(self._points) else None
 
-    def _set_columns(self, names: tuple[str, ...]) -> None:
-        """Have columns for these sides; columns that are there stay as they are."""
-        if names == self._sides:
-            return
-        self._sides = names
-        self.clear(columns=True)
-        columns = [("model", 14), ("checkpoint", 14), ("layer", 5)]
-        columns += [(title, max(len(title), _VALUE)) for name in names for title in (name, "high", "±error")]
-        columns += [("optimality", 10)] if len(names) > 1 else []
-        for title, width in (*columns, ("H(Z)", _VALUE), ("N", 9)):
-            self.add_column(title, width=width)
+    def render_line(self, y: int) -> Strip:
+        """A line in sight: the head, which stays, or a point."""
+        left, top = self.scroll_offset
+        row, text, style = top + y - 1, "", self.rich_style
+        if y == 0:
+            text, style = self._line(title for title, _ in self.columns), self.get_component_rich_style("table--head")
+        elif row < len(self._points):
+            text = self._line(_cells(self._points[row], self._preset))
+            if row == self.cursor_row:
+                style = self.get_component_rich_style("table--cursor")
+        return Strip([Segment(f"{text:{left + self.size.width}}", style)]).crop(left, left + self.size.width)
+
+    def _line(self, cells: Iterable[str]) -> str:
+        return "".join(f" {cell:{width}} " for cell, (_, width) in zip(cells, self.columns, strict=True))
+
+    def watch_cursor_row(self) -> None:
+        """Keep the cursor in sight, below the head."""
+        room = max(self.size.height - 1, 1)
+        top = min(max(self.scroll_offset.y, self.cursor_row - room + 1), self.cursor_row)
+        self.scroll_to(y=top, animate=False)
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight in another window."""
+        self.watch_cursor_row()
+
+    def on_click(self, event: Click) -> None:
+        """Go to the point that was clicked."""
+        self._choose(self.scroll_offset.y + event.y - 1)
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor."""
+        self._choose(self.cursor_row + rows)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by what is in sight."""
+        self._choose(self.cursor_row + pages * max(self.size.height - 1, 1))
+
+    def _choose(self, row: int) -> None:
+        self.cursor_row = min(max(row, 0), max(len(self._points) - 1, 0))
+        self.post_message(self.Chosen(self))
+
+
+def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Title and width of each column, for rows of the sides ``names``."""
+    names = tuple(names)
+    values = [(title, max(len(title), _VALUE)) for name in names for title in (name, "high", "±error")]
+    ratio = [("optimality", 10)] if len(names) > 1 else []
+    return ("model", 14), ("checkpoint", 14), ("layer", 5), *values, *ratio, ("H(Z)", _VALUE), ("N", 9)
 
 
 def _cells(point: Point, preset: Preset) -> list[str]:

@@ -36,11 +36,12 @@ class Readout(Static):
         self.border_title = title(scene)
         if scene.point is not None:
             text = readout(scene.point, scene.state.view.preset == "corrected")
-            self.update(text if scene.state.view.is_preference else text.append(bound_line(scene)))
+            text = text if scene.state.view.is_preference else text.append(bound_line(scene))
+            self.update(text, layout=False)
         elif scene.state.place is not None:
-            self.update(Text("This checkpoint is not measured in this view.", style="dim"))
+            self.update(Text("This checkpoint is not measured in this view.", style="dim"), layout=False)
         else:
-            self.update(Text())
+            self.update(Text(), layout=False)
 
 
 def title(scene: Scene) -> str:

@@ -31,4 +31,4 @@ class ViewPanel(Static):
             text.append(f"{chosen:14}", style="bold")
             text.append(f"{key[:1]}\n", style="dim")
         text.rstrip()
-        self.update(text)
+        self.update(text, layout=False)

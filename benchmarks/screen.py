@@ -1,0 +1,501 @@
+"""What the screen costs with a large cache: keys to pictures, the longest pause of the event loop, start and memory.
+
+    python -m benchmarks.screen [DEMO]       (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
+
+Everything runs as a user runs it: a process of its own on a pseudo-terminal of 120 x 40 cells, with 500 checkpoints of
+33 layers and 4 granularities at two temperatures in a cache on disk. A key is timed from the moment it is sent to the
+last byte of the picture that follows. The heartbeat is a task on the event loop that sleeps for 5 ms and notes by how
+much it woke too late. With DEMO, the demo is run beside the large cache, and temperatures that it was never measured at
+are stepped to. Budgets: 50 ms of heartbeat, 1 s to open the cache, 0.2 s a key, 0.7 s to the first frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import itertools
+import json
+import os
+import pty
+import random
+import resource
+import select
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from cache import Cache
+from cache.keys import key
+from estimator.curve import BoundCurve
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from estimator.request import MeasurementRequest
+from estimator.revision import Revision
+from ib_explorer.options import demo_request
+from ib_explorer.tui.app import ExplorerApp
+from ib_explorer.tui.messages import Client
+from ib_explorer.worker.client import WorkerClient
+from ib_explorer.worker.messages import (
+    Event,
+    Finished,
+    Job,
+    Measure,
+    Measured,
+    PhaseProgress,
+    Ready,
+    Revisions,
+    Started,
+)
+
+CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60
+"""Checkpoints in the cache; decoder blocks of each; further checkpoints that a job delivers."""
+RULES = ("exact", "leading-order")
+COLUMNS, LINES = 120, 40
+BEAT = 0.005
+QUIET = 0.15
+"""Seconds without output after which a picture is taken to be complete."""
+REQUEST = MeasurementRequest("some/model", revision="all")
+KEYS = {
+    "step j": ("j", "j", "k", "k"),
+    "layer l, mean to each": ("l", "L"),
+    "granularity g": ("g", "G"),
+    "temperature t, measured": ("t", "T"),
+    "temperature T, not measured": ("T", "t"),
+    "weights w, not measured": ("w", "w"),
+    "preset p": ("p", "p"),
+    "bound b": ("b", "B"),
+    "zoom +": ("+", "-"),
+    "layers tab 2, plane tab 1": ("2", "1"),
+    "table tab 3, plane tab 1": ("3", "1"),
+}
+KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}
+KEYS_OF_THE_DEMO = {
+    "layer l, then": "ll",
+    "granularity g, then": "gg",
+    "temperature T, then": "TTTT",
+    "weights w, then": "ww",
+}
+KEYS_OF_THE_TABLE = {"step j, each layer, in the table": ("k", "j")}
+
+
+# What is measured: a made-up cache
+
+
+def made_up(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
+    """A checkpoint that was never measured, and the document that identifies it."""
+    noise = random.Random(step)
+    document = {"kind": "measurements", "step": step}
+    grown = step / (CHECKPOINTS * 100)
+    rows = tuple(
+        Measurement(
+            layer=layer,
+            site="embedding" if layer == 0 else "block",
+            granularity=granularity,
+            weights="frequency",
+            variant="raw",
+            temperature_rule=rule,
+            temperature=0.01,
+            entropy=0.7,
+            ceiling=0.55,
+            complexity=_information(0.05 + 0.2 * grown + 0.02 * noise.random(), 1000),
+            expressivity=_information(0.02 + 0.1 * grown * layer / DEPTH + 0.02 * noise.random(), 1001),
+        )
+        for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, RULES)
+    )
+    return document, CheckpointMeasurements(
+        key=key(document),
+        model=REQUEST.model,
+        revision=f"stage1-step{step}",
+        commit=f"{step:040x}",
+        stage="stage1",
+        step=step,
+        tokens=None,
+        depth=DEPTH,
+        width=4096,
+        corpus="docstrings",
+        sample="0" * 64,
+        documents=256,
+        positions=100_000,
+        anchors=100,
+        anchor_seeds=(0, 1, 2, 3),
+        dtype="float32",
+        estimator_version="1",
+        rows=rows,
+    )
+
+
+def _information(corrected: float, labels: int) -> Information:
+    return Information(corrected + 0.02, 0.02, corrected + 0.01, 0.002, 0.003, labels, 0.25)
+
+
+def fill(folder: Path, steps: Sequence[int]) -> None:
+    """A cache with made-up checkpoints and their bounds."""
+    cache = Cache(folder)
+    for step in steps:
+        cache.measurements.merge(*made_up(step))
+    for granularity in GRANULARITIES:
+        rate = tuple(0.1 * index for index in range(50))
+        relevance = tuple(0.5 * bits for bits in rate)
+        curve = BoundCurve(granularity, rate, relevance, (None,) * 50, 5.0, 3.0, 100_000, 1000, 1001, 0.1)
+        cache.curves.put({"kind": "bound", "granularity": granularity}, curve)
+
+
+# What runs on the pseudo-terminal
+
+
+class Delivery:
+    """A client whose only job delivers checkpoints, with reports of progress at the pace of a real worker."""
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self._source, self._target = Cache(source), Cache(target)
+        self._numbers = itertools.count(1)
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._events.put_nowait(Ready(1, "cpu"))
+
+    def next_job(self) -> int:
+        return next(self._numbers)
+
+    async def submit(self, request: Job) -> None:
+        if isinstance(request, Measure):
+            self._tasks.append(asyncio.create_task(self._deliver(request.job)))
+
+    async def _deliver(self, job: int) -> None:
+        records = self._source.measurements.all()
+        say = self._events.put_nowait
+        say(Started(job))
+        say(Revisions(job, tuple(asdict(Revision(one.model, one.revision, one.commit)) for one in records)))
+        for one in records:
+            for done in range(4):
+                say(PhaseProgress(job, "forward", done, 4, "documents", one.revision))
+                await asyncio.sleep(0.02)
+            place = self._target.measurements.documents.path(one.key)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(self._source.measurements.documents.path(one.key), place)
+            say(Measured(job, one.key, one.revision, False))
+        say(Finished(job))
+
+    async def cancel(self, job: int) -> None: ...
+
+    async def events(self) -> AsyncIterator[Event]:
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        self._events.put_nowait(None)
+
+
+class Watched(ExplorerApp):
+    """The application with a heartbeat."""
+
+    beats: list[tuple[float, float]]
+    processes: dict[int, float]
+
+    def on_mount(self) -> None:
+        """Start the heartbeat."""
+        self.beats, self.processes = [], {}
+        self.run_worker(self._beat(), group="heartbeat")
+        self.set_interval(1, self._weigh)
+
+    async def _beat(self) -> None:
+        while True:
+            start = time.monotonic()
+            await asyncio.sleep(BEAT)
+            self.beats.append((start, time.monotonic() - start - BEAT))
+
+    def _weigh(self) -> None:
+        for process in psutil.Process().children():
+            self.processes[process.pid] = max(self.processes.get(process.pid, 0), process.memory_info().rss / 2**20)
+
+
+def serve(kind: str, folder: Path, report: Path) -> None:
+    """Run the application in this terminal until it is quit, then write what was seen."""
+    client: Client
+    request = None
+    if kind == "demo":
+        client, request = WorkerClient(folder), demo_request("auto")
+    else:
+        client = Delivery(folder.parent / "arriving", folder)
+        request = REQUEST if kind == "job" else None
+    app = Watched(Cache(folder), client, request)
+    app.run()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report.write_text(json.dumps({"beats": app.beats, "memory": memory, "workers": list(app.processes.values())}))
+
+
+# The terminal that it runs on
+
+
+@dataclass
+class Terminal:
+    """A pseudo-terminal as its user sees it; times are seconds of the monotonic clock."""
+
+    master: int
+    process: subprocess.Popen[bytes]
+    started: float
+
+    def until(self, marker: bytes, timeout: float = 60) -> float:
+        """Read until ``marker`` comes; returns when that was."""
+        seen, end = b"", time.monotonic() + timeout
+        while marker not in seen:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{marker!r} did not come; the last was {seen[-2000:]!r}")
+            seen = seen[-2000:] + self._read(0.01)
+        return time.monotonic()
+
+    def press(self, keys: str, quiet: float = QUIET) -> float:
+        """Send keys and wait for the picture: seconds to its last byte."""
+        self.settle()
+        start = last = time.monotonic()
+        os.write(self.master, keys.encode())
+        while time.monotonic() - last < quiet or last == start:
+            if self._read(0.01):
+                last = time.monotonic()
+            if time.monotonic() - start > 5:
+                break
+        return last - start
+
+    def settle(self, quiet: float = QUIET) -> None:
+        """Read until nothing more comes."""
+        last = time.monotonic()
+        while time.monotonic() - last < quiet:
+            if self._read(0.01):
+                last = time.monotonic()
+
+    def run(self, seconds: float) -> None:
+        """Keep reading for some time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read(0.01)
+
+    def _read(self, patience: float) -> bytes:
+        ready, _, _ = select.select([self.master], [], [], patience)
+        try:
+            return os.read(self.master, 65536) if ready else b""
+        except OSError:  # nobody is left at the other end
+            return b""
+
+
+@contextmanager
+def terminal(command: Sequence[str]) -> Iterator[Terminal]:
+    """``command`` on a pseudo-terminal; quits it in the end."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    home = str(Path(__file__).parent.parent)
+    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": home}
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
+    os.close(slave)
+    shown = Terminal(master, process, start)
+    try:
+        yield shown
+        os.write(master, b"q")
+        end = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < end:
+            shown.run(0.05)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(master)
+
+
+# What is reported
+
+
+@dataclass
+class Span:
+    """Part of a run: what happened, from when to when."""
+
+    name: str
+    start: float
+    end: float
+
+
+def row(name: str, *cells: str) -> None:
+    """Print a row of a table."""
+    print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def head(title: str, *columns: str) -> None:
+    """Print a title and the head of a table."""
+    print(f"\n{title}\n")
+    row(columns[0], *columns[1:])
+    row("---", *("--:" for _ in columns[1:]))
+
+
+def heartbeats(report: Path, spans: Sequence[Span]) -> None:
+    """Print how late the heartbeat came in each span, and the memory."""
+    seen = json.loads(report.read_text())
+    head("Event loop", "while", "latest", "over 50 ms")
+    for span in spans:
+        late = [late for start, late in seen["beats"] if span.start <= start + late + BEAT and start < span.end]
+        row(span.name, f"{1000 * max(late, default=0):.0f} ms", str(sum(one > 0.05 for one in late)))
+    head("Memory at most", "process", "MiB")
+    row("terminal", f"{seen['memory']:.0f}")
+    for megabytes in seen["workers"]:
+        row("worker", f"{megabytes:.0f}")
+
+
+def timed_keys(shown: Terminal, kinds: dict[str, tuple[str, ...]], spans: list[Span], repeats: int = 5) -> None:
+    """Press keys of each kind and print the seconds to the new pictures."""
+    for name, keys in kinds.items():
+        start = time.monotonic()
+        taken = [shown.press(pressed) for _ in range(repeats) for pressed in keys]
+        spans.append(Span(name, start, time.monotonic()))
+        row(name, f"{1000 * statistics.median(taken):.0f} ms", f"{1000 * max(taken):.0f} ms")
+
+
+def command(kind: str, folder: Path, report: Path) -> list[str]:
+    """The command that runs :func:`serve`."""
+    return [sys.executable, "-m", "benchmarks.screen", "--serve", kind, str(folder), str(report)]
+
+
+def large_cache(folder: Path, report: Path) -> None:
+    """Keys and heartbeat with the large cache."""
+    spans: list[Span] = []
+    with terminal(command("keys", folder, report)) as shown:
+        frame = shown.until(b"models & checkpoints")
+        opened = shown.until(b"plug-in")
+        spans.append(Span("opening", frame, opened))
+        shown.settle(1.0)
+        print(f"From the first frame to the picture of {CHECKPOINTS} checkpoints: {opened - frame:.2f} s")
+        head("Keys", "key", "median", "worst")
+        shown.press("b" * 2)
+        timed_keys(shown, KEYS, spans)
+        shown.press("l")
+        timed_keys(shown, KEYS_OF_EACH_LAYER, spans)
+        shown.press("3")
+        timed_keys(shown, KEYS_OF_THE_TABLE, spans, repeats=2)
+        shown.press("1L")
+        start = time.monotonic()
+        shown.press("j" * 60)
+        spans.append(Span("60 steps in one go", start, time.monotonic()))
+        start = time.monotonic()
+        shown.press(" ", quiet=0.01)
+        shown.run(6)
+        shown.press(" ", quiet=0.01)
+        spans.append(Span("playing", start, time.monotonic()))
+    heartbeats(report, spans)
+
+
+def delivering(folder: Path, report: Path) -> None:
+    """Heartbeat while a job delivers checkpoints."""
+    with terminal(command("job", folder, report)) as shown:
+        shown.until(b"plug-in")
+        start = time.monotonic()
+        shown.run(0.15 * ARRIVING)
+        end = time.monotonic()
+    heartbeats(report, [Span(f"{ARRIVING} checkpoints arrive", start, end)])
+
+
+def the_demo(folder: Path, report: Path) -> None:
+    """The demo beside the large cache: temperatures never measured."""
+    spans: list[Span] = []
+    with terminal(command("demo", folder, report)) as shown:
+        shown.until(b"plug-in")
+        head("The demo", "key", "numbers of the point after")
+
+        def press(name: str, key: str) -> None:
+            shown.settle()
+            start = time.monotonic()
+            os.write(shown.master, key.encode())
+            row(name, f"{1000 * (shown.until(b'plug-in', 60) - start):.0f} ms")
+            shown.run(1)
+            spans.append(Span(name, start, time.monotonic()))
+
+        start = time.monotonic()
+        shown.until(b"is ready")
+        shown.run(5)
+        spans.append(Span("the demo starts, all in the cache", start, time.monotonic()))
+        press("temperature T, never measured", "T")
+        start = time.monotonic()
+        shown.run(60)  # enough to measure every temperature ahead
+        spans.append(Span("measuring ahead", start, time.monotonic()))
+        for name, key in KEYS_OF_THE_DEMO.items():
+            for pressed in key:
+                press(name, pressed)
+    heartbeats(report, spans)
+
+
+def starts(empty: Path, folder: Path) -> None:
+    """Cold processes."""
+    head("Start", "command", "median of 5", "worst")
+    for name in ("--version", "--help"):
+        taken = []
+        for _ in range(5):
+            start = time.monotonic()
+            subprocess.run([sys.executable, "-m", "ib_explorer", name], check=True, stdout=subprocess.DEVNULL)
+            taken.append(time.monotonic() - start)
+        row(name, f"{statistics.median(taken):.2f} s", f"{max(taken):.2f} s")
+    for name, cache in (("first frame, empty cache", empty), ("first frame, large cache", folder)):
+        taken = []
+        for _ in range(5):
+            with terminal([sys.executable, "-m", "ib_explorer", "--cache-dir", str(cache)]) as shown:
+                taken.append(shown.until(b"models & checkpoints") - shown.started)
+                shown.settle()
+        row(name, f"{statistics.median(taken):.2f} s", f"{max(taken):.2f} s")
+
+
+def imports() -> None:
+    """What is imported, and what it takes."""
+    for name, statement in (
+        ("--help", "from ib_explorer.cli import main; main.main(['--help'])"),
+        ("the screen", "import ib_explorer.cli.screen, ib_explorer.tui.app"),
+    ):
+        script = f"import sys\n{statement}\nprint(*sys.modules, file=sys.stderr)"
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", script], check=True, capture_output=True, text=True
+        )
+        *lines, last = done.stderr.strip().splitlines()
+        modules = {module.split(".")[0] for module in last.split()}
+        assert not modules & {"torch", "transformers", "datasets"}, "the terminal process imports what is the worker's"
+        own: dict[str, int] = {}
+        for line in lines:
+            if line.startswith("import time:") and "self [us]" not in line:
+                self_us, _, module = line.removeprefix("import time:").split("|")
+                package = module.strip().split(".")[0]
+                own[package] = own.get(package, 0) + int(self_us)
+        heaviest = sorted(own.items(), key=lambda pair: -pair[1])[:8]
+        head(f"Imports of {name}: {len(last.split())} modules, {sum(own.values()) / 1000:.0f} ms", "package", "ms")
+        for package, microseconds in heaviest:
+            row(package, f"{microseconds / 1000:.0f}")
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--serve"]:
+        serve(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        folder, arriving, report = root / "cache", root / "arriving", root / "report.json"
+        every = [100 * index for index in range(CHECKPOINTS + ARRIVING)]
+        fill(folder, every[:CHECKPOINTS])
+        fill(arriving, every[CHECKPOINTS:])
+        starts(root / "empty", folder)
+        imports()
+        large_cache(folder, report)
+        if len(sys.argv) > 1:
+            both = root / "both"
+            shutil.copytree(sys.argv[1], both, copy_function=os.link)
+            shutil.copytree(folder, both, dirs_exist_ok=True)
+            the_demo(both, report)
+        delivering(folder, report)
+
+
+if __name__ == "__main__":
+    main()

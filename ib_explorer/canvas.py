@@ -1,0 +1,110 @@
+"""Lines and markers drawn with characters, by whole arrays: thousands of places cost little more than ten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Colour = tuple[int, int, int]
+Run = tuple[str, Colour | None]
+"""Neighbouring cells of one colour; None is the terminal's own."""
+Places = npt.NDArray[np.float64]
+"""Places [n, 2], x and y, in the unit square of the canvas or outside of it; y grows upwards."""
+_Grid = npt.NDArray[np.bool_]
+
+_BRAILLE = 0x2800
+_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)
+"""The bit of each dot [row, column] in a braille character."""
+_NO_COLOUR = -1
+
+
+class Canvas:
+    """``width`` by ``height`` cells, one character and one colour each; what is drawn later lies over the rest."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._characters = np.full((height, width), ord(" "), dtype=np.uint32)
+        self._colours = np.full((height, width), _NO_COLOUR, dtype=np.int32)
+
+    def copy(self) -> Canvas:
+        """Another canvas with the same picture."""
+        other = Canvas(self.width, self.height)
+        other._characters, other._colours = self._characters.copy(), self._colours.copy()
+        return other
+
+    def line(self, places: Places, colour: Colour, symbol: str | None = None) -> None:
+        """A line through ``places``, broken where one is not finite; of braille dots where no symbol is given.
+
+        Dots join those that are already in a cell.
+        """
+        if symbol is not None:
+            touched = _touched(places, self.width, self.height)
+            self._set(touched, np.uint32(ord(symbol)), colour)
+            return
+        dots = _touched(places, 2 * self.width, 4 * self.height)
+        bits = (dots.reshape(self.height, 4, self.width, 2) * _DOTS[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint32)
+        before = np.where(self._characters & 0xFFFFFF00 == _BRAILLE, self._characters, _BRAILLE)
+        self._set(bits > 0, before | bits, colour)
+
+    def marks(self, places: Places, symbol: str, colour: Colour) -> None:
+        """A symbol at each of the ``places`` that lie on the canvas."""
+        inside = places[((places >= 0) & (places <= 1)).all(axis=1)]
+        touched = np.zeros((self.height, self.width), dtype=bool)
+        touched[_cells(inside, self.width, self.height)] = True
+        self._set(touched, np.uint32(ord(symbol)), colour)
+
+    def rows(self) -> Iterator[list[Run]]:
+        """The rows from the top, neighbours of one colour together."""
+        for characters, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
+            text, start, row = "".join(map(chr, characters)), 0, list[Run]()
+            for packed, same in groupby(colours):
+                end = start + sum(1 for _ in same)
+                row.append(
+                    (text[start:end], None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255))
+                )
+                start = end
+            yield row
+
+    def _set(self, where: _Grid, characters: Any, colour: Colour) -> None:
+        np.copyto(self._characters, characters, where=where)
+        np.copyto(self._colours, colour[0] << 16 | colour[1] << 8 | colour[2], where=where)
+
+
+def _cells(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Row (from the top) and column of each place in the unit square."""
+    column = np.minimum((places[:, 0] * columns).astype(np.intp), columns - 1)
+    return rows - 1 - np.minimum((places[:, 1] * rows).astype(np.intp), rows - 1), column
+
+
+def _touched(places: Places, columns: int, rows: int) -> _Grid:
+    """Which of ``columns`` x ``rows`` cells the line through ``places`` goes through."""
+    grid = np.zeros((rows, columns), dtype=bool)
+    start, end = _clipped(places[:-1], places[1:])
+    extent = np.abs(end - start) * (columns, rows)
+    steps = np.ceil(extent.max(axis=1, initial=0)).astype(np.intp) + 1
+    segment = np.repeat(np.arange(len(steps)), steps)
+    share = (np.arange(len(segment)) - np.repeat(np.cumsum(steps) - steps, steps)) / np.maximum(steps - 1, 1)[segment]
+    grid[_cells(start[segment] + share[:, None] * (end - start)[segment], columns, rows)] = True
+    return grid
+
+
+def _clipped(start: Places, end: Places) -> tuple[Places, Places]:
+    """Liang and Barsky's clipping of segments to the unit square; those that are not finite or outside are left out."""
+    finite = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
+    start, end = start[finite], end[finite]
+    enter, leave = np.zeros(len(start)), np.ones(len(start))
+    towards = np.hstack([start - end, end - start])  # left, bottom, right, top
+    room = np.hstack([start, 1 - start])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = room / towards
+    enter = np.where(towards < 0, share, 0.0).max(axis=1, initial=0.0)
+    leave = np.where(towards > 0, share, 1.0).min(axis=1, initial=1.0)
+    outside = ((towards == 0) & (room < 0)).any(axis=1)
+    kept = (enter <= leave) & ~outside
+    start, way = start[kept], (end - start)[kept]
+    first, last = start + enter[kept, None] * way, start + leave[kept, None] * way
+    return np.clip(first, 0, 1), np.clip(last, 0, 1)
