@@ -6,14 +6,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format bench clean help
+.PHONY: demo test check format bench bench-check bench-gpu clean help
 
 help:
 	@echo "make demo    set up, then open the demo (prints the plane where there is no terminal)"
 	@echo "make test    set up, then run the tests"
 	@echo "make check   set up, then lint, format and type checks"
 	@echo "make format  set up, then format and fix what can be fixed"
-	@echo "make bench   set up, then measure speed and memory"
+	@echo "make bench   set up, then measure speed and memory: about 20 minutes on an idle machine"
+	@echo "make bench-check  whether anything has become a quarter slower than benchmarks/ratios.json has it"
+	@echo "make bench-gpu    the same for models of 1 B and 7 B parameters on a CUDA device"
 
 demo: $(STAMP)
 	@$(BIN)/ib-explorer demo
@@ -30,9 +32,24 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The environment of the application's workers (ib_explorer/worker/client.py).
+WORKER := OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=1073741824
+BENCHMARK := $(WORKER) $(BIN)/python -m benchmarks
+
 bench: $(STAMP)
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/measure.py
-	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=. $(BIN)/python benchmarks/bound.py
+	$(BENCHMARK).measure
+	$(BENCHMARK).estimate
+	$(BENCHMARK).scaling
+	$(BENCHMARK).memory
+	$(BENCHMARK).bound
+	$(BENCHMARK).screen
+
+bench-check: $(STAMP)
+	$(BENCHMARK).check
+
+bench-gpu: $(STAMP)
+	$(BENCHMARK).gpu --shape 1B
+	$(BENCHMARK).gpu --shape 7B
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -82,7 +82,9 @@ def published(folder: Path, texts: Path, documents: int) -> Callable[[], object]
         from soft_entropy.llm import LLMInferrer
     except ImportError:
         return None
-    inferrer = LLMInferrer(str(folder), str(texts), ["unigram", "bigram", "trigram"], n_bins=ANCHORS, max_length=LENGTH)
+    with contextlib.redirect_stderr(io.StringIO()):
+        sizes = {"n_bins": ANCHORS, "max_length": LENGTH}
+        inferrer = LLMInferrer(str(folder), str(texts), ["unigram", "bigram", "trigram"], **sizes)
 
     def run() -> object:
         for accumulator in inferrer.accs:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +27,9 @@ class Peak:
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # what was freed before must not be taken again unseen
+            ctypes.CDLL(None).malloc_trim(0)
         self._before = anonymous_bytes()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()

@@ -2,15 +2,19 @@
 
     python -m benchmarks.scaling [largest number of positions]        (default: 1000000)
 
+The picture beside this file, scaling.svg, is drawn anew from the first table.
 Estimates are of one layer and one anchor draw, 8 label sets, on random scores and synthetic text; the last table is a
 whole measurement of OLMo2 models that differ in depth alone. Peak memory is that of the estimate, beside its plan.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -63,17 +67,76 @@ def sorted_labels(sample: Sample) -> tuple[Estimator, float]:
     return estimator, time.perf_counter() - start
 
 
-def by_size(positions: int, anchors: int, vocabulary: int) -> str:
-    """One line of a table."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one size of the problem takes: seconds, and bytes."""
+
+    positions: int
+    anchors: int
+    vocabulary: int
+    sorting: float
+    labels: int
+    estimate: float
+    peak: int
+
+    @property
+    def planned(self) -> int:
+        """The bytes that the plan would have for the estimate."""
+        return estimate_bytes(self.positions, self.anchors)
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.positions:,} | {self.anchors} | {self.vocabulary:,} | {self.sorting:.2f} s "
+            f"| {self.labels / 1e6:,.0f} MB | {self.estimate:.2f} s | {1e6 * self.estimate / self.positions:.2f} µs "
+            f"| {self.peak / 1e6:,.0f} MB | {self.planned / 1e6:,.0f} MB |"
+        )
+
+
+def by_size(positions: int, anchors: int, vocabulary: int) -> Size:
+    """Measure one size."""
     sample = zipf_sample(positions, LENGTH, vocabulary)
     estimator, sorting = sorted_labels(sample)
     scores = random_scores(sample.positions, anchors)
     taken, peak = timed(estimator, scores)
-    plan = estimate_bytes(sample.positions, anchors)
-    return (
-        f"| {sample.positions:,} | {anchors} | {vocabulary:,} | {sorting:.2f} s | {estimator.nbytes / 1e6:,.0f} MB "
-        f"| {taken:.2f} s | {1e6 * taken / sample.positions:.2f} µs | {peak / 1e6:,.0f} MB | {plan / 1e6:,.0f} MB |"
-    )
+    return Size(sample.positions, anchors, vocabulary, sorting, estimator.nbytes, taken, peak)
+
+
+def picture(sizes: Sequence[Size]) -> str:
+    """Seconds and bytes over positions, as SVG with logarithmic axes."""
+    series = {
+        "labels sorted, s": ("#888888", [size.sorting for size in sizes]),
+        "estimate, s": ("#0072b2", [size.estimate for size in sizes]),
+        "peak memory, GB": ("#d55e00", [size.peak / 1e9 for size in sizes]),
+        "planned memory, GB": ("#e69f00", [size.planned / 1e9 for size in sizes]),
+    }
+    left, bottom, decade = 60, 360, 80
+
+    def x(value: float) -> float:
+        return left + decade * 1.6 * (math.log10(value) - 4)
+
+    def y(value: float) -> float:
+        return bottom - 50 * (math.log10(max(value, 1e-3)) + 3)
+
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 400" font-family="sans-serif" font-size="12">',
+        '<rect width="620" height="400" fill="white"/>',
+    ]
+    for power in range(4, 8):
+        at = x(10**power)
+        parts.append(f'<path d="M{at:.0f} 60V{bottom}" stroke="#dddddd"/>')
+        parts.append(f'<text x="{at:.0f}" y="{bottom + 18}" text-anchor="middle">{10**power:,}</text>')
+    for power in range(-3, 4):
+        at = y(10.0**power)
+        parts.append(f'<path d="M{left} {at:.0f}H{x(1e7):.0f}" stroke="#dddddd"/>')
+        parts.append(f'<text x="{left - 6}" y="{at + 4:.0f}" text-anchor="end">{10.0**power:g}</text>')
+    parts.append(f'<text x="{x(10**5.5):.0f}" y="{bottom + 36}" text-anchor="middle">positions</text>')
+    for number, (name, (colour, values)) in enumerate(series.items()):
+        points = [(x(size.positions), y(value)) for size, value in zip(sizes, values, strict=True)]
+        line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in points]
+        parts.append(f'<text x="{left + 140 * number}" y="36" fill="{colour}">{name}</text>')
+    return "\n".join([*parts, "</svg>", ""])
 
 
 def by_depth() -> Iterator[str]:
@@ -102,8 +165,11 @@ def main() -> None:
     largest = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     print("| positions | anchors | vocabulary | labels sorted | they take | estimate | each | peak | planned |")
     print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    sizes = []
     for positions in (n for n in POSITIONS if n <= largest):
-        print(by_size(positions, 100, 50_000), flush=True)
+        sizes.append(by_size(positions, 100, 50_000))
+        print(sizes[-1], flush=True)
+    Path(__file__).with_suffix(".svg").write_text(picture(sizes))
     for anchors in (50, 200, 400):
         print(by_size(USUAL, anchors, 50_000), flush=True)
     for vocabulary in (1_000, 10_000, 200_000):

@@ -13,6 +13,8 @@ from estimator.tally import BLOCK
 
 SHARE = 0.8
 """Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""
+_BOOKKEEPING = 64
+"""Bytes per position of what is neither scores nor soft assignments."""
 
 
 def free_memory(device: torch.device | str = "cpu") -> int:
@@ -30,15 +32,15 @@ def score_bytes(positions: int, draws: int, anchors: int) -> int:
 def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "cpu") -> int:
     """What estimating one anchor draw of one layer takes on ``device``.
 
-    Soft assignments and their entropies in float32; beside them, one after the other, the random groups of the null and
-    a block of labels; and where the scores lie elsewhere, a copy of them.
+    Soft assignments in float32, and per position the entropies and weights of up to one label; beside them, one after
+    the other, the random groups of the null and a block of labels; and where the scores lie elsewhere, a copy of them.
     """
     kind = torch.device(device).type
     row = 4 * anchors
     groups = 3 * min(ROWS, positions) * row
     block = 6 * min(BLOCK[kind], positions) * row
     copied = 0 if kind == "cpu" else 2 * positions * anchors
-    return positions * (row + 4) + max(groups, block) + copied
+    return positions * (row + _BOOKKEEPING) + max(groups, block) + copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,18 @@ class MemoryPlan:
         return -(-self.layers // self.layers_at_once) if self.layers_at_once else 1
 
     @property
+    def layers_held(self) -> int:
+        """Layers whose scores are in memory: where another pass follows, also those still being estimated by then."""
+        return self.layers_at_once + (self.estimates if self.passes > 1 else 0)
+
+    @property
     def on_device(self) -> int:
         """Bytes on ``device`` beside the model."""
-        held = self.layers_at_once * self.scores if self.device.type == "cpu" else 0
+        held = self.layers_held * self.scores if self.device.type == "cpu" else 0
         return self.labels + self.estimates * self.estimate + held
 
     def __str__(self) -> str:
-        scores = f"scores of {self.layers_at_once} of {self.layers} layers {_size(self.layers_at_once * self.scores)}"
+        scores = f"scores of {self.layers_held} of {self.layers} layers {_size(self.layers_held * self.scores)}"
         parts = [
             f"labels {_size(self.labels)}",
             f"{self.estimates} estimate{'s' if self.estimates > 1 else ''} at once "
@@ -93,13 +100,13 @@ def plan_memory(
     room = int(SHARE * free_memory())
     if device.type == "cpu":
         _check_room(positions, held + estimate, room, device)
-        estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // estimate))
+        estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // (estimate + held)))
         room -= estimates * estimate
     else:
         _check_room(positions, held, room, torch.device("cpu"))
         _check_room(positions, estimate, free_memory(device), device)
         estimates = 1
-    layers_at_once = 0 if on_disk else max(1, min(layers, room // scores))
+    layers_at_once = 0 if on_disk else layers if layers * scores <= room else max(1, room // scores - estimates)
     return MemoryPlan(layers, layers_at_once, estimates, labels, scores, estimate, device)
 
 
@@ -113,4 +120,4 @@ def _check_room(positions: int, needed: int, room: int, device: torch.device) ->
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.3g} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"

@@ -96,10 +96,10 @@ class _Scorer:
         self._scores[item] = by_draw.to(self._delivery.dtype, memory_format=torch.contiguous_format)
 
     def end(self, batch: Batch, last: Tensor | None) -> None:
-        # Only now can the batch no longer be begun anew in halves, which would count it twice.
+        # Sums come last: out of memory before that, the batch is begun anew in halves, and scores are only put again.
+        self._delivery.put(self._scores, torch.from_numpy(batch.positions))
         if self._loss is not None and last is not None:
             self._loss.add(batch, last)
-        self._delivery.put(self._scores, torch.from_numpy(batch.positions))
         for item, side in self._sides.items():
             self._sums[item] += side.to(self._sums[item].device, torch.float64)
 

@@ -211,7 +211,9 @@ def with_event(state: State, event: Event, now: float) -> State:
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
-        return with_log(state, f"Every temperature is measured: {describe(job)}.") if job.kind == "ahead" else state
+        if job.kind == "ahead":
+            return with_log(state, f"Measured {describe(job)}: every temperature and weighting that a key steps to.")
+        return state
     if isinstance(event, CancelledJob):
         state = with_job(state, replace(job, status="cancelled"))
         return state if job.kind == "ahead" else with_log(state, f"Cancelled: {describe(job)}.")

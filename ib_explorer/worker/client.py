@@ -88,12 +88,19 @@ class WorkerClient:
             self._events.put_nowait(event)
 
 
-def worker_environment() -> dict[str, str]:
-    """What a process that holds torch is started with: our environment, with this very copy of the packages first.
+_TUNING = {
+    # Threads that wait for each other sleep: with OpenMP's default, many small sums were at times 50 times slower on
+    # cores that other processes share.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # glibc keeps up to a gigabyte of what was freed: to fetch and clear each new tensor's pages took a sixth of an
+    # estimate's time.
+    "MALLOC_MMAP_THRESHOLD_": str(2**28),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
 
-    Threads that wait for each other sleep: with OpenMP's default, many small sums were at times 50 times slower on
-    cores that other processes share.
-    """
+
+def worker_environment() -> dict[str, str]:
+    """What a process that holds torch is started with: our environment, with this very copy of the packages first."""
     home = str(Path(ib_explorer.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": path}
+    return _TUNING | os.environ | {"PYTHONPATH": path}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -13,33 +14,31 @@ from cache.keys import key
 from cache.locations import prepare
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
-from estimator.corpus import DOCSTRINGS, Corpus, open_corpus
+from estimator.corpus import DOCSTRINGS
 from estimator.curve import Conditionals
 from estimator.errors import InputError
-from estimator.folders import tokenizer_files
 from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Measurement
-from estimator.models import content_files, list_revisions, resolve
-from estimator.pair_sample import PairSample, tokenise_pairs
-from estimator.pairs import PairSource, open_pairs
+from estimator.models import content_files, list_revisions, model_folder, resolve
+from estimator.pair_sample import PairSample
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.revision import Revision
-from estimator.sample import Sample, tokenise
+from estimator.sample import Sample
 from estimator.temperature import Temperature, parse_temperature
-from estimator.tokenizer import load_tokenizer, tokenizer_folder
 from ib_explorer.worker.demo import DEMO, demo_revisions, trained
 from ib_explorer.worker.documents import (
     bound_document,
     checkpoint_document,
     increments_document,
     preferences_document,
-    sample_document,
 )
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.prefetch import Prefetch, StartsPrefetch, read_ahead
+from ib_explorer.worker.samples import Samples
 from ib_explorer.worker.subject import AnySample, Subject
 
 if TYPE_CHECKING:
@@ -55,15 +54,12 @@ class Runner:
     def __init__(self, cache_dir: Path, device: str) -> None:
         self._cache = Cache(prepare(cache_dir))
         self.device = device if device == "cpu" else _device_name(device)
-        self._corpora: dict[tuple[str | None, str | None], Corpus] = {}
-        self._sources: dict[str | None, PairSource] = {}
-        self._samples: dict[str, Sample] = {}
+        self._samples = Samples(self._cache)
         self._measurer: Measurer | None = None
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
-        self._sources.clear()
-        self._corpora = {asked: corpus for asked, corpus in self._corpora.items() if asked[0] == DOCSTRINGS}
+        self._samples.begin()
         match request:
             case Measure():
                 self._measure(request, emit, progress)
@@ -84,33 +80,57 @@ class Runner:
         request = job.request
         check_layers(request.layers)
         temperatures = [parse_temperature(text) for text in request.temperatures]
-        for revision in self._revisions(job, emit, progress):
-            progress.revision = revision.name
-            if request.is_preference:
-                pairs = self._subject(request, revision, self._pairs(request, revision, progress))
-                emit(self._prefer(job, pairs, temperatures, progress))
-                continue
-            subject = self._subject(request, revision, self._sample(request, revision, progress))
-            name = key(subject.document)
-            known = self._cache.measurements.load(name)
-            missing = _missing(known, request, temperatures)
-            wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
-            if job.ahead and not self._measuring().keeps(subject):
-                continue
-            if missing or wants_loss:
-                found = self._measuring().measure(subject, known, missing, progress)
-                measurements = CheckpointMeasurements(
-                    **self._identity(name, subject),
-                    depth=found.depth,
-                    width=found.width,
-                    dtype=found.dtype,
-                    rows=found.rows,
-                    bytes_per_token=subject.sample.bytes_per_token,
-                )
-                known = self._cache.measurements.merge(subject.document, measurements)
-            if job.increments and known is not None:
-                self._increments(subject, known, temperatures, progress)
-            emit(Measured(job.job, name, revision.name, cached=not (missing or wants_loss)))
+        chosen = self._chosen(request, progress)
+        emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
+        is_demo = request.model == DEMO
+        prefetch = Prefetch()
+        try:
+            for number, revision in enumerate(self._trained(chosen, progress) if is_demo else chosen, 1):
+                progress.revision = revision.name
+                prefetch.finish(progress)
+                prefetch = Prefetch()
+                if not is_demo:
+                    prefetch = Prefetch(partial(self._fetch, chosen[number:], request, temperatures))
+                if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
+                    emit(measured)
+        finally:
+            prefetch.stop()
+
+    def _measure_one(
+        self,
+        job: Measure,
+        revision: Revision,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+        prefetch: Prefetch,
+    ) -> Measured | None:
+        """Measure what the cache lacks of one checkpoint, and keep it; None where a job ahead passes it over."""
+        request = job.request
+        if request.is_preference:
+            pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress))
+            return self._prefer(job, pairs, temperatures, progress)
+        subject = self._subject(request, revision, self._samples.text(request, revision, progress))
+        name = key(subject.document)
+        known = self._cache.measurements.load(name)
+        missing = _missing(known, request, temperatures)
+        wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
+        if job.ahead and not self._measuring().keeps(subject):
+            return None
+        if missing or wants_loss:
+            listener = StartsPrefetch(progress, prefetch)
+            found = self._measuring().measure(subject, known, missing, listener)
+            measurements = CheckpointMeasurements(
+                **self._identity(name, subject),
+                depth=found.depth,
+                width=found.width,
+                dtype=found.dtype,
+                rows=found.rows,
+                bytes_per_token=subject.sample.bytes_per_token,
+            )
+            known = self._cache.measurements.merge(subject.document, measurements)
+        if job.increments and known is not None:
+            self._increments(subject, known, temperatures, progress)
+        return Measured(job.job, name, revision.name, cached=not (missing or wants_loss))
 
     def _subject(
         self, request: MeasurementRequest, revision: Revision, sampled: tuple[AnySample, str]
@@ -169,7 +189,7 @@ class Runner:
             raise InputError(
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
-        sample, _ = self._sample(job.request, present[0], progress)
+        sample, _ = self._samples.text(job.request, present[0], progress)
         document = bound_document(sample.digest, job.granularity, job.conditionals)
         if self._cache.curves.load(key(document)) is None:
             joint = _joint(sample, job.granularity, job.conditionals)
@@ -184,14 +204,25 @@ class Runner:
         planned = demo_revisions(self._cache.runs)
         return select(planned, request.revision) if request.revision else planned[-1:]
 
-    def _revisions(self, job: Measure, emit: Emit, progress: Progress) -> Iterator[Revision]:
-        """The checkpoints of a job, announced first, each as soon as it can be measured."""
-        chosen = self._chosen(job.request, progress)
-        emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
-        if job.request.model == DEMO:
-            yield from trained(self._cache.runs, chosen, lambda: self._corpus(DOCSTRINGS, None, progress), progress)
-        else:
-            yield from chosen
+    def _trained(self, chosen: list[Revision], progress: Progress) -> Iterator[Revision]:
+        """The demo's checkpoints, each as soon as it can be measured."""
+        return trained(self._cache.runs, chosen, lambda: self._samples.corpus(DOCSTRINGS, None, progress), progress)
+
+    def _fetch(
+        self,
+        revisions: Sequence[Revision],
+        request: MeasurementRequest,
+        temperatures: Sequence[Temperature],
+        progress: Progress,
+    ) -> None:
+        """Have the files of the first of ``revisions`` that will need them at hand."""
+        for revision in revisions:
+            known = None
+            if (sampled := self._samples.known(request, revision, progress)) is not None:
+                known = self._cache.measurements.load(key(self._subject(request, revision, sampled).document))
+            if _missing(known, request, temperatures):
+                read_ahead(model_folder(revision, progress))
+                return
 
     def _commit(self, revision: Revision) -> str:
         if revision.folder is None:
@@ -217,51 +248,6 @@ class Runner:
             "anchor_seeds": request.anchor_seeds,
             "estimator_version": ESTIMATOR_VERSION,
         }
-
-    def _sample(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
-        """The sample of a request in a revision's tokens, and the digest of the tokenizer's files."""
-        tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
-        corpus = self._corpus(request.corpus, request.text_column, progress)
-
-        def make() -> Sample:
-            words = load_tokenizer(revision, progress)
-            return tokenise(corpus, words, request.documents, request.max_length, progress)
-
-        return self._kept(sample_document(corpus.identity, tokenizer, request), Sample, make), tokenizer
-
-    def _pairs(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[PairSample, str]:
-        """The pairs of a request in a revision's tokens, and the digest of the tokenizer's files."""
-        tokenizer = self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
-        if request.corpus not in self._sources:
-            self._sources[request.corpus] = open_pairs(request.corpus, progress)
-        source = self._sources[request.corpus]
-
-        def make() -> PairSample:
-            words = load_tokenizer(revision, progress)
-            return tokenise_pairs(source, words, request.documents, request.max_length, progress)
-
-        return self._kept(sample_document(source.identity, tokenizer, request), PairSample, make), tokenizer
-
-    def _kept(self, document: dict[str, Any], kind: type[AnySample], make: Callable[[], AnySample]) -> AnySample:
-        """The sample of a document: known to this process, else in the cache, else made and put there."""
-        sample = self._samples.get(key(document))
-        if sample is None:
-            kept = self._cache.samples.get(document)
-            if kept is None:
-                sample = make()
-                self._cache.samples.put(document, *sample.to_arrays())
-            else:
-                sample = kind.from_arrays(kept, kept.about)
-            self._samples[key(document)] = sample
-        assert isinstance(sample, kind)
-        return sample
-
-    def _corpus(self, spec: str | None, text_column: str | None, progress: Progress) -> Corpus:
-        """A corpus, opened once per job: 500 checkpoints hash it once, and no job sees what a file held before."""
-        asked = (spec, text_column)
-        if asked not in self._corpora:
-            self._corpora[asked] = open_corpus(*asked, progress)
-        return self._corpora[asked]
 
     def _dtype(self, request: MeasurementRequest) -> str:
         """What ``auto`` is as part of a key: on the CPU float32, elsewhere the checkpoint's own."""
