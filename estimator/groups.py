@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from estimator.tally import column_sums, entropy
+from estimator.tally import column_squares, column_sums, entropy
 
 ROWS = 32_768
 """Positions that are put into groups, at most."""
@@ -76,8 +76,7 @@ def random_groups(p: Tensor, row_entropy: Tensor, rows: Tensor) -> RandomGroups:
     Groups of 1, 2, 4 … and of 3, 6, 12 … positions are built by merging neighbours, so that all sizes together cost
     less than three passes.
     """
-    total, squares = column_sums(p)
-    marginal = total / len(p)
+    marginal = column_sums(p) / len(p)
     safe = marginal.clamp_min(torch.finfo(torch.float32).tiny)
     unit = float(np.log(p.shape[1]))
     log_marginal, inverse = (-safe.log() / unit).to(p.dtype), (0.5 / safe / unit).to(p.dtype)
@@ -97,7 +96,7 @@ def random_groups(p: Tensor, row_entropy: Tensor, rows: Tensor) -> RandomGroups:
             means, own_means = _merged(means), _merged(own_means)
             size *= 2
     x = (shuffled[0, :_PAIR_ROWS] - marginal.to(p.dtype)) * inverse.sqrt()
-    variance = (squares / len(p) - marginal.square()).clamp_min(0) * len(p) / (len(p) - 1)
+    variance = (column_squares(p) / len(p) - marginal.square()).clamp_min(0) * len(p) / (len(p) - 1)
     trace = (variance / safe).sum() / (2 * unit)
     counts = tuple(part.shape[1] for part in values)
     return RandomGroups(tuple(sizes), counts, torch.cat(values, dim=1), surprise.flatten(), (x @ x.T).double(), trace)

@@ -21,7 +21,7 @@ from estimator.jackknife import bracketed
 from estimator.labels import IntArray, LabelSet
 from estimator.measurement import MIN_COUNT, Granularity, Information, Weights
 from estimator.null import null_curve
-from estimator.tally import Tally, entropy, soft_assignments
+from estimator.tally import Tally, column_sums, entropy, soft_assignments
 from estimator.weighting import Weighting
 
 FloatArray = npt.NDArray[np.float64]
@@ -127,7 +127,7 @@ class Estimator:
     def _marginals(self, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
         """H(Z) and the mean entropy of a position, each [groups + 1]: in full, then without each group."""
         runs = list(itertools.pairwise(self._bounds))
-        sums = torch.stack([p[start:end].sum(0, dtype=torch.float64) for start, end in runs])
+        sums = torch.stack([column_sums(p[start:end]) for start, end in runs])
         rows = torch.stack([row_entropy[start:end].sum(dtype=torch.float64) for start, end in runs])
         total = self._bounds[-1]
         left = torch.tensor([total, *(total - (end - start) for start, end in runs)], dtype=p.dtype, device=p.device)

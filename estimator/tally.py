@@ -41,11 +41,15 @@ def entropy(q: Tensor) -> Tensor:
     return surprise.div_(-float(np.log(q.shape[-1])))
 
 
-def column_sums(p: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ p and Σ p² over positions, float64 [anchors], of p [positions, anchors]."""
-    sums = [(block.sum(0), torch.linalg.vecdot(block.T, block.T)) for block in p.split(BLOCK[p.device.type])]
-    total, squares = (torch.stack(each).double().sum(0) for each in zip(*sums, strict=True))
-    return total, squares
+def column_sums(p: Tensor) -> Tensor:
+    """Σ p over positions, float64 [anchors], of p [positions, anchors]."""
+    return torch.stack([block.sum(0) for block in p.split(BLOCK[p.device.type])]).double().sum(0)
+
+
+def column_squares(p: Tensor) -> Tensor:
+    """Σ p² over positions, float64 [anchors], of p [positions, anchors]."""
+    blocks = p.split(BLOCK[p.device.type])
+    return torch.stack([torch.linalg.vecdot(block.T, block.T) for block in blocks]).double().sum(0)
 
 
 def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
