@@ -33,7 +33,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 # The environment of the application's workers (ib_explorer/worker/client.py).
-WORKER := OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=1073741824
+WORKER := OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824
 BENCHMARK := $(WORKER) $(BIN)/python -m benchmarks
 
 bench: $(STAMP)

@@ -43,6 +43,8 @@ def main() -> int:
     found = ratios(given.rounds)
     if given.keep:
         KEPT.write_text(json.dumps(found, indent=2) + "\n")
+    if not KEPT.exists():
+        raise SystemExit(f"There is no {KEPT.name} to compare with: run python -m benchmarks.check --keep first.")
     kept = json.loads(KEPT.read_text())
     slower = [name for name, ratio in found.items() if ratio > ALLOWED * kept.get(name, ratio)]
     print(f"\n{'ratio':48} {'now':>8} {'kept':>8}")

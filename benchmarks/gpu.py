@@ -10,6 +10,8 @@ slice of the same states, peak memory beside the plan, and how far values of the
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import platform
 import time
 from collections.abc import Callable
@@ -140,8 +142,9 @@ def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> f
     scored = seconds(device, lambda: score(model, sample, out))
     if device.type == "cuda":
         forward_peak = torch.cuda.max_memory_allocated(device) - held
+    copied = sum(seconds(device, lambda one=one: one.to(device)) for one in out) if device.type == "cuda" else 0.0
+    if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    copied = seconds(device, lambda: [one.to(device) for one in out]) if device.type == "cuda" else 0.0
     found: list[Measurement] = []
     tallied = seconds(device, lambda: found.extend(estimate(model, sample, out, device)))
     whole = scored + tallied
@@ -176,8 +179,10 @@ def main() -> None:
     model = random_model(SHAPES[given.shape], LENGTH, given.device, "bfloat16")
     sample = zipf_sample(given.positions, LENGTH, SHAPES[given.shape].vocabulary)
     print(f"OLMo2 {given.shape}, bfloat16, {sample.documents:,} documents, {sample.positions:,} positions")
-    warm = zipf_sample(2 * LENGTH, LENGTH, SHAPES[given.shape].vocabulary)
+    warm = zipf_sample(20 * LENGTH, LENGTH, SHAPES[given.shape].vocabulary)
     forward_alone(model, warm)
+    with contextlib.redirect_stdout(io.StringIO()):
+        measure(model, warm, 1, 1.0)
     forward = min(seconds(device, lambda: forward_alone(model, sample)) for _ in range(2))
     print(f"forward pass alone {forward:.2f} s")
     whole = [measure(model, sample, int(draws), forward) for draws in given.draws.split(",")]

@@ -35,7 +35,7 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
     """Measure once and print the plan beside what was taken."""
     sample = zipf_sample(positions, LENGTH, VOCABULARY)
     request = MeasurementRequest(str(folder), anchor_seeds=(0,), device="cpu", dtype="float32")
-    subject = Subject(Revision(str(folder), "model", folder=str(folder)), {}, sample, request, "cpu")
+    subject = Subject(Revision(str(folder), "model", folder=str(folder)), "", {}, sample, request, "cpu")
     progress = Progress()
     start = time.perf_counter()
     with Peak() as peak:

@@ -154,7 +154,7 @@ def by_depth() -> Iterator[str]:
             estimator = sample_estimator(sample, ("frequency",))  # noqa: B023
             scores = map(LayerScores, layers, out)  # noqa: B023
             at_once = torch.get_num_threads()
-            list(measure_layers(estimator, scores, depth, depth, WIDTH, exact, Progress(), at_once))  # noqa: B023
+            list(measure_layers(estimator, scores, depth, depth, shape.width, exact, Progress(), at_once))  # noqa: B023
 
         found = in_turn({"forward": lambda: forward_alone(model, sample), "whole": whole}, 2)  # noqa: B023
         forward, all_of_it = found["forward"].wall, found["whole"].wall

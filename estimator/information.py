@@ -71,7 +71,7 @@ class Estimator:
     ) -> None:
         self._tallies = [Tally.prepare(labels, group, device) for labels in label_sets]
         self.min_count = min_count
-        self.device = device
+        self._device = device
         self._weightings = [
             [w for kind in weights if (w := Weighting.prepare(labels, group, kind, min_count)) is not None]
             for labels in label_sets
@@ -91,7 +91,7 @@ class Estimator:
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
-        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
+        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
         ceiling = float(np.mean([draw.ceiling for draw in draws]))
         groups = RandomGroups.mean([draw.groups for draw in draws])
         curve = null_curve(groups, groups.moments().cpu().numpy(), ceiling, scores.shape[1])

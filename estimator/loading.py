@@ -65,6 +65,11 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
+def tally_device(device: torch.device) -> torch.device:
+    """Where sums over a device's positions are made: there, or on the CPU where it has no float64 (mps)."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def load_model(
     revision: Revision, device: str, dtype: str, progress: Progress, *, with_head: bool = False
 ) -> LoadedModel:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -13,6 +15,7 @@ from estimator.tally import BLOCK
 
 SHARE = 0.8
 """Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""
+_GROUP = Path("/sys/fs/cgroup")
 _BOOKKEEPING = 64
 """Bytes per position of what is neither scores nor soft assignments."""
 
@@ -20,8 +23,18 @@ _BOOKKEEPING = 64
 def free_memory(device: torch.device | str = "cpu") -> int:
     """Bytes that could be had on ``device`` now, what the system would give up for them included."""
     if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
+    return min(int(psutil.virtual_memory().available), _left_in_group())
+
+
+def _left_in_group() -> int:
+    """What the control group of a container or a batch job still allows (Linux)."""
+    try:
+        limit, taken = ((_GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return sys.maxsize if limit == "max" else max(int(limit) - int(taken), 0)
+    except (OSError, ValueError):
+        return sys.maxsize
 
 
 def score_bytes(positions: int, draws: int, anchors: int) -> int:
@@ -96,11 +109,13 @@ def plan_memory(
     Raises :class:`MeasurementError` (``"memory"``) when there is no room for one layer.
     """
     scores, estimate = score_bytes(positions, draws, anchors), estimate_bytes(positions, anchors, device)
-    held = 0 if on_disk else scores
+    # Where layers follow one another, the last one is still being estimated while the next is scored.
+    held = 0 if on_disk else scores * min(layers, 2)
     room = int(SHARE * free_memory())
     if device.type == "cpu":
         _check_room(positions, held + estimate, room, device)
-        estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // (estimate + held)))
+        each = estimate + (0 if on_disk else scores)
+        estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // each))
         room -= estimates * estimate
     else:
         _check_room(positions, held, room, torch.device("cpu"))

@@ -143,9 +143,15 @@ class IncrementEstimator:
             for sets in by_side
             for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
         ]
-        self.device = device
+        self._device = device
         self._sizes = np.bincount(group).astype(np.float64)
         self._group = torch.from_numpy(group).to(device)
+
+    @property
+    def nbytes(self) -> int:
+        """What the sorted and shuffled labels take of memory."""
+        dealt = sum(tally.order.nbytes + tally.single.nbytes for one in self._nestings for tally in one.tallies[1:])
+        return self._tokens.nbytes + sum(one.tallies[0].nbytes for one in self._nestings) + dealt
 
     def measure(self, scores: Tensor, temperature: float) -> list[Excess]:
         """The increments of one layer, by side and order, from its ``scores`` [draws, positions, anchors]."""
@@ -153,7 +159,7 @@ class IncrementEstimator:
             Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
             for labels, _, token in self._tokens.measure(scores, temperature).information
         ]
-        draws = [self._measure_draw(draw.to(self.device), temperature) for draw in scores]
+        draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
         for nesting, *sums in zip(self._nestings, *draws, strict=True):
             found.append(self._excess(nesting, np.stack(sums)))
         return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))

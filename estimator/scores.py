@@ -17,7 +17,7 @@ from estimator.batches import Batch
 from estimator.delivery import Delivery
 from estimator.forward import run_forward
 from estimator.geometry import Geometry, chosen_rows, participation_ratio
-from estimator.loading import LoadedModel
+from estimator.loading import LoadedModel, tally_device
 from estimator.loss import LossSum
 from estimator.moments import Normalisation
 from estimator.progress import Progress
@@ -70,20 +70,21 @@ class _Scorer:
         chosen = chosen_rows(sample.positions)
         self._place = np.full(sample.positions, -1)
         self._place[chosen] = np.arange(len(chosen))
-        self._kept = {layer: torch.empty((len(chosen), width), device=model.device) for layer in layers}
-        summing = "cpu" if model.device.type == "mps" else model.device  # mps has no float64
+        summing = tally_device(model.device)
+        self._kept = {layer: torch.empty((len(chosen), width), device=summing) for layer in layers}
         self._sums = [torch.zeros(width, dtype=torch.float64, device=summing) for _ in layers]
 
     def begin(self, batch: Batch) -> None:
-        device = self._directions.device
         place = self._place[batch.positions]
         rows = np.flatnonzero(place >= 0)
-        self._rows, self._places = (torch.from_numpy(part).to(device) for part in (rows, place[rows]))
+        self._rows = torch.from_numpy(rows).to(self._directions.device)
+        self._places = torch.from_numpy(place[rows]).to(tally_device(self._directions.device))
         self._scores: dict[int, Tensor] = {}
         self._sides: dict[int, Tensor] = {}
 
     def read(self, layer: int, z: Tensor) -> None:
-        self._kept[layer].index_copy_(0, self._places, z.index_select(0, self._rows).float())
+        kept = self._kept[layer]
+        kept.index_copy_(0, self._places, z.index_select(0, self._rows).to(kept.device, torch.float32))
         for item, normalisation in enumerate(self._normalisations):
             if self._layers[item] == layer:
                 self._score(item, z.float() if normalisation is None else normalisation.apply(z))

@@ -46,7 +46,7 @@ class PreferenceEstimator:
         device: torch.device | str = "cpu",
     ) -> None:
         self.weights = tuple(weights)
-        self.device = device
+        self._device = device
         self._document = torch.from_numpy(sample.document_of_position()).to(device)
         self._counts = np.diff(sample.first_position()).astype(np.float64).reshape(-1, 2)
         self.group_of_pair = pair_groups(sample)
@@ -54,12 +54,17 @@ class PreferenceEstimator:
         swap = np.concatenate([np.zeros((1, sample.pairs), dtype=bool), rng.random((swaps, sample.pairs)) < 0.5])
         self._swap = swap.astype(np.float64)
 
+    @property
+    def nbytes(self) -> int:
+        """What the pairs' bookkeeping takes of memory."""
+        return self._document.nbytes + self._counts.nbytes + self._swap.nbytes
+
     def measure(self, scores: Tensor, temperature: float) -> tuple[float, float, dict[Weights, Information]]:
         """H(Z), the ceiling and I(pref;Z) by weights, from ``scores`` [draws, positions, anchors] at temperature ε."""
         entropies, ceilings = [], []
         values: dict[Weights, list[FloatArray]] = {weights: [] for weights in self.weights}
         for draw in scores:
-            p, row_entropy = soft_assignments(draw.to(self.device), temperature)
+            p, row_entropy = soft_assignments(draw.to(self._device), temperature)
             sums = self._sums(p)
             entropy = float(_entropy(sums.sum((0, 1)) / len(p)))
             entropies.append(entropy)

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -87,7 +87,8 @@ def _cores(count: int) -> Iterator[Executor]:
     def start() -> None:
         torch.get_num_threads()  # a thread's first question sets it to the process's number
         torch.set_num_threads(1)
-        ready.wait()
+        with suppress(threading.BrokenBarrierError):
+            ready.wait()
 
     executor = ThreadPoolExecutor(count, "estimate", initializer=start)
     try:
@@ -97,4 +98,5 @@ def _cores(count: int) -> Iterator[Executor]:
         torch.set_num_threads(threads)  # part of the setting is the process's, and a forward pass wants it all
         yield executor
     finally:
+        ready.abort()  # where not all could be started, those that were must not wait for ever
         executor.shutdown(cancel_futures=True)

@@ -7,13 +7,11 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import TypeVar
 
 from scipy.optimize import brentq
 
 from estimator.errors import InputError
 
-_Scores = TypeVar("_Scores")
 EXACT = "exact"
 LEADING_ORDER = "leading-order"
 

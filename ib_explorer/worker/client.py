@@ -93,8 +93,8 @@ _TUNING = {
     # cores that other processes share.
     "OMP_WAIT_POLICY": "PASSIVE",
     # glibc keeps up to a gigabyte of what was freed: to fetch and clear each new tensor's pages took a sixth of an
-    # estimate's time.
-    "MALLOC_MMAP_THRESHOLD_": str(2**28),
+    # estimate's time. Larger thresholds than 32 MB its older versions refuse.
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from cache.arrays import ArrayStore
 from estimator.increments import Increment
 from estimator.information import Estimator
-from estimator.loading import resolve_device
+from estimator.loading import resolve_device, tally_device
 from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.nesting import IncrementEstimator, increment_estimator, measure_increments
@@ -95,9 +95,10 @@ class Measurer:
         """Increments at ``temperatures`` of all layers asked for, of a checkpoint whose measurements are ``known``."""
         wanted = (subject.sample.digest, subject.device)
         if wanted not in self._increments:
-            self._increments = {wanted: increment_estimator(subject.sample, resolve_device(subject.device))}
+            device = tally_device(resolve_device(subject.device))
+            self._increments = {wanted: increment_estimator(subject.sample, device)}
         estimator = self._increments[wanted]
-        seen = self._scorer.see(subject, known, 0, progress)
+        seen = self._scorer.see(subject, known, estimator.nbytes, progress)
         shape, plan = (seen.depth, seen.width), seen.plan
         return tuple(
             measure_increments(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
@@ -111,9 +112,9 @@ class Measurer:
         progress: Progress,
     ) -> FoundPreferences:
         """Preference information at ``temperatures`` of all layers asked for; ``known`` is what the cache has of it."""
-        weights, device = subject.request.weights, resolve_device(subject.device)
+        weights, device = subject.request.weights, tally_device(resolve_device(subject.device))
         estimator = PreferenceEstimator(subject.sample, weights=weights, device=device)
-        seen = self._scorer.see(subject, known, 0, progress)
+        seen = self._scorer.see(subject, known, estimator.nbytes, progress)
         shape, plan = (seen.depth, seen.width), seen.plan
         rows = measure_preferences(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
         return FoundPreferences(*shape, seen.dtype, tuple(rows))
@@ -122,7 +123,7 @@ class Measurer:
         request = subject.request
         wanted = (subject.sample.digest, request.weights, request.min_count, subject.device)
         if wanted not in self._estimators:
-            device = resolve_device(subject.device)
+            device = tally_device(resolve_device(subject.device))
             made = sample_estimator(subject.sample, request.weights, device, request.min_count)
             self._estimators = {wanted: made}
         return self._estimators[wanted]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,15 @@ from estimator.errors import Cancelled
 from estimator.folders import weight_files
 from estimator.progress import Phase, Progress
 
+_BLOCK = 1 << 24
+_PATIENCE = 2.0
+"""Seconds that a download whose server says nothing is waited for."""
+
 
 class Prefetch(Progress):
     """Calls ``fetch`` in a thread once, and listens to it; what fails there is left for the checkpoint's own turn."""
 
-    def __init__(self, fetch: Callable[[Progress], None] = lambda _: None) -> None:
+    def __init__(self, fetch: Callable[[Prefetch], None] = lambda _: None) -> None:
         self._fetch = fetch
         self._said: tuple[Phase, int, int | None, str] = ("download", 0, None, "MB")
         self._stopped = False
@@ -35,14 +38,20 @@ class Prefetch(Progress):
             self._thread.join(0.1)
 
     def stop(self) -> None:
-        """Have a download that still goes on end soon."""
+        """End what still goes on, and wait a little until it has."""
         self._stopped = True
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
 
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
         """Keep what was said last; raises :class:`Cancelled` once stopped."""
+        self.check()
+        self._said = (phase, done, total, unit)
+
+    def check(self) -> None:
+        """Raise :class:`Cancelled` once stopped."""
         if self._stopped:
             raise Cancelled
-        self._said = (phase, done, total, unit)
 
     def _run(self) -> None:
         with contextlib.suppress(Exception):
@@ -67,10 +76,9 @@ class StartsPrefetch(Progress):
         self._progress.note(text)
 
 
-def read_ahead(folder: Path) -> None:
-    """Have the system read the weights in ``folder`` into its cache, where it can do so by itself."""
-    if not hasattr(os, "posix_fadvise"):
-        return
+def read_ahead(folder: Path, check: Callable[[], None]) -> None:
+    """Read the weights in ``folder``, so that the system has them in its cache; ``check`` may raise to stop."""
     for path in weight_files(folder):
         with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+            while file.read(_BLOCK):
+                check()

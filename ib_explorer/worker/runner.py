@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ib_explorer.worker.measuring import Measurer
 
 Emit = Callable[[Event], None]
+_MB = 10**6
 
 
 class Runner:
@@ -90,7 +91,7 @@ class Runner:
                 prefetch.finish(progress)
                 prefetch = Prefetch()
                 if not is_demo:
-                    prefetch = Prefetch(partial(self._fetch, chosen[number:], request, temperatures))
+                    prefetch = Prefetch(partial(self._fetch, chosen[number:], request))
                 if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
                     emit(measured)
         finally:
@@ -107,14 +108,14 @@ class Runner:
         """Measure what the cache lacks of one checkpoint, and keep it; None where a job ahead passes it over."""
         request = job.request
         if request.is_preference:
-            pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress))
+            pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress), progress)
             return self._prefer(job, pairs, temperatures, progress)
-        subject = self._subject(request, revision, self._samples.text(request, revision, progress))
+        subject = self._subject(request, revision, self._samples.text(request, revision, progress), progress)
         name = key(subject.document)
         known = self._cache.measurements.load(name)
         missing = _missing(known, request, temperatures)
-        wants_loss = request.loss and not (known and any(row.loss is not None for row in known.rows))
-        if job.ahead and not self._measuring().keeps(subject):
+        wants_loss = known is not None and _lacks_loss(known, request)
+        if job.ahead and (known is None or not self._measuring().keeps(subject)):
             return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
@@ -133,16 +134,15 @@ class Runner:
         return Measured(job.job, name, revision.name, cached=not (missing or wants_loss))
 
     def _subject(
-        self, request: MeasurementRequest, revision: Revision, sampled: tuple[AnySample, str]
+        self, request: MeasurementRequest, revision: Revision, sampled: tuple[AnySample, str], progress: Progress
     ) -> Subject[AnySample]:
         """What is to be measured of a revision, on a sample in its tokens (and the digest of their tokenizer)."""
         sample, tokenizer = sampled
-        document = checkpoint_document(
-            revision, self._commit(revision), tokenizer, sample.digest, self._dtype(request), request
-        )
+        commit = self._commit(revision, progress)
+        document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
         if request.is_preference:
             document = preferences_document(document)
-        return Subject(revision, document, sample, request, self._device(request))
+        return Subject(revision, commit, document, sample, request, self._device(request))
 
     def _prefer(
         self, job: Measure, subject: Subject[PairSample], temperatures: Sequence[Temperature], progress: Progress
@@ -208,26 +208,25 @@ class Runner:
         """The demo's checkpoints, each as soon as it can be measured."""
         return trained(self._cache.runs, chosen, lambda: self._samples.corpus(DOCSTRINGS, None, progress), progress)
 
-    def _fetch(
-        self,
-        revisions: Sequence[Revision],
-        request: MeasurementRequest,
-        temperatures: Sequence[Temperature],
-        progress: Progress,
-    ) -> None:
-        """Have the files of the first of ``revisions`` that will need them at hand."""
+    def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, prefetch: Prefetch) -> None:
+        """Have the files of the first of ``revisions`` that will be loaded at hand."""
         for revision in revisions:
+            prefetch.check()
             known = None
-            if (sampled := self._samples.known(request, revision, progress)) is not None:
-                known = self._cache.measurements.load(key(self._subject(request, revision, sampled).document))
-            if _missing(known, request, temperatures):
-                read_ahead(model_folder(revision, progress))
+            if (sampled := self._samples.known(request, revision, prefetch)) is not None:
+                known = self._cache.measurements.load(key(self._subject(request, revision, sampled, prefetch).document))
+            if known is None or _lacks_loss(known, request):
+                read_ahead(model_folder(revision, prefetch), prefetch.check)
                 return
 
-    def _commit(self, revision: Revision) -> str:
+    def _commit(self, revision: Revision, progress: Progress) -> str:
         if revision.folder is None:
             return str(revision.commit)
-        return self._cache.folder_digest(content_files(Path(revision.folder)))
+
+        def heard(done: int, total: int) -> None:
+            progress.phase("resolve", done // _MB, total // _MB, "MB")
+
+        return self._cache.folder_digest(content_files(Path(revision.folder)), heard)
 
     def _identity(self, name: str, subject: Subject[Any]) -> dict[str, Any]:
         """The fields of a record that say what was measured; ``name`` is its key."""
@@ -236,7 +235,7 @@ class Runner:
             "key": name,
             "model": revision.model,
             "revision": revision.name,
-            "commit": self._commit(revision),
+            "commit": subject.commit,
             "stage": revision.stage,
             "step": revision.step,
             "tokens": revision.tokens,
@@ -284,6 +283,10 @@ def _device_name(device: str) -> str:
     from estimator.loading import resolve_device
 
     return str(resolve_device(device))
+
+
+def _lacks_loss(known: CheckpointMeasurements, request: MeasurementRequest) -> bool:
+    return request.loss and all(row.loss is None for row in known.rows)
 
 
 def _missing(

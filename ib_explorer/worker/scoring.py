@@ -18,7 +18,7 @@ from cache.arrays import ArrayStore, StoredArrays
 from estimator.anchors import stack_anchors
 from estimator.geometry import Geometry
 from estimator.layers import parse_layers
-from estimator.loading import LoadedModel, load_model, resolve_device
+from estimator.loading import LoadedModel, load_model, resolve_device, tally_device
 from estimator.loss import LossSum
 from estimator.measurement import CheckpointMeasurements, Variant
 from estimator.memory import MemoryPlan, plan_memory, score_bytes
@@ -63,7 +63,7 @@ class Scorer:
 
     def __init__(self, store: ArrayStore) -> None:
         self._store = store
-        self._told = ""
+        self._told: set[str] = set()
 
     def keeps(self, subject: Subject[Any]) -> bool:
         """Whether the scores of a checkpoint are kept in all variants asked for."""
@@ -109,9 +109,9 @@ class Scorer:
 
     def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
         """Say the plan, once for all checkpoints that share it."""
-        if str(plan) != self._told:
-            self._told = str(plan)
-            progress.note(self._told)
+        if str(plan) not in self._told:
+            self._told.add(str(plan))
+            progress.note(str(plan))
 
     def _scores(
         self,
@@ -178,7 +178,7 @@ def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> 
         layers=layers,
         labels=labels,
         on_disk=on_disk,
-        device=resolve_device(subject.device),
+        device=tally_device(resolve_device(subject.device)),
     )
 
 

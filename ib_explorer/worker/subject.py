@@ -14,9 +14,13 @@ AnySample = TypeVar("AnySample", bound=Sample)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject(Generic[AnySample]):
-    """What a request means for one checkpoint: on this sample and device, under the name of ``document``."""
+    """What a request means for one checkpoint: on this sample and device, under the name of ``document``.
+
+    ``commit`` is the revision's, or the digest of a folder's files.
+    """
 
     revision: Revision
+    commit: str
     document: dict[str, Any]
     sample: AnySample
     request: MeasurementRequest

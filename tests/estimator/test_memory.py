@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,13 +38,15 @@ def test_little_room_is_shared_between_scores_and_estimates(monkeypatch: pytest.
     assert many.on_device <= 10 * SCORES
 
 
-def test_the_least_room_holds_one_layer_and_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = _plan(monkeypatch, SCORES + ESTIMATE)
+def test_the_least_room_holds_a_layer_and_the_one_before_and_less_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(monkeypatch, 2 * SCORES + ESTIMATE)
     assert (plan.layers_at_once, plan.estimates, plan.passes) == (1, 1, 33)
+    assert plan.on_device == 2 * SCORES + ESTIMATE
+    assert _plan(monkeypatch, SCORES + ESTIMATE, layers=1).on_device == SCORES + ESTIMATE
     with pytest.raises(
-        MeasurementError, match=r"1,000,000 positions takes 1\.3 GB of memory on cpu .* fewer documents"
+        MeasurementError, match=r"1,000,000 positions takes 2\.1 GB of memory on cpu .* fewer documents"
     ):
-        _plan(monkeypatch, SCORES + ESTIMATE - 10)
+        _plan(monkeypatch, 2 * SCORES + ESTIMATE - 10)
 
 
 def test_scores_on_disk_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +54,13 @@ def test_scores_on_disk_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (plan.layers_at_once, plan.estimates, plan.passes) == (0, 1, 1)
     assert plan.on_device == ESTIMATE + 7_000_000
     assert "scores on disk 26.4 GB" in str(plan)
+
+
+def test_the_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    without = memory.free_memory()
+    (tmp_path / "memory.max").write_text("3000000\n")
+    (tmp_path / "memory.current").write_text("1000000\n")
+    assert memory.free_memory() == 2_000_000 < without
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free_memory() > 2_000_000

@@ -204,7 +204,7 @@ def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
         other._cache.scores.budget = 0
     if admitted == "blocks":  # room for a single layer
         shape = (expected.positions, len(expected.anchor_seeds), expected.anchors)
-        needed = score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
+        needed = 2 * score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
         monkeypatch.setattr(memory, "free_memory", lambda *_: int(needed / memory.SHARE) + 1)
     ((_, found),) = measure(other, asked)
     assert found.rows == expected.rows
