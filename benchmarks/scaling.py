@@ -109,13 +109,13 @@ def picture(sizes: Sequence[Size]) -> str:
         "peak memory, GB": ("#d55e00", [size.peak / 1e9 for size in sizes]),
         "planned memory, GB": ("#e69f00", [size.planned / 1e9 for size in sizes]),
     }
-    left, bottom, decade = 60, 360, 80
+    left, bottom = 60, 350
 
     def x(value: float) -> float:
-        return left + decade * 1.6 * (math.log10(value) - 4)
+        return left + 170 * (math.log10(value) - 4)
 
     def y(value: float) -> float:
-        return bottom - 50 * (math.log10(max(value, 1e-3)) + 3)
+        return bottom - 70 * (math.log10(max(value, 1e-2)) + 2)
 
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 400" font-family="sans-serif" font-size="12">',
@@ -125,7 +125,7 @@ def picture(sizes: Sequence[Size]) -> str:
         at = x(10**power)
         parts.append(f'<path d="M{at:.0f} 60V{bottom}" stroke="#dddddd"/>')
         parts.append(f'<text x="{at:.0f}" y="{bottom + 18}" text-anchor="middle">{10**power:,}</text>')
-    for power in range(-3, 4):
+    for power in range(-2, 3):
         at = y(10.0**power)
         parts.append(f'<path d="M{left} {at:.0f}H{x(1e7):.0f}" stroke="#dddddd"/>')
         parts.append(f'<text x="{left - 6}" y="{at + 4:.0f}" text-anchor="end">{10.0**power:g}</text>')

@@ -50,7 +50,7 @@ def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "c
     """
     kind = torch.device(device).type
     row = 4 * anchors
-    groups = 3 * min(ROWS, positions) * row
+    groups = 4 * min(ROWS, positions) * row
     block = 6 * min(BLOCK[kind], positions) * row
     copied = 0 if kind == "cpu" else 2 * positions * anchors
     return positions * (row + _BOOKKEEPING) + max(groups, block) + copied
