@@ -11,8 +11,11 @@ from pathlib import Path
 from platformdirs import PlatformDirs
 
 from cache.files import disk_errors, partial_path
+from estimator.errors import InputError
 
 CACHE_VARIABLE = "IB_EXPLORER_CACHE"
+BUDGET_VARIABLE = "IB_EXPLORER_SCORE_BUDGET"
+SCORE_BUDGET = 20 * 10**9
 _XDG = {"cache": "XDG_CACHE_HOME", "config": "XDG_CONFIG_HOME", "state": "XDG_STATE_HOME", "log": "XDG_STATE_HOME"}
 
 
@@ -51,6 +54,21 @@ def locations(cache_dir: str | os.PathLike[str] | None = None) -> Locations:
     elif chosen := os.environ.get(CACHE_VARIABLE):
         cache, origin["cache"] = Path(chosen), CACHE_VARIABLE
     return Locations(_absolute(cache), config, state, log, origin)
+
+
+def score_budget() -> int:
+    """Bytes of disk that scores may take: IB_EXPLORER_SCORE_BUDGET, in GB, or 20 GB.
+
+    Raises :class:`estimator.errors.InputError` (``"score-budget"``) when that is no number of GB.
+    """
+    chosen = os.environ.get(BUDGET_VARIABLE, "").strip()
+    try:
+        budget = float(chosen) * 1e9 if chosen else SCORE_BUDGET
+        if budget >= 0:
+            return int(budget)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError("score-budget", f"{BUDGET_VARIABLE} is a number of GB, such as 100, not {chosen!r}.")
 
 
 def prepare(folder: Path) -> Path:

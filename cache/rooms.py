@@ -13,6 +13,7 @@ from cache.digests import HeardOf, folder_digest
 from cache.documents import DocumentStore, entry_paths, shards
 from cache.files import contents, last_change, listing, prune_partial, remove
 from cache.increments import IncrementStore
+from cache.locations import SCORE_BUDGET
 from cache.measurements import MeasurementStore
 from cache.preferences import PreferenceStore
 from estimator.errors import InputError
@@ -23,7 +24,6 @@ VALUES = ("measurements", "preferences", "increments", "curves")
 RECOVERABLE = ("scores", "aside")
 """Rooms that can be emptied without losing a measured value."""
 
-SCORE_BUDGET = 20 * 2**30
 SAMPLE_BUDGET = 2 * 2**30
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 from importlib import metadata
 from pathlib import Path
 
 import click
 
-from cache.locations import locations
+from cache.locations import BUDGET_VARIABLE, locations, score_budget
 from ib_explorer import __version__
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.settings import chosen_settings, config_file, measurement_options
@@ -18,7 +19,7 @@ from ib_explorer.options import OPTIONS
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import Failed, Ready
 
-PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "textual")
+PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "psutil", "textual")
 WAIT_FOR_WORKER = 60.0
 """Seconds that a worker has to import torch and find its device."""
 
@@ -59,10 +60,15 @@ def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
     config = config_file()
     return [
         ("cache", f"{places.cache}  ({places.origin['cache']})"),
+        ("scores", f"at most {score_budget() / 1e9:.3g} GB of it  ({_budget_origin()})"),
         ("state", f"{places.state}  ({places.origin['state']})"),
         ("log", f"{places.log}  ({places.origin['log']})"),
         ("configuration", f"{config}  ({places.origin['config']}{'' if config.exists() else '; no such file'})"),
     ]
+
+
+def _budget_origin() -> str:
+    return BUDGET_VARIABLE if os.environ.get(BUDGET_VARIABLE) else "default"
 
 
 def _sources(settings: Settings) -> list[tuple[str, str]]:

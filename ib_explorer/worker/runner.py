@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from cache import Cache
 from cache.keys import key
-from cache.locations import prepare
+from cache.locations import prepare, score_budget
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
 from estimator.corpus import DOCSTRINGS
@@ -53,7 +53,7 @@ class Runner:
     """Runs the jobs of one worker process on one device, with the cache in ``cache_dir``."""
 
     def __init__(self, cache_dir: Path, device: str) -> None:
-        self._cache = Cache(prepare(cache_dir))
+        self._cache = Cache(prepare(cache_dir), score_budget())
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
         self._measurer: Measurer | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cache.arrays import ArrayStore, StoredArrays
+from cache.locations import BUDGET_VARIABLE
 from estimator.anchors import stack_anchors
 from estimator.geometry import Geometry
 from estimator.layers import parse_layers
@@ -112,6 +114,9 @@ class Scorer:
         if str(plan) not in self._told:
             self._told.add(str(plan))
             progress.note(str(plan))
+            if plan.passes > 1:
+                wanted = math.ceil(plan.layers * plan.scores / 1e9)
+                progress.note(f"One pass would do with the scores on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
 
     def _scores(
         self,

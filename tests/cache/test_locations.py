@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.locations import locations, prepare
+from cache.locations import locations, prepare, score_budget
 from estimator.errors import InputError
 
 
@@ -82,3 +82,14 @@ def test_a_folder_that_takes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         prepare(tmp_path)
     assert caught.value.kind == kind
     assert str(tmp_path) in str(caught.value)
+
+
+def test_the_budget_of_scores_is_a_number_of_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IB_EXPLORER_SCORE_BUDGET", raising=False)
+    assert score_budget() == 20 * 10**9
+    monkeypatch.setenv("IB_EXPLORER_SCORE_BUDGET", " 0.5 ")
+    assert score_budget() == 500_000_000
+    for wrong in ("much", "-1", "nan", "inf"):
+        monkeypatch.setenv("IB_EXPLORER_SCORE_BUDGET", wrong)
+        with pytest.raises(InputError, match="IB_EXPLORER_SCORE_BUDGET is a number of GB"):
+            score_budget()

@@ -58,14 +58,26 @@ def run(runner: Runner, job: Any, progress: Progress | None = None) -> list[Even
     return events
 
 
-def measure(runner: Runner, asked: MeasurementRequest) -> list[tuple[Measured, CheckpointMeasurements]]:
+def measure(
+    runner: Runner, asked: MeasurementRequest, progress: Progress | None = None
+) -> list[tuple[Measured, CheckpointMeasurements]]:
     found = []
-    for event in run(runner, Measure(1, asked)):
+    for event in run(runner, Measure(1, asked), progress):
         if isinstance(event, Measured):
             kept = runner._cache.measurements.load(event.key)
             assert kept is not None
             found.append((event, kept))
     return found
+
+
+class _Notes(Progress):
+    """What was said for the log."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +218,12 @@ def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
         shape = (expected.positions, len(expected.anchor_seeds), expected.anchors)
         needed = 2 * score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
         monkeypatch.setattr(memory, "free_memory", lambda *_: int(needed / memory.SHARE) + 1)
-    ((_, found),) = measure(other, asked)
+    heard = _Notes()
+    ((_, found),) = measure(other, asked, heard)
     assert found.rows == expected.rows
+    passes = 1 if admitted != "blocks" else 6
+    assert heard.notes[0].startswith("Memory on cpu") and f"; {passes} forward pass" in heard.notes[0]
+    assert any("IB_EXPLORER_SCORE_BUDGET=1 (GB)" in note for note in heard.notes) == (admitted == "blocks")
     assert bool(other._cache.scores.items()) == (admitted == "disk")
 
 
