@@ -143,6 +143,12 @@ def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
         assert not scene(with_job(state, replace(job, status="done"))).is_incrementing
 
 
+def test_only_the_bound_of_the_sample_in_view_counts_as_being_computed() -> None:
+    state, request = state_with(), replace(REQUEST, granularities=("token",))
+    for asked, expected in ((request, True), (replace(request, documents=64), False)):
+        assert scene(with_job(state, Job(1, "bound", asked))).is_bounding is expected
+
+
 def test_increments_of_another_temperature_hide_none_of_the_temperature_in_view() -> None:
     first, second = checkpoint(64, rules=["x2"]), replace(checkpoint(64, rules=["exact"]), key="second")
     state = with_records(State(), [first, second])
