@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,17 @@ from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
-from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from ib_explorer.worker.messages import (
+    Bound,
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Measure,
+    PhaseProgress,
+    Started,
+)
 from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
     REQUEST,
@@ -37,6 +48,13 @@ from tests.ib_explorer.synthetic import (
     measuring,
     trajectory,
 )
+
+
+class Reluctant(ScriptedClient):
+    """Leaves every job that it is to cancel being cancelled."""
+
+    async def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
 
 
 @both_sizes
@@ -144,18 +162,26 @@ async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_b
         assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
 
 
-async def test_a_bound_that_failed_is_asked_for_again_when_its_labels_are_looked_at_again() -> None:
+@pytest.mark.parametrize("ended", [lambda job: Failed(job, "memory", "No bound.", False), CancelledJob])
+async def test_a_bound_that_came_to_nothing_is_asked_for_again_only_when_its_labels_are_looked_at_again(
+    ended: Callable[[int], Event],
+) -> None:
     cache = MemoryCache()
     measure = measuring(cache)
     client = ScriptedClient(
-        lambda job: [Failed(job.job, "memory", "No bound.", False)] if isinstance(job, Bound) else measure(job)
+        lambda job: [ended(job.job)] if isinstance(job, Bound) and len(bounds()) == 1 else measure(job)
     )
+    bounds = lambda: [job.granularity for job in client.jobs if isinstance(job, Bound)]  # noqa: E731
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")
+        await settled(pilot, lambda: bounds() == ["token"] and not app.state.jobs[1].is_open)
         assert "not computed for these labels" in text_of(app, Readout)
         await pilot.press("p")
-        await settled(pilot, lambda: len(client.jobs) == 3)
-        assert isinstance(client.jobs[2], Bound)
+        await settled(pilot, lambda: app._settling is None)
+        assert bounds() == ["token"]
+        await pilot.press("g")
+        await settled(pilot, lambda: bounds() == ["token", "bigram"])
+        await pilot.press("G")
+        await settled(pilot, lambda: bounds() == ["token", "bigram", "token"])
 
 
 @both_sizes
@@ -294,19 +320,67 @@ async def test_work_ahead_gives_way_and_goes_on_afterwards() -> None:
     client = ScriptedClient(lambda job: [Started(job.job)] if isinstance(job, Measure) and job.ahead else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 1)
-        assert "idle" not in str(app.screen.query_one("#jobs", Static).content)
+        await settled(pilot, lambda: app.state.jobs[-1].status == "running")
+        assert "starting" not in str(app.screen.query_one("#jobs", Static).content)
         app.order(replace(REQUEST, documents=64))
         await settled(pilot, lambda: len(client.ahead) == 2)
         assert client.cancelled == [client.ahead[0].job]
 
 
 async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
-    client = ScriptedClient(lambda job: [Started(job.job)])
-    async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].status == "running")
+    cache = MemoryCache()
+    measure = measuring(cache)
+
+    def one_checkpoint(job: Job) -> list[Event | None]:
+        return [event for event in measure(job) if not isinstance(event, Finished)][:4]
+
+    client = ScriptedClient(lambda job: one_checkpoint(job) if isinstance(job, Measure) else measure(job))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.requests and app.state.curves))
         await pilot.press("c")
-        await settled(pilot, lambda: app.state.jobs[0].status == "cancelled")
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs))
+        assert app.state.jobs[0].status == "cancelled" and app.scene.request == REQUEST
         assert not client.ahead
+
+
+async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    ended = lambda job: [Started(job.job), Finished(job.job)]  # noqa: E731
+    client = ScriptedClient(lambda job: ended(job) if isinstance(job, Measure) and job.ahead else answer(job))
+    async with explorer(cache, client, replace(REQUEST, loss=True)) as (app, pilot):
+        await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
+        assert not any(job.request.loss for job in client.ahead)
+        assert not any("every temperature" in line for line in app.state.log)
+
+
+async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_cancelled() -> None:
+    cache = MemoryCache()
+    client = Reluctant(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    answer = measuring(cache)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 4)
+        left = client.jobs[-1].request
+        await pilot.press("t")
+        await settled(pilot, lambda: app._settling is None)
+        assert [job.status for job in app.state.jobs if job.request == left] == ["cancelling"]
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 6)
+        assert next(job.status for job in app.state.jobs if job.request == left) == "cancelling"
+        assert client.jobs[-1].request == left
+
+
+async def test_the_only_checkpoint_there_is_to_measure_is_asked_for_once() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    async with explorer(cache, client, replace(REQUEST, revision=f"step{STEPS[-1]}")) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None)
+        assert [job.kind for job in app.state.jobs[2:] if job.kind != "ahead"] == ["look"]
 
 
 async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
@@ -322,6 +396,32 @@ async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
         await pilot.press("T")
         await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 4)
         assert client.cancelled[-2:] == left
+
+
+async def test_a_view_that_lacks_nothing_does_not_keep_the_one_before_it_being_measured() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 4)
+        await pilot.press("t")
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind in ("look", "view")))
+        assert app.scene.point is not None and client.cancelled[-2:] == [job.job for job in client.jobs[2:]]
+
+
+async def test_a_bound_being_computed_is_no_measurement() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    silent = lambda job: isinstance(job, Bound) or job.request.temperatures != ("exact",)  # noqa: E731
+    failed = lambda job: [] if isinstance(job, Bound) else [Finished(job.job)]  # noqa: E731
+    client = ScriptedClient(lambda job: failed(job) if silent(job) else answer(job))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and len(app.state.records) == len(STEPS))
+        await pilot.press("T")
+        await settled(pilot, lambda: "not measured" in picture(app))
+        assert any(job.is_open for job in app.state.jobs)
 
 
 async def test_a_step_of_the_cursor_derives_and_rebuilds_nothing_but_what_it_changes(
