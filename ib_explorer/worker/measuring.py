@@ -43,6 +43,10 @@ class FoundPreferences:
     rows: tuple[Preference, ...]
 
 
+ESTIMATORS = 3
+"""Estimators that are kept, the last used: a view's, that of work ahead of it, and that of the view before."""
+
+
 class Measurer:
     """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
 
@@ -121,11 +125,14 @@ class Measurer:
     def _estimator(self, subject: Subject[Sample]) -> Estimator:
         request = subject.request
         wanted = (subject.sample.digest, request.weights, request.min_count, subject.device)
-        if wanted not in self._estimators:
+        estimator = self._estimators.pop(wanted, None)
+        if estimator is None:
             device = resolve_device(subject.device)
-            made = sample_estimator(subject.sample, request.weights, device, request.min_count)
-            self._estimators = {wanted: made}
-        return self._estimators[wanted]
+            estimator = sample_estimator(subject.sample, request.weights, device, request.min_count)
+        self._estimators[wanted] = estimator
+        if len(self._estimators) > ESTIMATORS:
+            del self._estimators[next(iter(self._estimators))]
+        return estimator
 
 
 def known_loss(known: CheckpointMeasurements | None) -> float | None:
