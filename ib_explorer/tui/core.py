@@ -65,6 +65,10 @@ class Core(App[None], inherit_bindings=False):
         self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
+    def on_unmount(self) -> None:
+        """Leave the process as it was."""
+        background.spare_no_more()
+
     def _set(self, state: State, *, at_once: bool) -> None:
         """The only place where the state changes: news waits for the next redraw, what a key did is shown at once.
 
@@ -92,9 +96,10 @@ class Core(App[None], inherit_bindings=False):
 
     @on(Kept)
     def _kept(self, message: Kept) -> None:
-        increments = {found.measurements: found for found in message.increments}
-        state = replace(self.state, curves=tuple(message.curves), increments=increments)
-        state = with_records(state, message.records)
+        # What this session has added meanwhile is newer than what was read.
+        increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
+        state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
+        state = with_records(state, [*message.records, *self.state.records])
         wanted = [
             record
             for record in message.records

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from estimator.measurement import WEIGHTS
 from ib_explorer import plane as plane_module
 from ib_explorer.plane import distance
 from ib_explorer.shelf import Shelf
+from ib_explorer.tui.messages import Kept
 from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -82,6 +84,14 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
             assert word in readout
         assert "N 5,000 in 32 documents" in readout
         assert app.client.starts == 0
+
+
+async def test_the_garbage_collector_is_left_as_it_was_found() -> None:
+    before = gc.get_threshold()
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        assert gc.get_threshold() != before and gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before and gc.get_freeze_count() == 0
 
 
 async def test_with_nothing_cached_the_screen_says_what_to_do() -> None:
@@ -229,6 +239,43 @@ async def test_tabs_show_layers_and_all_points() -> None:
         assert "optimality" in bars and bars.count("█") > 10
         await pilot.press("1", "k")
         assert step(app) == STEPS[-4]
+
+
+async def test_a_click_on_the_tables_head_or_below_its_rows_chooses_nothing() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("3")
+        await pilot.click(PointTable, offset=(5, 2))
+        assert step(app) == STEPS[1]
+        for line in (0, len(STEPS) + 2):
+            await pilot.click(PointTable, offset=(5, line))
+            assert step(app) == STEPS[1]
+
+
+async def test_what_came_while_the_cache_was_being_read_stays() -> None:
+    async with explorer(MemoryCache()) as (app, pilot):
+        mine, read = replace(checkpoint(4), anchors=7), checkpoint(4)
+        held = curve("token", "held-out")
+        app.post_message(Kept([mine], [held], []))
+        app.post_message(Kept([read, checkpoint(16)], [curve()], []))
+        await settled(pilot, lambda: len(app.state.curves) == 2)
+        assert app.state.curves[-1] == held
+        assert {record.key: record for record in app.state.records}[mine.key] is mine
+
+
+async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
+    name = "stage2-ingredient1-step23852-tokens50B"
+    record = replace(checkpoint(23852), revision=name, stage="stage2")
+    others = [replace(checkpoint(number), stage="stage1") for number in range(60)]
+    async with explorer(MemoryCache([record, *others])) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 23852)
+        tree = app.screen.query_one(CheckpointTree)
+        assert "step 23,852" in tree.render_line(tree.size.height - 1).text
+        assert tree.show_vertical_scrollbar and not tree.show_horizontal_scrollbar
+        await pilot.press("3")
+        table = app.screen.query_one(PointTable)
+        await pilot.press("up", "down")
+        await settled(pilot, lambda: "step 23,852" in table.render_line(table.size.height - 1).text)
 
 
 async def test_the_tree_takes_the_cursor_along() -> None:

@@ -172,6 +172,8 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
         chart = app.screen.query_one("#increments", Static)
         assert tab.contains_region(chart.region) and chart.size.height == 6
         assert scroll.size.height >= 3
+        await pilot.click("#bars-scroll")
+        assert app.focused is None  # or up and down would scroll, not step
         await pilot.press(*["down"] * 32)
         await settled(pilot, lambda: scroll.scroll_offset.y + scroll.size.height == 33)
         assert "adds in layer 33" in str(chart.content)
