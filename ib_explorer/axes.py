@@ -18,21 +18,23 @@ class Axis:
     marks: tuple[tuple[float, str], ...] = ()
 
 
-def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, Mapping[Revision, float]]:
-    """The axis of training, and the place on it of each checkpoint of ``runs``, each run in training order.
+def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mapping[Revision, float]]]:
+    """The axis of training and, run by run, the place on it of each checkpoint; each run is in training order.
 
     That is log2(1 + step), where checkpoints that double their step are evenly apart. Where a step is unknown, or
-    steps start anew (as those of a second stage do), checkpoints lie at their ordinals.
+    steps start anew (as those of a second stage do), checkpoints lie at their ordinals in their run.
     """
     by_step = all(_ascending([checkpoint.step for checkpoint in run]) for run in runs)
-    places: dict[Revision, float] = {}
+    places: list[Mapping[Revision, float]] = []
     marks: dict[float, str] = {}
     for run in runs:
+        mine: dict[Revision, float] = {}
         for ordinal, checkpoint in enumerate(run, 1):
             step = checkpoint.step if by_step else None
             place = float(ordinal) if step is None else math.log2(1 + step)
-            places[checkpoint] = place
+            mine[checkpoint] = place
             marks[place] = f"{ordinal if step is None else step:,}"
+        places.append(mine)
     return Axis("training step" if by_step else "checkpoint", tuple(sorted(marks.items()))), places
 
 

@@ -191,13 +191,13 @@ def plane(records: Iterable[Record], view: View, curve: BoundCurve | None) -> Pl
     trajectories = _trajectories(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
     x_axis, y_axis = Axis(COMPLEXITY), Axis(EXPRESSIVITY)
-    places: Mapping[Revision, float] = {}
+    places: list[Mapping[Revision, float]] = [{} for _ in checkpoints]
     if view.is_preference:
         runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
         (x_axis, places), y_axis = training_axis(runs), Axis(OF_PREFERENCE)
-    for trajectory, run in checkpoints.items():
+    for (trajectory, run), place in zip(checkpoints.items(), places, strict=True):
         layers = tuple(_layers(trajectories[trajectory], view))
-        found = [_points(tuple(map(Same, parts)), layers, view, places.get(revision_of(parts[0]))) for parts in run]
+        found = [_points(tuple(map(Same, parts)), layers, view, place.get(revision_of(parts[0]))) for parts in run]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:

@@ -178,6 +178,5 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     @on(PointTable.Chosen)
     def _point_chosen(self, message: PointTable.Chosen) -> None:
-        point = message.point
-        if point is not None and point != self.scene.point:
-            self._set(moves.to_point(self.scene, point), at_once=True)
+        if message.point != self.scene.point:
+            self._set(moves.to_point(self.scene, message.point), at_once=True)

@@ -35,6 +35,8 @@ Post = Callable[[Message], object]
 
 NO_JOB = 0
 """The number of a failure that belongs to no job."""
+USUAL = gc.get_threshold()
+"""Collections as the process began with them."""
 SELDOM = 1000
 """Collections of the middle generation between two of all that is not frozen."""
 
@@ -63,10 +65,15 @@ def _spare_collection() -> None:
 
     What is drawn of it, ten thousands of points, stays long, and is seldom walked through.
     """
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, SELDOM)
+    gc.set_threshold(*USUAL[:2], SELDOM)
     gc.freeze()
     gc.enable()
+
+
+def spare_no_more() -> None:
+    """Leave the garbage collector as it was found: the process may go on without the screen."""
+    gc.unfreeze()
+    gc.set_threshold(*USUAL)
 
 
 async def load(store: Records[Record], job: int, key: str, post: Post) -> None:

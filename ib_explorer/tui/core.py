@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 
 from textual import on
 from textual.app import App
@@ -64,6 +65,10 @@ class Core(App[None], inherit_bindings=False):
         self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
+    def on_unmount(self) -> None:
+        """Leave the process as it was."""
+        background.spare_no_more()
+
     def _set(self, state: State, *, at_once: bool) -> None:
         """The only place where the state changes: news waits for the next redraw, what a key did is shown at once.
 
@@ -91,9 +96,10 @@ class Core(App[None], inherit_bindings=False):
 
     @on(Kept)
     def _kept(self, message: Kept) -> None:
-        increments = {found.measurements: found for found in message.increments}
-        state = replace(self.state, curves=tuple(message.curves), increments=increments)
-        state = with_records(state, message.records)
+        # What this session has added meanwhile is newer than what was read.
+        increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
+        state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
+        state = with_records(state, [*message.records, *self.state.records])
         wanted = [
             record
             for record in message.records
@@ -202,17 +208,22 @@ class Core(App[None], inherit_bindings=False):
 
     def _look(self, state: State) -> None:
         """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
+        before, view = self.state.view, state.view
+        other_bound = (view.granularity, view.conditionals) != (before.granularity, before.conditionals)
         self._set(state, at_once=True)
         if self._settling is None:
             self._measure_view()
         else:
             self._settling.stop()
-        self._settling = self.set_timer(self.settle_after, self._complete_view)
+        self._settling = self.set_timer(self.settle_after, partial(self._complete_view, again=other_bound))
 
-    def _complete_view(self) -> None:
-        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment."""
+    def _complete_view(self, *, again: bool = False) -> None:
+        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment.
+
+        ``again``: the bound even if it failed or was cancelled, as other labels than before are looked at.
+        """
         self._settling = None
-        self._give(lacking.bound(self.scene, again=True))
+        self._give(lacking.bound(self.scene, again=again))
         now = self.scene
         if now.state.place and now.request is None and not lacking.is_measured(now):
             self.notify("This view is not measured: press m to measure it.")
@@ -224,6 +235,5 @@ class Core(App[None], inherit_bindings=False):
         The worker answers from stored scores, without the model.
         """
         wanted = lacking.measurements(self.scene)
-        if wanted:
-            self._withdraw("look", "view", but=[job.request for job in wanted])
-            self._give(lacking.unasked(self.state, wanted))
+        self._withdraw("look", "view", but=[job.request for job in wanted])
+        self._give(lacking.unasked(self.state, wanted))

@@ -32,7 +32,8 @@ def measurements(scene: Scene) -> list[Job]:
     )
     # The checkpoint under the cursor first: its answer is what the user waits for.
     here = replace(every, revision=place.checkpoint.name)
-    return [Job(UNNUMBERED, "look", here), Job(UNNUMBERED, "view", every)]
+    first, others = Job(UNNUMBERED, "look", here), Job(UNNUMBERED, "view", every)
+    return [first] if here == every else [first, others]
 
 
 def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
@@ -52,7 +53,10 @@ def _is_complete(scene: Scene) -> bool:
 
 
 def bound(scene: Scene, *, again: bool) -> list[Job]:
-    """The bound of the sample and labels in view, unless it is there or was asked for; ``again``: also if it failed."""
+    """The bound of the sample and labels in view, unless it is there or was asked for.
+
+    ``again``: also if it was asked for, but failed or was cancelled.
+    """
     view, known = scene.state.view, scene.request
     if known is None or view.is_preference or scene.curve is not None:
         return []
@@ -86,7 +90,8 @@ def ahead(scene: Scene) -> list[Job]:
         return []  # what was cancelled is not gone on with
     if sum(map(_score_bytes, scene.records)) > AHEAD_BYTES:
         return []
-    every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=state.view.min_count)
+    # A loss takes the model: what it is of a checkpoint the measurement itself has found already.
+    every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=state.view.min_count, loss=False)
     over = [job.request for job in state.jobs if job.status in ("done", "failed")]
     if every in over:
         return []
@@ -101,4 +106,4 @@ def _score_bytes(record: Record) -> int:
 
 def _is_given_up(jobs: Iterable[Job]) -> bool:
     """Whether none of ``jobs`` did its work, or will."""
-    return all(job.status in ("failed", "cancelled") for job in jobs)
+    return all(job.status in ("failed", "cancelling", "cancelled") for job in jobs)

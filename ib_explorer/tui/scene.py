@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from estimator.curve import BoundCurve
@@ -15,7 +15,7 @@ from estimator.revision import Revision
 from ib_explorer.measured import Labels, Record, Row, sample_size
 from ib_explorer.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
 from ib_explorer.shelf import Same, shelf_of
-from ib_explorer.tui.state import Job, State, same_sample
+from ib_explorer.tui.state import Job, State, bound_jobs, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
@@ -69,12 +69,12 @@ class Scene:
 
     @property
     def is_bounding(self) -> bool:
-        """Whether a curve for the labels in view is being computed."""
-        view = self.state.view
-        jobs = [job for job in self.state.jobs if job.kind == "bound" and job.is_open]
-        return any(
-            (job.request.granularities, job.conditionals) == ((view.granularity,), view.conditionals) for job in jobs
-        )
+        """Whether the curve of the sample and labels in view is being computed."""
+        view, known = self.state.view, self.request
+        if known is None:
+            return False
+        request = replace(known, granularities=(view.granularity,))
+        return any(job.is_open for job in bound_jobs(self.state, request, view.conditionals))
 
     @property
     def layers(self) -> tuple[int | str, ...]:

@@ -211,7 +211,7 @@ def with_event(state: State, event: Event, now: float) -> State:
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
-        if job.kind == "ahead":
+        if job.kind == "ahead" and job.measured:
             return with_log(state, f"Measured {describe(job)}: every temperature and weighting that a key steps to.")
         return state
     if isinstance(event, CancelledJob):

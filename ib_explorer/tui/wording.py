@@ -44,6 +44,11 @@ def checkpoint_name(checkpoint: Revision) -> str:
     return " ".join(part for part in [*parts, f"step {checkpoint.step:,}"] if part)
 
 
+def ending(name: str, width: int) -> str:
+    """A name in at most ``width`` cells: of a longer one its end, where the step is."""
+    return name if len(name) <= width else f"…{name[1 - width :]}"
+
+
 def layer_name(layer: int | str) -> str:
     """A layer, the mean of all, or each of them."""
     return {"mean": "mean of layers", "each": "each layer"}.get(str(layer), f"layer {layer}")

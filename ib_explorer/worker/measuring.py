@@ -43,6 +43,10 @@ class FoundPreferences:
     rows: tuple[Preference, ...]
 
 
+LABELS_KEPT = 2**28
+"""Bytes of sorted labels up to which those of earlier views are kept beside the last ones."""
+
+
 class Measurer:
     """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
 
@@ -72,7 +76,7 @@ class Measurer:
         seen = self._scorer.see(
             subject,
             known,
-            estimator.nbytes,
+            self._labels(),
             progress,
             variants=request.variants if temperatures else (),
             with_loss=request.loss and loss is None,
@@ -122,11 +126,17 @@ class Measurer:
     def _estimator(self, subject: Subject[Sample]) -> Estimator:
         request = subject.request
         wanted = (subject.sample.digest, request.weights, request.min_count, subject.device)
-        if wanted not in self._estimators:
+        estimator = self._estimators.pop(wanted, None)
+        if estimator is None:
             device = tally_device(resolve_device(subject.device))
-            made = sample_estimator(subject.sample, request.weights, device, request.min_count)
-            self._estimators = {wanted: made}
-        return self._estimators[wanted]
+            estimator = sample_estimator(subject.sample, request.weights, device, request.min_count)
+        self._estimators[wanted] = estimator
+        while len(self._estimators) > 1 and self._labels() > LABELS_KEPT:
+            del self._estimators[next(iter(self._estimators))]
+        return estimator
+
+    def _labels(self) -> int:
+        return sum(estimator.nbytes for estimator in self._estimators.values())
 
 
 def known_loss(known: CheckpointMeasurements | None) -> float | None:

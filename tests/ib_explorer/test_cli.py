@@ -253,7 +253,6 @@ def test_doctor_says_what_it_found_and_where_settings_come_from(run, monkeypatch
 MEASURING = """
 import sys
 from ib_explorer.worker import client
-from tests.ib_explorer.synthetic import STEPS, preference
 client.WORKER = (sys.executable, sys.argv[1])
 from ib_explorer.__main__ import main
 sys.exit(main(["--cache-dir", sys.argv[2], "measure", sys.argv[3]]))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import gc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from estimator.measurement import WEIGHTS
 from ib_explorer import plane as plane_module
 from ib_explorer.plane import distance
 from ib_explorer.shelf import Shelf
+from ib_explorer.tui.messages import Kept
 from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -23,7 +26,17 @@ from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
-from ib_explorer.worker.messages import Bound, Failed, Measure, PhaseProgress, Started
+from ib_explorer.worker.messages import (
+    Bound,
+    CancelledJob,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Measure,
+    PhaseProgress,
+    Started,
+)
 from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
     REQUEST,
@@ -37,6 +50,13 @@ from tests.ib_explorer.synthetic import (
     measuring,
     trajectory,
 )
+
+
+class Reluctant(ScriptedClient):
+    """Leaves every job that it is to cancel being cancelled."""
+
+    async def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
 
 
 @both_sizes
@@ -64,6 +84,14 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
             assert word in readout
         assert "N 5,000 in 32 documents" in readout
         assert app.client.starts == 0
+
+
+async def test_the_garbage_collector_is_left_as_it_was_found() -> None:
+    before = gc.get_threshold()
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        assert gc.get_threshold() != before and gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before and gc.get_freeze_count() == 0
 
 
 async def test_with_nothing_cached_the_screen_says_what_to_do() -> None:
@@ -144,18 +172,26 @@ async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_b
         assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
 
 
-async def test_a_bound_that_failed_is_asked_for_again_when_its_labels_are_looked_at_again() -> None:
+@pytest.mark.parametrize("ended", [lambda job: Failed(job, "memory", "No bound.", False), CancelledJob])
+async def test_a_bound_that_came_to_nothing_is_asked_for_again_only_when_its_labels_are_looked_at_again(
+    ended: Callable[[int], Event],
+) -> None:
     cache = MemoryCache()
     measure = measuring(cache)
     client = ScriptedClient(
-        lambda job: [Failed(job.job, "memory", "No bound.", False)] if isinstance(job, Bound) else measure(job)
+        lambda job: [ended(job.job)] if isinstance(job, Bound) and len(bounds()) == 1 else measure(job)
     )
+    bounds = lambda: [job.granularity for job in client.jobs if isinstance(job, Bound)]  # noqa: E731
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")
+        await settled(pilot, lambda: bounds() == ["token"] and not app.state.jobs[1].is_open)
         assert "not computed for these labels" in text_of(app, Readout)
         await pilot.press("p")
-        await settled(pilot, lambda: len(client.jobs) == 3)
-        assert isinstance(client.jobs[2], Bound)
+        await settled(pilot, lambda: app._settling is None)
+        assert bounds() == ["token"]
+        await pilot.press("g")
+        await settled(pilot, lambda: bounds() == ["token", "bigram"])
+        await pilot.press("G")
+        await settled(pilot, lambda: bounds() == ["token", "bigram", "token"])
 
 
 @both_sizes
@@ -203,6 +239,43 @@ async def test_tabs_show_layers_and_all_points() -> None:
         assert "optimality" in bars and bars.count("█") > 10
         await pilot.press("1", "k")
         assert step(app) == STEPS[-4]
+
+
+async def test_a_click_on_the_tables_head_or_below_its_rows_chooses_nothing() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("3")
+        await pilot.click(PointTable, offset=(5, 2))
+        assert step(app) == STEPS[1]
+        for line in (0, len(STEPS) + 2):
+            await pilot.click(PointTable, offset=(5, line))
+            assert step(app) == STEPS[1]
+
+
+async def test_what_came_while_the_cache_was_being_read_stays() -> None:
+    async with explorer(MemoryCache()) as (app, pilot):
+        mine, read = replace(checkpoint(4), anchors=7), checkpoint(4)
+        held = curve("token", "held-out")
+        app.post_message(Kept([mine], [held], []))
+        app.post_message(Kept([read, checkpoint(16)], [curve()], []))
+        await settled(pilot, lambda: len(app.state.curves) == 2)
+        assert app.state.curves[-1] == held
+        assert {record.key: record for record in app.state.records}[mine.key] is mine
+
+
+async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
+    name = "stage2-ingredient1-step23852-tokens50B"
+    record = replace(checkpoint(23852), revision=name, stage="stage2")
+    others = [replace(checkpoint(number), stage="stage1") for number in range(60)]
+    async with explorer(MemoryCache([record, *others])) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 23852)
+        tree = app.screen.query_one(CheckpointTree)
+        assert "step 23,852" in tree.render_line(tree.size.height - 1).text
+        assert tree.show_vertical_scrollbar and not tree.show_horizontal_scrollbar
+        await pilot.press("3")
+        table = app.screen.query_one(PointTable)
+        await pilot.press("up", "down")
+        await settled(pilot, lambda: "step 23,852" in table.render_line(table.size.height - 1).text)
 
 
 async def test_the_tree_takes_the_cursor_along() -> None:
@@ -294,19 +367,67 @@ async def test_work_ahead_gives_way_and_goes_on_afterwards() -> None:
     client = ScriptedClient(lambda job: [Started(job.job)] if isinstance(job, Measure) and job.ahead else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 1)
-        assert "idle" not in str(app.screen.query_one("#jobs", Static).content)
+        await settled(pilot, lambda: app.state.jobs[-1].status == "running")
+        assert "starting" not in str(app.screen.query_one("#jobs", Static).content)
         app.order(replace(REQUEST, documents=64))
         await settled(pilot, lambda: len(client.ahead) == 2)
         assert client.cancelled == [client.ahead[0].job]
 
 
 async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
-    client = ScriptedClient(lambda job: [Started(job.job)])
-    async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].status == "running")
+    cache = MemoryCache()
+    measure = measuring(cache)
+
+    def one_checkpoint(job: Job) -> list[Event | None]:
+        return [event for event in measure(job) if not isinstance(event, Finished)][:4]
+
+    client = ScriptedClient(lambda job: one_checkpoint(job) if isinstance(job, Measure) else measure(job))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.requests and app.state.curves))
         await pilot.press("c")
-        await settled(pilot, lambda: app.state.jobs[0].status == "cancelled")
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs))
+        assert app.state.jobs[0].status == "cancelled" and app.scene.request == REQUEST
         assert not client.ahead
+
+
+async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    ended = lambda job: [Started(job.job), Finished(job.job)]  # noqa: E731
+    client = ScriptedClient(lambda job: ended(job) if isinstance(job, Measure) and job.ahead else answer(job))
+    async with explorer(cache, client, replace(REQUEST, loss=True)) as (app, pilot):
+        await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
+        assert not any(job.request.loss for job in client.ahead)
+        assert not any("every temperature" in line for line in app.state.log)
+
+
+async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_cancelled() -> None:
+    cache = MemoryCache()
+    client = Reluctant(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    answer = measuring(cache)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 4)
+        left = client.jobs[-1].request
+        await pilot.press("t")
+        await settled(pilot, lambda: app._settling is None)
+        assert [job.status for job in app.state.jobs if job.request == left] == ["cancelling"]
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 6)
+        assert next(job.status for job in app.state.jobs if job.request == left) == "cancelling"
+        assert client.jobs[-1].request == left
+
+
+async def test_the_only_checkpoint_there_is_to_measure_is_asked_for_once() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    async with explorer(cache, client, replace(REQUEST, revision=f"step{STEPS[-1]}")) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None)
+        assert [job.kind for job in app.state.jobs[2:] if job.kind != "ahead"] == ["look"]
 
 
 async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
@@ -322,6 +443,32 @@ async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
         await pilot.press("T")
         await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 4)
         assert client.cancelled[-2:] == left
+
+
+async def test_a_view_that_lacks_nothing_does_not_keep_the_one_before_it_being_measured() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
+        await pilot.press("T")
+        await settled(pilot, lambda: len(client.jobs) == 4)
+        await pilot.press("t")
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind in ("look", "view")))
+        assert app.scene.point is not None and client.cancelled[-2:] == [job.job for job in client.jobs[2:]]
+
+
+async def test_a_bound_being_computed_is_no_measurement() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    silent = lambda job: isinstance(job, Bound) or job.request.temperatures != ("exact",)  # noqa: E731
+    failed = lambda job: [] if isinstance(job, Bound) else [Finished(job.job)]  # noqa: E731
+    client = ScriptedClient(lambda job: failed(job) if silent(job) else answer(job))
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and len(app.state.records) == len(STEPS))
+        await pilot.press("T")
+        await settled(pilot, lambda: "not measured" in picture(app))
+        assert any(job.is_open for job in app.state.jobs)
 
 
 async def test_a_step_of_the_cursor_derives_and_rebuilds_nothing_but_what_it_changes(

@@ -143,6 +143,12 @@ def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
         assert not scene(with_job(state, replace(job, status="done"))).is_incrementing
 
 
+def test_only_the_bound_of_the_sample_in_view_counts_as_being_computed() -> None:
+    state, request = state_with(), replace(REQUEST, granularities=("token",))
+    for asked, expected in ((request, True), (replace(request, documents=64), False)):
+        assert scene(with_job(state, Job(1, "bound", asked))).is_bounding is expected
+
+
 def test_increments_of_another_temperature_hide_none_of_the_temperature_in_view() -> None:
     first, second = checkpoint(64, rules=["x2"]), replace(checkpoint(64, rules=["exact"]), key="second")
     state = with_records(State(), [first, second])
@@ -166,6 +172,8 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
         chart = app.screen.query_one("#increments", Static)
         assert tab.contains_region(chart.region) and chart.size.height == 6
         assert scroll.size.height >= 3
+        await pilot.click("#bars-scroll")
+        assert app.focused is None  # or up and down would scroll, not step
         await pilot.press(*["down"] * 32)
         await settled(pilot, lambda: scroll.scroll_offset.y + scroll.size.height == 33)
         assert "adds in layer 33" in str(chart.content)

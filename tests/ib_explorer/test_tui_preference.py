@@ -67,6 +67,13 @@ def test_steps_that_start_anew_in_a_second_stage_do_not_go_back() -> None:
     assert [point.x for point in plane(records, PREFERENCE, None).points] == [1, 2, 3]
 
 
+def test_each_run_on_a_shared_plane_has_its_own_ordinals() -> None:
+    long, short = ([preference(None, name=name) for name in names] for names in (("a", "b", "c"), ("c",)))
+    other = [replace(record, key="other", sample="other pairs") for record in short]
+    drawn = plane([*long, *other], PREFERENCE, None)
+    assert [[point.x for point in series.points] for series in drawn.series] == [[1, 2, 3], [1]]
+
+
 def test_n_grams_and_preference_never_share_a_picture() -> None:
     records = [*trajectory(), *preferred()]
     assert plane(records, View(), None) == plane(trajectory(), View(), None)

@@ -11,11 +11,11 @@ from textual.widgets.tree import TreeNode
 from estimator.revision import Revision
 from ib_explorer.plane import Trajectory
 from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
-from ib_explorer.tui.wording import checkpoint_name
+from ib_explorer.tui.wording import checkpoint_name, ending
 
 _UNREAD = Text()
 """The label that Textual keeps of each node; what is shown is made when it is shown."""
-_NAME = 14
+_NAME = 18
 _WIDTH = 2 + _NAME + 6
 """Cells of a checkpoint's name, and of its line with mark and percentage."""
 
@@ -101,7 +101,7 @@ def _label(leaf: Leaf, current: bool) -> Text:
     style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)"}.get(leaf.mark, "dim")
     text = Text(no_wrap=True)
     text.append(f"{leaf.mark} ", style=style)
-    name = checkpoint_name(leaf.checkpoint)
+    name = ending(checkpoint_name(leaf.checkpoint), _NAME)
     text.append(name, style="bold reverse" if current else "")
     text.append(" " * (_NAME - len(name)))
     if leaf.percent is not None:

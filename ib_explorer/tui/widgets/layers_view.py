@@ -28,7 +28,7 @@ class LayersView(Vertical):
     def compose(self) -> ComposeResult:
         """Titles and increments stand still; layers scroll between them."""
         yield Static(id="bars-head")
-        with VerticalScroll(id="bars-scroll"):
+        with VerticalScroll(id="bars-scroll", can_focus=False):
             yield Static(id="bars")
         yield Static(id="increments")
 

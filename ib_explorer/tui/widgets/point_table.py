@@ -19,7 +19,7 @@ from estimator.request import Preset
 from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, sides
 from ib_explorer.plane import Plane, Point, revision_of
 from ib_explorer.tui.scene import Scene
-from ib_explorer.tui.wording import checkpoint_name, count, value
+from ib_explorer.tui.wording import checkpoint_name, count, ending, value
 
 _VALUE = 7
 """Width of an information value."""
@@ -46,16 +46,11 @@ class PointTable(ScrollView, can_focus=True):
     cursor_row: reactive[int] = reactive(0)
 
     class Chosen(Message):
-        """The user moved to a row: ``point`` is the one that the cursor is on by the time this is heard."""
+        """The user moved to the row of ``point``."""
 
-        def __init__(self, table: PointTable) -> None:
+        def __init__(self, point: Point) -> None:
             super().__init__()
-            self.table = table
-
-        @property
-        def point(self) -> Point | None:
-            """The point under the table's cursor; None in an empty table."""
-            return self.table.current
+            self.point = point
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
@@ -80,11 +75,6 @@ class PointTable(ScrollView, can_focus=True):
     def row_count(self) -> int:
         """How many points there are."""
         return len(self._points)
-
-    @property
-    def current(self) -> Point | None:
-        """The point under the cursor."""
-        return self._points[self.cursor_row] if 0 <= self.cursor_row < len(self._points) else None
 
     def render_line(self, y: int) -> Strip:
         """A line in sight: the head, which stays, or a point."""
@@ -113,8 +103,10 @@ class PointTable(ScrollView, can_focus=True):
         self.watch_cursor_row()
 
     def on_click(self, event: Click) -> None:
-        """Go to the point that was clicked."""
-        self._choose(self.scroll_offset.y + event.y - 1)
+        """Go to the point that was clicked, if it was one: not the head, nor the room below the last."""
+        row = self.scroll_offset.y + event.y - 1
+        if event.y > 0 and row < self.row_count:
+            self._choose(row)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -125,8 +117,9 @@ class PointTable(ScrollView, can_focus=True):
         self._choose(self.cursor_row + pages * max(self.size.height - 1, 1))
 
     def _choose(self, row: int) -> None:
-        self.cursor_row = min(max(row, 0), max(len(self._points) - 1, 0))
-        self.post_message(self.Chosen(self))
+        if self._points:
+            self.cursor_row = min(max(row, 0), len(self._points) - 1)
+            self.post_message(self.Chosen(self._points[self.cursor_row]))
 
 
 def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
@@ -139,7 +132,7 @@ def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 def _cells(point: Point, preset: Preset) -> list[str]:
     row = point.measurement
-    cells = [point.checkpoint.model[-14:], checkpoint_name(revision_of(point.checkpoint))[:14], str(row.layer)]
+    cells = [point.checkpoint.model[-14:], ending(checkpoint_name(revision_of(point.checkpoint)), 14), str(row.layer)]
     for side in sides(row).values():
         drawn = side.corrected if preset == "corrected" else side.plugin
         cells += [value(number) for number in (drawn, side.bracket[1], side.se)]
