@@ -83,7 +83,8 @@ class Core(App[None], inherit_bindings=False):
         main = self.screen_stack[0] if self.screen_stack else None
         if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
             self._dirty = False
-            main.show(self.scene)
+            # Derived in this turn of the event loop and shown in the next: both in one would at times be too long.
+            self.call_later(main.show, self.scene)
 
     @property
     def scene(self) -> Scene:
