@@ -274,7 +274,6 @@ async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
         assert tree.show_vertical_scrollbar and not tree.show_horizontal_scrollbar
         await pilot.press("3")
         table = app.screen.query_one(PointTable)
-        await pilot.press("up", "down")
         await settled(pilot, lambda: "step 23,852" in table.render_line(table.size.height - 1).text)
 
 

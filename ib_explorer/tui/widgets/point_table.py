@@ -99,8 +99,8 @@ class PointTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight in another window."""
-        self.watch_cursor_row()
+        """Keep the cursor in sight in another window, or when the table is first shown."""
+        self.call_after_refresh(self.watch_cursor_row)
 
     def on_click(self, event: Click) -> None:
         """Go to the point that was clicked, if it was one: not the head, nor the room below the last."""
