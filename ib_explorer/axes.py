@@ -9,6 +9,19 @@ from dataclasses import dataclass
 
 from estimator.revision import Revision
 
+PADDING = 0.06
+"""Share of the data's extent left free on each side of the suggested limits."""
+LEAST_EXTENT = 0.01
+"""Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The part of the plane that is drawn; both extents are finite and not empty."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -41,3 +54,15 @@ def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mappin
 def _ascending(steps: Sequence[int | None]) -> bool:
     known = [step for step in steps if step is not None]
     return len(known) == len(steps) and all(before < after for before, after in itertools.pairwise(known))
+
+
+def extent(values: Sequence[float]) -> tuple[float, float]:
+    """Padded ends, rounded outwards to a twentieth of their size, so that a new point seldom moves them."""
+    centre = min(values) / 2 + max(values) / 2
+    half = max(max(values) / 2 - min(values) / 2, LEAST_EXTENT / 2, abs(centre) * 1e-9) * (1 + 2 * PADDING)
+    if not (abs(centre) < 1e300 and half < 1e300):
+        return -1e300, 1e300
+    grain = 10.0 ** math.floor(math.log10(half)) / 5
+    lower, upper = math.floor((centre - half) / grain) * grain, math.ceil((centre + half) / grain) * grain
+    # Information is never below 0 by more than its error: an axis that starts at 0 says so.
+    return (0.0 if lower < 0 <= min(values) else lower), upper

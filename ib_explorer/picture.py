@@ -10,9 +10,9 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
-from ib_explorer.axes import Axis
+from ib_explorer.axes import Axis, Limits
 from ib_explorer.canvas import Canvas, Colour, Places, Run
-from ib_explorer.plane import Bound, Limits, Plane, Point, Series
+from ib_explorer.plane import Bound, Plane, Point, Series
 from ib_explorer.shelf import Same
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.

@@ -19,14 +19,9 @@ from estimator.measurement import MIN_COUNT, Layer, Measurement, Variant, Weight
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import Preset
 from estimator.revision import Revision
-from ib_explorer.axes import Axis, training_axis
+from ib_explorer.axes import Axis, Limits, extent, training_axis
 from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE, Labels, Record, Row, sample_size, sides
 from ib_explorer.shelf import Same, shelf_of
-
-PADDING = 0.06
-"""Share of the data's extent left free on each side of the suggested limits."""
-LEAST_EXTENT = 0.01
-"""Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
 
 Bound = BoundKind | Literal["held-out"]
 BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
@@ -153,14 +148,6 @@ class Series:
     layer: Layer
     name: str
     points: tuple[Point, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The part of the plane that is drawn; both extents are finite and not empty."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,16 +326,4 @@ def _limits(series: Sequence[Series]) -> Limits:
     if len(points) == 1:  # nothing else gives a scale: show its bracket
         x += [end for end in points[0].x_bracket if math.isfinite(end)]
         y += [end for end in points[0].y_bracket if math.isfinite(end)]
-    return Limits(_extent(x), _extent(y))
-
-
-def _extent(values: Sequence[float]) -> tuple[float, float]:
-    """Padded ends, rounded outwards to a twentieth of their size, so that a new point seldom moves them."""
-    centre = min(values) / 2 + max(values) / 2
-    half = max(max(values) / 2 - min(values) / 2, LEAST_EXTENT / 2, abs(centre) * 1e-9) * (1 + 2 * PADDING)
-    if not (abs(centre) < 1e300 and half < 1e300):
-        return -1e300, 1e300
-    grain = 10.0 ** math.floor(math.log10(half)) / 5
-    lower, upper = math.floor((centre - half) / grain) * grain, math.ceil((centre + half) / grain) * grain
-    # Information is never below 0 by more than its error: an axis that starts at 0 says so.
-    return (0.0 if lower < 0 <= min(values) else lower), upper
+    return Limits(extent(x), extent(y))

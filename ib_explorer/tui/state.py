@@ -11,8 +11,9 @@ from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest, Preset
 from estimator.revision import Revision
+from ib_explorer.axes import Limits
 from ib_explorer.measured import Record
-from ib_explorer.plane import Limits, Trajectory, View, by_trajectory, revision_of
+from ib_explorer.plane import Trajectory, View, by_trajectory, revision_of
 from ib_explorer.shelf import shelf_of
 from ib_explorer.worker.messages import (
     Bound,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ib_explorer.axes import Limits
 from ib_explorer.picture import MARKERS, PALETTE, appearance, draw_plane, marked, ticks
-from ib_explorer.plane import Limits, View, plane
+from ib_explorer.plane import View, plane
 from tests.ib_explorer.synthetic import STEPS, checkpoint, curve, preference, trajectory
 
 FUZZ = """
@@ -18,7 +19,8 @@ import math, sys
 from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 from ib_explorer.picture import draw_plane
-from ib_explorer.plane import Limits, View, plane
+from ib_explorer.axes import Limits
+from ib_explorer.plane import View, plane
 from tests.ib_explorer.synthetic import checkpoint, curve, information
 
 value = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 1), st.just(0.2))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estimator.curve import distance_to_bound
-from ib_explorer.plane import LEAST_EXTENT, View, distance, neighbour, plane
+from ib_explorer.axes import LEAST_EXTENT
+from ib_explorer.plane import View, distance, neighbour, plane
 from tests.ib_explorer.synthetic import DEPTH, STEPS, checkpoint, curve, information, trajectory
 
 

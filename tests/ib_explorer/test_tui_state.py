@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ib_explorer.plane import Limits
+from ib_explorer.axes import Limits
 from ib_explorer.tui import moves
 from ib_explorer.tui.scene import MEASURED, RUNNING, WAITING, scene
 from ib_explorer.tui.state import LOG_LINES, Job, State, same_sample, with_event, with_job, with_log, with_records
