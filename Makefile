@@ -32,24 +32,22 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The environment of the application's workers (ib_explorer/worker/client.py).
-WORKER := OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824
-BENCHMARK := $(WORKER) $(BIN)/python -m benchmarks
+BENCHMARK := $(BIN)/python -m benchmarks
 
 bench: $(STAMP)
-	$(BENCHMARK).measure
-	$(BENCHMARK).estimate
-	$(BENCHMARK).scaling
-	$(BENCHMARK).memory
-	$(BENCHMARK).bound
-	$(BENCHMARK).screen
+	$(BENCHMARK) measure
+	$(BENCHMARK) estimate
+	$(BENCHMARK) scaling
+	$(BENCHMARK) memory
+	$(BENCHMARK) bound
+	$(BENCHMARK) screen
 
 bench-check: $(STAMP)
-	$(BENCHMARK).check
+	$(BENCHMARK) check
 
 bench-gpu: $(STAMP)
-	$(BENCHMARK).gpu --shape 1B
-	$(BENCHMARK).gpu --shape 7B
+	$(BENCHMARK) gpu --shape 1B
+	$(BENCHMARK) gpu --shape 7B
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

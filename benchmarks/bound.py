@@ -1,6 +1,6 @@
 """What the bound costs: seconds of the IB curve at 50 β for several vocabularies and label widths, on this machine.
 
-    python -m benchmarks.bound [vocabulary ...]        (default: 2000 and 10000)
+    python -m benchmarks bound [vocabulary ...]        (default: 2000 and 10000)
 
 Joints of real text: byte-pair tokens of the documentation strings of the running Python. Budget: 60 s on 2 cores for
 tokens of a vocabulary of 10,000. Wall and processor time are printed, so that a busy machine shows.

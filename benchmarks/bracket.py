@@ -1,6 +1,6 @@
 """Does the bracket hold the truth? A simulation study of the estimator, on states whose information is known.
 
-    python -m benchmarks.bracket [runs] > bracket.md
+    python -m benchmarks bracket [runs] > bracket.md
 
 64 labels, each a von Mises-Fisher class on a sphere of 128 dimensions, 100 anchors, 4 draws, the exact temperature. The
 *truth* of a world (its class means and anchors) is what the plug-in estimate nears as positions grow without end. Every

@@ -1,6 +1,6 @@
 """Whether anything has become slower: ratios measured now beside those kept in ratios.json.
 
-    make bench-check        or        python -m benchmarks.check [--keep]
+    make bench-check        or        python -m benchmarks check [--keep]
 
 Only ratios of things measured side by side in one run are compared, never seconds, so that any machine will do; one
 that is a quarter above what is kept fails. With ``--keep``, today's ratios become the ones that are kept.
@@ -44,7 +44,7 @@ def main() -> int:
     if given.keep:
         KEPT.write_text(json.dumps(found, indent=2) + "\n")
     if not KEPT.exists():
-        raise SystemExit(f"There is no {KEPT.name} to compare with: run python -m benchmarks.check --keep first.")
+        raise SystemExit(f"There is no {KEPT.name} to compare with: run python -m benchmarks check --keep first.")
     kept = json.loads(KEPT.read_text())
     slower = [name for name, ratio in found.items() if ratio > ALLOWED * kept.get(name, ratio)]
     print(f"\n{'ratio':48} {'now':>8} {'kept':>8}")

@@ -1,6 +1,6 @@
 """How much of the demo's information is its documents': labels shuffled within each document, beside the labels.
 
-    python -m benchmarks.documents        (after ``ib-explorer demo`` or ``ib-explorer reproduce findings``)
+    python -m benchmarks documents        (after ``ib-explorer demo`` or ``ib-explorer reproduce findings``)
 
 A document repeats its words, and its states lie together, so a label tells of its document and the document of Z. The
 null shuffles labels over the whole sample, so this stays in the corrected value. Prints corrected I(X;Z) and I(Y;Z)

@@ -1,6 +1,6 @@
 """What the estimate alone costs beside the published accumulator: one layer, one anchor draw, 8 label sets.
 
-    python -m benchmarks.estimate [positions] [rounds]         (default: 100000 positions)
+    python -m benchmarks estimate [positions] [rounds]         (default: 100000 positions)
 
 Both start from hidden states of 512 dimensions. Ours projects them and estimates with null, jackknife and error; the
 published one (soft-entropy's SoftEntropyAccumulator) projects, sums and tells the plug-in value.

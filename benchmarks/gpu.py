@@ -1,6 +1,6 @@
 """What a measurement costs on a CUDA device: OLMo2's shapes with random weights in bfloat16, text of a Zipf law.
 
-    python -m benchmarks.gpu [--shape 1B|7B|135M] [--positions 1000000] [--draws 1,4] [--device cuda]
+    python -m benchmarks gpu [--shape 1B|7B|135M] [--positions 1000000] [--draws 1,4] [--device cuda]
 
 Needs nothing but this repository and torch: no weights, no text, no network. Prints the forward pass alone, the whole
 measurement (all layers, 8 label sets; its scores left in main memory) with its parts, the published accumulator on a

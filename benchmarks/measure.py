@@ -1,6 +1,6 @@
 """What a whole measurement costs beside the bare forward pass, and beside the published package, on this machine.
 
-    python -m benchmarks.measure [rounds]
+    python -m benchmarks measure [rounds]
 
 OLMo2 of three sizes with random weights on documents of 256 tokens from the documentation strings, float32, CPU: text
 to values, all layers, 4 granularities, both sides, with null, jackknife, error and geometry. Every round runs each

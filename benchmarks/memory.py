@@ -1,6 +1,6 @@
 """Whether a measurement takes the memory that was planned, in main memory by blocks of layers and on disk.
 
-    python -m benchmarks.memory [positions] [layers] [free GB]         (default: 300000 33 2)
+    python -m benchmarks memory [positions] [layers] [free GB]         (default: 300000 33 2)
 
 A narrow OLMo2 with random weights on synthetic text of 512-token documents, one anchor draw, 8 label sets; the plan is
 told that only so many GB are free. Prints the plan and the most that the process held beyond its start.

@@ -1,6 +1,6 @@
 """How the parts of a measurement grow with positions, anchors, vocabulary and layers, on this machine.
 
-    python -m benchmarks.scaling [largest number of positions]        (default: 1000000)
+    python -m benchmarks scaling [largest number of positions]        (default: 1000000)
 
 The picture beside this file, scaling.svg, is drawn anew from the first table.
 Estimates are of one layer and one anchor draw, 8 label sets, on random scores and synthetic text; the last table is a

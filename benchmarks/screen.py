@@ -1,6 +1,6 @@
 """What the screen costs with a large cache: keys to pictures, the longest pause of the event loop, start and memory.
 
-    python -m benchmarks.screen [DEMO]       (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
+    python -m benchmarks screen [DEMO]       (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
 
 Everything runs as a user runs it: a process of its own on a pseudo-terminal of 120 x 40 cells, with 500 checkpoints of
 33 layers and 4 granularities at two temperatures in a cache on disk. A key is timed from the moment it is sent to the
@@ -12,61 +12,32 @@ are stepped to. Budgets: 50 ms of heartbeat, 1 s to open the cache, 0.2 s a key,
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import itertools
 import json
 import os
-import pty
-import random
 import resource
-import select
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from benchmarks.made_up import ARRIVING, CHECKPOINTS, REQUEST, Delivery, fill
+from benchmarks.terminal import Terminal, terminal
 from cache import Cache
-from cache.keys import key
-from estimator.curve import BoundCurve
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
-from estimator.request import MeasurementRequest
-from estimator.revision import Revision
 from ib_explorer.options import demo_request
 from ib_explorer.tui.app import ExplorerApp
 from ib_explorer.tui.messages import Client
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.messages import (
-    Event,
-    Finished,
-    Job,
-    Measure,
-    Measured,
-    PhaseProgress,
-    Ready,
-    Revisions,
-    Started,
-)
 
-CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60
-"""Checkpoints in the cache; decoder blocks of each; further checkpoints that a job delivers."""
-RULES = ("exact", "leading-order")
-COLUMNS, LINES = 120, 40
 BEAT = 0.005
-QUIET = 0.15
-"""Seconds without output after which a picture is taken to be complete."""
-REQUEST = MeasurementRequest("some/model", revision="all")
 KEYS = {
-    "step j": ("j", "j", "k", "k"),
+    "step k, j": ("k", "k", "j", "j"),
     "layer l, mean to each": ("l", "L"),
     "granularity g": ("g", "G"),
     "temperature t, measured": ("t", "T"),
@@ -88,113 +59,7 @@ KEYS_OF_THE_DEMO = {
 KEYS_OF_THE_TABLE = {"step j, each layer, in the table": ("k", "j")}
 
 
-# What is measured: a made-up cache
-
-
-def made_up(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
-    """A checkpoint that was never measured, and the document that identifies it."""
-    noise = random.Random(step)
-    document = {"kind": "measurements", "step": step}
-    grown = step / (CHECKPOINTS * 100)
-    rows = tuple(
-        Measurement(
-            layer=layer,
-            site="embedding" if layer == 0 else "block",
-            granularity=granularity,
-            weights="frequency",
-            variant="raw",
-            temperature_rule=rule,
-            temperature=0.01,
-            entropy=0.7,
-            ceiling=0.55,
-            complexity=_information(0.05 + 0.2 * grown + 0.02 * noise.random(), 1000),
-            expressivity=_information(0.02 + 0.1 * grown * layer / DEPTH + 0.02 * noise.random(), 1001),
-        )
-        for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, RULES)
-    )
-    return document, CheckpointMeasurements(
-        key=key(document),
-        model=REQUEST.model,
-        revision=f"stage1-step{step}",
-        commit=f"{step:040x}",
-        stage="stage1",
-        step=step,
-        tokens=None,
-        depth=DEPTH,
-        width=4096,
-        corpus="docstrings",
-        sample="0" * 64,
-        documents=256,
-        positions=100_000,
-        anchors=100,
-        anchor_seeds=(0, 1, 2, 3),
-        dtype="float32",
-        estimator_version="1",
-        rows=rows,
-    )
-
-
-def _information(corrected: float, labels: int) -> Information:
-    return Information(corrected + 0.02, 0.02, corrected + 0.01, 0.002, 0.003, labels, 0.25)
-
-
-def fill(folder: Path, steps: Sequence[int]) -> None:
-    """A cache with made-up checkpoints and their bounds."""
-    cache = Cache(folder)
-    for step in steps:
-        cache.measurements.merge(*made_up(step))
-    for granularity in GRANULARITIES:
-        rate = tuple(0.1 * index for index in range(50))
-        relevance = tuple(0.5 * bits for bits in rate)
-        curve = BoundCurve(granularity, rate, relevance, (None,) * 50, 5.0, 3.0, 100_000, 1000, 1001, 0.1)
-        cache.curves.put({"kind": "bound", "granularity": granularity}, curve)
-
-
 # What runs on the pseudo-terminal
-
-
-class Delivery:
-    """A client whose only job delivers checkpoints, with reports of progress at the pace of a real worker."""
-
-    def __init__(self, source: Path, target: Path) -> None:
-        self._source, self._target = Cache(source), Cache(target)
-        self._numbers = itertools.count(1)
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        self._events.put_nowait(Ready(1, "cpu"))
-
-    def next_job(self) -> int:
-        return next(self._numbers)
-
-    async def submit(self, request: Job) -> None:
-        if isinstance(request, Measure):
-            self._tasks.append(asyncio.create_task(self._deliver(request.job)))
-
-    async def _deliver(self, job: int) -> None:
-        records = self._source.measurements.all()
-        say = self._events.put_nowait
-        say(Started(job))
-        say(Revisions(job, tuple(asdict(Revision(one.model, one.revision, one.commit)) for one in records)))
-        for one in records:
-            for done in range(4):
-                say(PhaseProgress(job, "forward", done, 4, "documents", one.revision))
-                await asyncio.sleep(0.02)
-            place = self._target.measurements.documents.path(one.key)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(self._source.measurements.documents.path(one.key), place)
-            say(Measured(job, one.key, one.revision, False))
-        say(Finished(job))
-
-    async def cancel(self, job: int) -> None: ...
-
-    async def events(self) -> AsyncIterator[Event]:
-        while (event := await self._events.get()) is not None:
-            yield event
-
-    async def close(self) -> None:
-        self._events.put_nowait(None)
 
 
 class Watched(ExplorerApp):
@@ -233,85 +98,6 @@ def serve(kind: str, folder: Path, report: Path) -> None:
     app.run()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report.write_text(json.dumps({"beats": app.beats, "memory": memory, "workers": list(app.processes.values())}))
-
-
-# The terminal that it runs on
-
-
-@dataclass
-class Terminal:
-    """A pseudo-terminal as its user sees it; times are seconds of the monotonic clock."""
-
-    master: int
-    process: subprocess.Popen[bytes]
-    started: float
-
-    def until(self, marker: bytes, timeout: float = 60) -> float:
-        """Read until ``marker`` comes; returns when that was."""
-        seen, end = b"", time.monotonic() + timeout
-        while marker not in seen:
-            if time.monotonic() > end:
-                raise TimeoutError(f"{marker!r} did not come; the last was {seen[-2000:]!r}")
-            seen = seen[-2000:] + self._read(0.01)
-        return time.monotonic()
-
-    def press(self, keys: str, quiet: float = QUIET) -> float:
-        """Send keys and wait for the picture: seconds to its last byte."""
-        self.settle()
-        start = last = time.monotonic()
-        os.write(self.master, keys.encode())
-        while time.monotonic() - last < quiet or last == start:
-            if self._read(0.01):
-                last = time.monotonic()
-            if time.monotonic() - start > 5:
-                break
-        return last - start
-
-    def settle(self, quiet: float = QUIET) -> None:
-        """Read until nothing more comes."""
-        last = time.monotonic()
-        while time.monotonic() - last < quiet:
-            if self._read(0.01):
-                last = time.monotonic()
-
-    def run(self, seconds: float) -> None:
-        """Keep reading for some time."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._read(0.01)
-
-    def _read(self, patience: float) -> bytes:
-        ready, _, _ = select.select([self.master], [], [], patience)
-        try:
-            return os.read(self.master, 65536) if ready else b""
-        except OSError:  # nobody is left at the other end
-            return b""
-
-
-@contextmanager
-def terminal(command: Sequence[str]) -> Iterator[Terminal]:
-    """``command`` on a pseudo-terminal; quits it in the end."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    home = str(Path(__file__).parent.parent)
-    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": home}
-    start = time.monotonic()
-    process = subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
-    )
-    os.close(slave)
-    shown = Terminal(master, process, start)
-    try:
-        yield shown
-        os.write(master, b"q")
-        end = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < end:
-            shown.run(0.05)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        os.close(master)
 
 
 # What is reported

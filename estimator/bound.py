@@ -123,10 +123,6 @@ class Iteration:
         entropy = -float((self.joint * self.decoders.log_conditionals).sum(dtype=np.float64))
         return (self.output_entropy - entropy) / _LN2
 
-    def objective(self, beta: float) -> float:
-        """F = I(X;T) − β I(Y;T) in bits, which no iteration at the same β raises."""
-        return self.rate - beta * self.relevance
-
 
 class Bottleneck:
     """The self-consistent equations on one joint, with the encoder streamed in blocks of ``block`` x.
@@ -202,11 +198,6 @@ class Bottleneck:
             remaining = gain * gain / (last_gain - gain) if gain else 0.0
             if remaining < tolerance * beta:
                 return
-
-
-def _product_sum(left: FloatArray, right: FloatArray) -> float:
-    """Σ left · right [|Y|, |T|], with short rows summed in their own precision and the rows in double."""
-    return float(np.vecdot(left, right).sum(dtype=np.float64))
 
 
 def information_bottleneck(

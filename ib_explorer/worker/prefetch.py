@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from estimator.errors import Cancelled
+from estimator.errors import Cancelled, InputError
 from estimator.folders import weight_files
 from estimator.progress import Phase, Progress
 
@@ -54,7 +54,7 @@ class Prefetch(Progress):
             raise Cancelled
 
     def _run(self) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(InputError, Cancelled, OSError):
             self._fetch(self)
 
 
