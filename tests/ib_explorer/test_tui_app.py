@@ -274,7 +274,19 @@ async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
         assert tree.show_vertical_scrollbar and not tree.show_horizontal_scrollbar
         await pilot.press("3")
         table = app.screen.query_one(PointTable)
-        await settled(pilot, lambda: "step 23,852" in table.render_line(table.size.height - 1).text)
+        await settled(
+            pilot, lambda: "step 23,852" in table.render_line(table.scrollable_content_region.height - 1).text
+        )
+
+
+async def test_the_tables_scrollbar_does_not_hide_the_current_point() -> None:
+    async with explorer(MemoryCache(trajectory(steps=range(30))), size=(80, 24)) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 29)
+        await pilot.press("3")
+        table = app.screen.query_one(PointTable)
+        await settled(pilot, lambda: table.show_horizontal_scrollbar)
+        lines = range(1, table.scrollable_content_region.height)
+        await settled(pilot, lambda: any("step 29" in table.render_line(line).text for line in lines))
 
 
 async def test_the_tree_takes_the_cursor_along() -> None:

@@ -93,7 +93,7 @@ class PointTable(ScrollView, can_focus=True):
 
     def watch_cursor_row(self) -> None:
         """Keep the cursor in sight, below the head."""
-        room = max(self.size.height - 1, 1)
+        room = max(self.scrollable_content_region.height - 1, 1)
         top = min(max(self.scroll_offset.y, self.cursor_row - room + 1), self.cursor_row)
         self.scroll_to(y=top, animate=False)
         self.refresh()
