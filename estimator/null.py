@@ -9,6 +9,7 @@ tends to ½ Σ_j Var(p_j) / p̂_j (in nats) as k grows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ SCATTER_GROUPS = 128
 """Groups of one size that tell their variance, at least."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NullCurve:
     """D(k) of one layer, in one anchor draw or their mean, by its ratio r(k) on a grid of group sizes.
 
@@ -39,11 +40,14 @@ class NullCurve:
     def ratio_at(self, k: FloatArray) -> FloatArray:
         """r(k) for any group size k in 1..N; beyond the grid it nears its limit as 1/k."""
         largest = self.sizes[-1]
-        if len(self.sizes) == 1:
-            inside = np.full(len(k), self.ratio[0])
-        else:
-            inside = PchipInterpolator(np.log(self.sizes), self.ratio)(np.log(np.minimum(k, largest)))
+        inside = np.full(len(k), self.ratio[0])
+        if len(self.sizes) > 1:
+            inside = self._between(np.log(np.minimum(k, largest)))
         return np.where(k > largest, self.limit + (self.ratio[-1] - self.limit) * largest / k, inside)
+
+    @cached_property
+    def _between(self) -> PchipInterpolator:
+        return PchipInterpolator(np.log(self.sizes), self.ratio)
 
     def deficit(self, k: FloatArray) -> FloatArray:
         """D(k) = H(Z) − B(k), the information that a label with k unrelated positions seems to carry."""
