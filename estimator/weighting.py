@@ -47,10 +47,13 @@ class Weighting:
         def unnormalised(n: IntArray) -> FloatArray:
             return n.astype(np.float64) if weights == "frequency" else (n > 0).astype(np.float64)
 
+        def by_group(n: IntArray) -> FloatArray:
+            place = cell_group * len(sizes) + size_of[n]
+            mass: FloatArray = np.bincount(place, unnormalised(n), groups * len(sizes)).astype(np.float64)
+            return mass.reshape(groups, len(sizes))
+
         full = np.bincount(size_of[counts[eligible]], unnormalised(counts[eligible]), len(sizes))
-        mass = np.tile(full, (groups + 1, 1))
-        np.subtract.at(mass, (1 + cell_group, size_of[counts[cell_label]]), unnormalised(counts[cell_label]))
-        np.add.at(mass, (1 + cell_group, size_of[rest]), unnormalised(rest))
+        mass = np.concatenate([full[None], full - by_group(counts[cell_label]) + by_group(rest)])
         mass[mass < 0.5] = 0.0
         total = mass.sum(1, keepdims=True)
         positions = len(group) - np.concatenate([[0], np.bincount(group, minlength=groups)]).astype(np.float64)
