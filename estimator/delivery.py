@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -17,7 +18,7 @@ class Delivery:
     """Puts the scores of batch after batch into ``out``, of each item [draws, positions, anchors] in one ``dtype``.
 
     From a CUDA device they travel through page-locked memory on a stream of their own, and a thread puts them in their
-    places; two batches may be on the way. Leaving the context waits for all of them.
+    places; two batches may be on the way. Leaving the context waits for all of them, and for those that stay there.
     """
 
     def __init__(self, out: Sequence[Tensor], device: torch.device) -> None:
@@ -38,6 +39,8 @@ class Delivery:
             for future in self._pending:
                 if future is not None:
                     future.result()
+            if self._stream is not None:
+                torch.cuda.synchronize(self._stream.device)
 
     def put(self, scores: Mapping[int, Tensor], positions: Tensor) -> None:
         """Send ``scores[item]`` [draws, len(positions), anchors] to their ``positions`` (on the host) of each item."""
@@ -72,3 +75,10 @@ class Delivery:
         done.synchronize()
         for item, values in arrived.items():
             self._out[item].index_copy_(1, positions, values)
+
+
+def copy_off(scores: Tensor, out: Tensor) -> None:
+    """Copy finished ``scores`` to ``out`` in main memory, on a stream of their own: their device computes on."""
+    own = torch.cuda.stream(torch.cuda.Stream(scores.device)) if scores.is_cuda else contextlib.nullcontext()
+    with own:
+        out.copy_(scores)

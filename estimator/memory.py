@@ -15,6 +15,8 @@ from estimator.tally import BLOCK
 
 SHARE = 0.8
 """Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""
+CARD_SHARE = 0.5
+"""Share of a card's free memory that scores may take: the forward pass that makes them works beside them."""
 _GROUP = Path("/sys/fs/cgroup")
 _BOOKKEEPING = 64
 """Bytes per position of what is neither scores nor soft assignments."""
@@ -42,26 +44,27 @@ def score_bytes(positions: int, draws: int, anchors: int) -> int:
     return 2 * positions * draws * anchors
 
 
-def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "cpu") -> int:
+def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "cpu", *, copied: bool = False) -> int:
     """What estimating one anchor draw of one layer takes on ``device``.
 
     Soft assignments in float32, and per position the entropies and weights of up to one label; beside them, one after
-    the other, the random groups of the null and a block of labels; and where the scores lie elsewhere, a copy of them.
+    the other, the random groups of the null and a block of labels; and the scores where they are ``copied`` there.
     """
     kind = torch.device(device).type
     row = 4 * anchors
     groups = 4 * min(ROWS, positions) * row
     block = 6 * min(BLOCK[kind], positions) * row
-    copied = 0 if kind == "cpu" else 2 * positions * anchors
-    return positions * (row + _BOOKKEEPING) + max(groups, block) + copied
+    copy = 2 * positions * anchors if copied else 0
+    return positions * (row + _BOOKKEEPING) + max(groups, block) + copy
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """What a measurement of ``layers`` layers holds at once, and the bytes that this takes beside the model.
 
-    Scores of ``layers_at_once`` layers are in memory (0: none, they are on disk), ``scores`` bytes each; ``estimates``
-    are made at once on ``device``, ``estimate`` bytes each. ``labels`` are the bytes of the sample's sorted labels.
+    Scores of ``layers_at_once`` layers are in the memory of ``holder`` (0: none, they are on disk), ``scores`` bytes
+    each; ``estimates`` are made at once on ``device``, ``estimate`` bytes each. ``labels`` are the bytes of the
+    sample's sorted labels.
     """
 
     layers: int
@@ -71,6 +74,7 @@ class MemoryPlan:
     scores: int
     estimate: int
     device: torch.device
+    holder: torch.device
 
     @property
     def passes(self) -> int:
@@ -85,11 +89,13 @@ class MemoryPlan:
     @property
     def on_device(self) -> int:
         """Bytes on ``device`` beside the model."""
-        held = self.layers_held * self.scores if self.device.type == "cpu" else 0
+        held = self.layers_held * self.scores if self.holder == self.device else 0
         return self.labels + self.estimates * self.estimate + held
 
     def __str__(self) -> str:
         scores = f"scores of {self.layers_held} of {self.layers} layers {_size(self.layers_held * self.scores)}"
+        if self.holder != self.device:
+            scores += f" on {self.holder}"
         parts = [
             f"labels {_size(self.labels)}",
             f"{self.estimates} estimate{'s' if self.estimates > 1 else ''} at once "
@@ -105,24 +111,31 @@ def plan_memory(
 ) -> MemoryPlan:
     """The most layers and estimates at once that the free memory has room for, beside ``labels`` bytes already taken.
 
-    Half of it at most goes to estimates, one for each core on the CPU; on another device, one at a time fills it.
-    Raises :class:`MeasurementError` (``"memory"``) when there is no room for one layer.
+    A card that has room for the scores of all layers holds them: none travels before it is estimated. On the CPU half
+    of the room at most goes to estimates, one for each core; on another device, one at a time fills it. Raises
+    :class:`MeasurementError` (``"memory"``) when there is no room for one layer.
     """
-    scores, estimate = score_bytes(positions, draws, anchors), estimate_bytes(positions, anchors, device)
+    cpu, scores = torch.device("cpu"), score_bytes(positions, draws, anchors)
+    estimate = estimate_bytes(positions, anchors, device)
+    if device != cpu:
+        free = free_memory(device)
+        if layers * scores <= min(CARD_SHARE * free, SHARE * free - estimate):
+            return MemoryPlan(layers, layers, 1, labels, scores, estimate, device, device)
+        estimate = estimate_bytes(positions, anchors, device, copied=True)
+        _check_room(positions, estimate, free, device)
     # Where layers follow one another, the last one is still being estimated while the next is scored.
     held = 0 if on_disk else scores * min(layers, 2)
     room = int(SHARE * free_memory())
-    if device.type == "cpu":
+    if device == cpu:
         _check_room(positions, held + estimate, room, device)
         each = estimate + (0 if on_disk else scores)
         estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // each))
         room -= estimates * estimate
     else:
-        _check_room(positions, held, room, torch.device("cpu"))
-        _check_room(positions, estimate, free_memory(device), device)
+        _check_room(positions, held, room, cpu)
         estimates = 1
     layers_at_once = 0 if on_disk else layers if layers * scores <= room else max(1, room // scores - estimates)
-    return MemoryPlan(layers, layers_at_once, estimates, labels, scores, estimate, device)
+    return MemoryPlan(layers, layers_at_once, estimates, labels, scores, estimate, device, cpu)
 
 
 def _check_room(positions: int, needed: int, room: int, device: torch.device) -> None:

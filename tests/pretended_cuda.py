@@ -34,6 +34,8 @@ class Pretended(Tensor):
         name = getattr(func, "__name__", "")
         if func == Tensor.device.__get__:
             return DEVICE
+        if func == Tensor.is_cuda.__get__:
+            return True
         if func == Tensor.numpy:
             raise TypeError("can't convert cuda:0 device type tensor to numpy")
         if func == Tensor.cpu:
@@ -145,9 +147,12 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
         patch.setattr(torch, name, made(getattr(torch, name)))
     patch.setattr(Tensor, "to", _to)
     patch.setattr(Tensor, "record_stream", lambda *_: None)
+    patch.setattr(torch.cuda, "is_available", lambda: True)
+    patch.setattr(torch.cuda, "device_count", lambda: 1)
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "Event", Event)
     patch.setattr(torch.cuda, "stream", on)
+    patch.setattr(torch.cuda, "synchronize", lambda _device=None: None)
     patch.setattr(torch.cuda, "current_stream", lambda _device=None: _streams[-1])
     patch.setattr(torch.cuda, "mem_get_info", lambda _device=None: (free, free))
     patch.setattr(torch.cuda, "memory_reserved", lambda _device=None: 0)

@@ -55,6 +55,10 @@ class Measurer:
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
+    def settle(self) -> None:
+        """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
+        self._scorer.settle()
+
     def keeps(self, subject: Subject[Sample]) -> bool:
         """Whether a checkpoint can be measured from what is kept, without its model."""
         return not subject.request.loss and self._scorer.keeps(subject)

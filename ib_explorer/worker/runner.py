@@ -94,6 +94,8 @@ class Runner:
                     prefetch = Prefetch(partial(self._fetch, chosen[number:], request))
                 if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
                     emit(measured)
+            if self._measurer is not None:
+                self._measurer.settle()
         finally:
             prefetch.stop()
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cache.arrays import ArrayStore, StoredArrays
+from cache.arrays import ArrayStore
 from cache.locations import BUDGET_VARIABLE
 from estimator.anchors import stack_anchors
-from estimator.geometry import Geometry
 from estimator.layers import parse_layers
 from estimator.loading import LoadedModel, load_model, resolve_device, tally_device
 from estimator.loss import LossSum
 from estimator.measurement import CheckpointMeasurements, Variant
-from estimator.memory import MemoryPlan, plan_memory, score_bytes
+from estimator.memory import MemoryPlan, plan_memory
 from estimator.moments import Normalisation, compute_moments, normalisation
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
@@ -31,9 +26,8 @@ from estimator.sample import Sample
 from estimator.scores import compute_scores
 from estimator.sweep import LayerScores
 from ib_explorer.worker.documents import scores_document
+from ib_explorer.worker.keeping import Documents, KeptScores, Shape
 from ib_explorer.worker.subject import Subject
-
-_GEOMETRY = "geometry"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,14 +58,16 @@ class Scorer:
     """Finds or makes the scores of one checkpoint after another."""
 
     def __init__(self, store: ArrayStore) -> None:
-        self._store = store
+        self._kept = KeptScores(store)
         self._told: set[str] = set()
+
+    def settle(self) -> None:
+        """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
+        self._kept.settle()
 
     def keeps(self, subject: Subject[Any]) -> bool:
         """Whether the scores of a checkpoint are kept in all variants asked for."""
-        request = subject.request
-        names = (scores_document(subject.document, request.layers, variant) for variant in request.variants)
-        return all(self._store.get(name) is not None for name in names)
+        return all(map(self._kept.has, _documents(subject, subject.request.variants).values()))
 
     def see(
         self,
@@ -87,27 +83,25 @@ class Scorer:
 
         ``known`` is what the cache has of the checkpoint; ``labels`` are the bytes that the sample's labels take.
         """
-        request = subject.request
-        names = {variant: scores_document(subject.document, request.layers, variant) for variant in variants}
-        kept: dict[Variant, StoredArrays] = {}
+        request, documents = subject.request, _documents(subject, variants)
+        kept: dict[Variant, list[LayerScores]] = {}
         if known is not None:
-            stored = {variant: self._store.get(name) for variant, name in names.items()}
-            kept = {variant: arrays for variant, arrays in stored.items() if arrays is not None}
-        missing = {variant: name for variant, name in names.items() if variant not in kept}
-        if known is not None and not missing and not with_loss:
             layers = parse_layers(request.layers, known.depth)
+            found = {variant: self._kept.load(name, layers, variant) for variant, name in documents.items()}
+            kept = {variant: scores for variant, scores in found.items() if scores is not None}
+        missing = {variant: name for variant, name in documents.items() if variant not in kept}
+        from_disk = itertools.chain(*kept.values())
+        if known is not None and not missing and not with_loss:
             plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
-            return Seen(known.depth, known.width, known.dtype, _kept_scores(kept, layers), None, plan)
+            return Seen(known.depth, known.width, known.dtype, from_disk, None, plan)
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
         layers = parse_layers(request.layers, model.depth)
-        size = score_bytes(subject.sample.positions, len(request.anchor_seeds), request.anchors)
-        on_disk = self._store.admits(size * len(layers) * len(missing))
+        on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
         plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)
         self._tell(plan, progress)
         losses = LossSum(model.head, subject.sample) if model.head is not None else None
-        fresh = self._scores(model, subject, layers, missing, losses, plan, progress)
-        scores = itertools.chain(fresh, _kept_scores(kept, layers))
-        return Seen(model.depth, model.width, model.dtype, scores, losses, plan)
+        fresh = self._fresh(model, subject, layers, missing, losses, plan, on_disk, progress)
+        return Seen(model.depth, model.width, model.dtype, itertools.chain(fresh, from_disk), losses, plan)
 
     def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
         """Say the plan, once for all checkpoints that share it."""
@@ -118,24 +112,26 @@ class Scorer:
                 wanted = math.ceil(plan.layers * plan.scores / 1e9)
                 progress.note(f"One pass would do with the scores on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
 
-    def _scores(
+    def _fresh(
         self,
         model: LoadedModel,
         subject: Subject[Any],
         layers: tuple[int, ...],
-        names: Mapping[Variant, dict[str, Any]],
+        documents: Documents,
         losses: LossSum | None,
         plan: MemoryPlan,
+        on_disk: bool,
         progress: Progress,
     ) -> Iterator[LayerScores]:
-        """Scores of each variant's layers in turn: on disk, or in memory by blocks, as planned.
+        """Scores of each variant's layers in turn: written to the disk, or held in memory by blocks, as planned.
 
+        Those that are held and go to the disk as well are copied there while they are already being estimated.
         Variants other than raw need the moments of z first: one forward pass more, however many variants.
         """
         sample, request = subject.sample, subject.request
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
-        items = _items(model, sample, layers, tuple(names), progress)
-        shape = (len(request.anchor_seeds), sample.positions, request.anchors)
+        items = _items(model, sample, layers, tuple(documents), progress)
+        shape = _shape(subject)
 
         def fill(part: Sequence[_Item], out: Sequence[Tensor], losses: LossSum | None) -> list[LayerScores]:
             geometry = compute_scores(
@@ -154,32 +150,35 @@ class Scorer:
             ]
 
         if items and not plan.layers_at_once:
-            # Room for all variants at once: those being written do not count yet when the next one makes room.
-            self._store.prune(self._store.budget - plan.scores * len(items))
-            with ExitStack() as stack:
-                arrays = {
-                    variant: stack.enter_context(self._store.create(name, _shapes(shape, layers)))
-                    for variant, name in names.items()
-                }
-                out = [torch.from_numpy(arrays[item.variant][_array(item.layer)]) for item in items]
-                found = fill(items, out, losses)
-                for variant, kept in arrays.items():
-                    kept[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
+            with self._kept.create(documents, layers, shape) as files:
+                found = fill(items, [files.scores(item.layer, item.variant) for item in items], losses)
+                files.finish(found)
             yield from found
             return
         block = max(plan.layers_at_once, 1)
         for start in range(0, max(len(items), 1), block):
             part = items[start : start + block]
-            yield from fill(
-                part, [torch.empty(shape, dtype=torch.float16) for _ in part], losses if not start else None
-            )
+            out = [torch.empty(shape, dtype=torch.float16, device=plan.holder) for _ in part]
+            found = fill(part, out, losses if not start else None)
+            if items and on_disk:
+                self._kept.copy(found, documents, layers, shape)
+            yield from found
+
+
+def _documents(subject: Subject[Any], variants: Sequence[Variant]) -> Documents:
+    return {variant: scores_document(subject.document, subject.request.layers, variant) for variant in variants}
+
+
+def _shape(subject: Subject[Any]) -> Shape:
+    return len(subject.request.anchor_seeds), subject.sample.positions, subject.request.anchors
 
 
 def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> MemoryPlan:
+    draws, positions, anchors = _shape(subject)
     return plan_memory(
-        positions=subject.sample.positions,
-        draws=len(subject.request.anchor_seeds),
-        anchors=subject.request.anchors,
+        positions=positions,
+        draws=draws,
+        anchors=anchors,
         layers=layers,
         labels=labels,
         on_disk=on_disk,
@@ -194,31 +193,3 @@ def _items(
         return [_Item(layer, variant, None) for variant in variants for layer in layers]
     moments = compute_moments(model, sample, layers, progress)
     return [_Item(layer, variant, normalisation(variant, moments[layer])) for variant in variants for layer in layers]
-
-
-def _shapes(shape: tuple[int, ...], layers: Sequence[int]) -> dict[str, tuple[tuple[int, ...], str]]:
-    return {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
-
-
-def _kept_scores(kept: Mapping[Variant, StoredArrays], layers: Sequence[int]) -> Iterator[LayerScores]:
-    for variant, arrays in kept.items():
-        for layer, (length, ratio) in zip(layers, arrays[_GEOMETRY].tolist(), strict=True):
-            geometry = Geometry(length, None if np.isnan(ratio) else ratio)
-            yield LayerScores(layer, _read_only(arrays[_array(layer)]), variant, geometry)
-
-
-def _geometry_array(scores: Iterable[LayerScores]) -> npt.NDArray[np.float64]:
-    """Resultant length and participation ratio of each layer, [layers, 2]; NaN where there is none."""
-    pairs = [(one.geometry.resultant_length, one.geometry.participation_ratio) for one in scores if one.geometry]
-    return np.array([(length, np.nan if ratio is None else ratio) for length, ratio in pairs])
-
-
-def _read_only(array: npt.NDArray[Any]) -> Tensor:
-    """A tensor over a read-only map without a copy; nothing here writes to scores that are kept."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def _array(layer: int) -> str:
-    return f"layer-{layer:03d}"

@@ -56,6 +56,20 @@ def test_scores_on_disk_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "scores on disk 26.4 GB" in str(plan)
 
 
+def test_a_card_holds_all_scores_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = torch.device("cuda", 0)
+    both = {"device": card, "labels": 1000, "layers": 4}
+    plan = _plan(monkeypatch, 8 * SCORES * SHARE, **both)
+    assert (plan.holder, plan.layers_at_once, plan.passes, plan.estimates) == (card, 4, 1, 1)
+    assert plan.on_device == 4 * SCORES + estimate_bytes(POSITIONS, ANCHORS, card) + 1000
+    assert _plan(monkeypatch, 8 * SCORES * SHARE, **both, on_disk=True) == plan  # they go there afterwards
+    less = _plan(monkeypatch, 8 * SCORES * SHARE - 10, **both)
+    assert (less.holder.type, less.layers_at_once) == ("cpu", 4)
+    assert less.on_device == estimate_bytes(POSITIONS, ANCHORS, card, copied=True) + 1000
+    assert "scores of 4 of 4 layers 3.2 GB on cpu" in str(less)
+    assert "scores on disk" in str(_plan(monkeypatch, 8 * SCORES * SHARE - 10, **both, on_disk=True))
+
+
 def test_the_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(memory, "_GROUP", tmp_path)
     without = memory.free_memory()

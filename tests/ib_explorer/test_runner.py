@@ -13,78 +13,20 @@ import pytest
 
 import ib_explorer
 from cache.keys import key
-from estimator import memory
 from estimator.curve import CONDITIONALS
 from estimator.errors import Cancelled, InputError
-from estimator.measurement import CheckpointMeasurements, Granularity
-from estimator.memory import estimate_bytes, score_bytes
+from estimator.measurement import Granularity
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from ib_explorer.export import COLUMNS
 from ib_explorer.increments_csv import increments_text
 from ib_explorer.preference_csv import preference_values
-from ib_explorer.worker import measuring, scoring
+from ib_explorer.worker import measuring
 from ib_explorer.worker.documents import increments_document
-from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.messages import Bound, BoundReady, ListRevisions, Measure, Measured, Revisions
 from ib_explorer.worker.runner import Runner
-
-SENTENCE = "the model keeps some of what it reads and forgets the rest so that little is left of any one word"
-WORDS = SENTENCE.split()
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> Path:
-    """A corpus of 12 short documents."""
-    path = tmp_path / "text.jsonl"
-    lines = [" ".join(WORDS[(7 * i + j * (1 + i % 3)) % len(WORDS)] for j in range(40)) for i in range(12)]
-    path.write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
-    return path
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    return Runner(tmp_path / "cache", "cpu")
-
-
-def request(model: Path | str, corpus: Path, **changes: Any) -> MeasurementRequest:
-    settings: dict[str, Any] = {"documents": 12, "max_length": 48, "anchors": 20, "anchor_seeds": (0, 1)}
-    return MeasurementRequest(model=str(model), corpus=str(corpus), **(settings | changes))
-
-
-def run(runner: Runner, job: Any, progress: Progress | None = None) -> list[Event]:
-    events: list[Event] = []
-    runner.run(job, events.append, progress or Progress())
-    return events
-
-
-def measure(
-    runner: Runner, asked: MeasurementRequest, progress: Progress | None = None
-) -> list[tuple[Measured, CheckpointMeasurements]]:
-    found = []
-    for event in run(runner, Measure(1, asked), progress):
-        if isinstance(event, Measured):
-            kept = runner._cache.measurements.load(event.key)
-            assert kept is not None
-            found.append((event, kept))
-    return found
-
-
-class _Notes(Progress):
-    """What was said for the log."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("a model was loaded")
-
-    monkeypatch.setattr(scoring, "load_model", refuse)
+from tests.ib_explorer.runs import WORDS, measure, no_model, request, run
 
 
 def test_a_folder_is_measured_and_then_remembered(
@@ -203,28 +145,6 @@ def test_minimum_counts_are_kept_apart(
     assert [row.min_count for row in chosen] == [12]
     with pytest.raises(InputError, match="lower --min-count"):
         measure(runner, request(folder, text, weights=("uniform",), min_count=1_000_000))
-
-
-@pytest.mark.parametrize("admitted", ["disk", "memory", "blocks"])
-def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
-    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, admitted: str
-) -> None:
-    asked = request(tiny_model("qwen3"), text, variants=("raw", "centred"), loss=True)
-    ((_, expected),) = measure(runner, asked)
-    other = Runner(runner._cache.root.parent / "other", "cpu")
-    if admitted != "disk":
-        other._cache.scores.budget = 0
-    if admitted == "blocks":  # room for a single layer
-        shape = (expected.positions, len(expected.anchor_seeds), expected.anchors)
-        needed = 2 * score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
-        monkeypatch.setattr(memory, "free_memory", lambda *_: int(needed / memory.SHARE) + 1)
-    heard = _Notes()
-    ((_, found),) = measure(other, asked, heard)
-    assert found.rows == expected.rows
-    passes = 1 if admitted != "blocks" else 6
-    assert heard.notes[0].startswith("Memory on cpu") and f"; {passes} forward pass" in heard.notes[0]
-    assert any("IB_EXPLORER_SCORE_BUDGET=1 (GB)" in note for note in heard.notes) == (admitted == "blocks")
-    assert bool(other._cache.scores.items()) == (admitted == "disk")
 
 
 def test_a_run_folder_goes_on_where_it_was_interrupted(

@@ -1,0 +1,137 @@
+"""Where scores lie while a checkpoint is measured, and how they get to the disk."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cache import arrays
+from cache.files import no_space
+from estimator import loading, memory
+from estimator.errors import InputError
+from estimator.memory import estimate_bytes, score_bytes
+from estimator.progress import Progress
+from ib_explorer.worker.messages import Event, Measure, Measured
+from ib_explorer.worker.runner import Runner
+from tests.ib_explorer.runs import Notes, measure, no_model, request
+from tests.pretended_cuda import pretend, pretend_cuda
+
+
+@pytest.mark.parametrize("admitted", ["disk", "memory", "blocks"])
+def test_scores_in_memory_on_disk_or_in_blocks_give_the_same_values(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, admitted: str
+) -> None:
+    asked = request(tiny_model("qwen3"), text, variants=("raw", "centred"), loss=True)
+    ((_, expected),) = measure(runner, asked)
+    other = Runner(runner._cache.root.parent / "other", "cpu")
+    if admitted != "disk":
+        other._cache.scores.budget = 0
+    if admitted == "blocks":  # room for a single layer
+        shape = (expected.positions, len(expected.anchor_seeds), expected.anchors)
+        needed = 2 * score_bytes(*shape) + estimate_bytes(expected.positions, expected.anchors)
+        monkeypatch.setattr(memory, "free_memory", lambda *_: int(needed / memory.SHARE) + 1)
+    heard = Notes()
+    ((_, found),) = measure(other, asked, heard)
+    assert found.rows == expected.rows
+    passes = 1 if admitted != "blocks" else 6
+    assert heard.notes[0].startswith("Memory on cpu") and f"; {passes} forward pass" in heard.notes[0]
+    assert any("IB_EXPLORER_SCORE_BUDGET=1 (GB)" in note for note in heard.notes) == (admitted == "blocks")
+    assert bool(other._cache.scores.items()) == (admitted == "disk")
+
+
+def _describing_scores(monkeypatch: pytest.MonkeyPatch, before: Callable[[], object]) -> None:
+    """Have ``before`` done when scores, and nothing else, are about to be finished on the disk."""
+    describe = arrays._describe
+
+    def described(array: Any, path: Path) -> dict[str, Any]:
+        if path.name.startswith("layer-"):
+            before()
+        return describe(array, path)
+
+    monkeypatch.setattr(arrays, "_describe", described)
+
+
+def _on_the_card(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """A machine with a pretended card of ``free`` bytes, on which models are loaded."""
+    load = loading._load
+
+    def loaded(folder: Path, where: str, device: torch.device, *options: Any) -> Any:
+        return pretend(load(folder, where, torch.device("cpu"), *options))
+
+    pretend_cuda(monkeypatch, free=free)
+    monkeypatch.setattr(loading, "_load", loaded)
+
+
+@pytest.mark.parametrize("admitted", [True, False])
+@pytest.mark.parametrize("room", [True, False])
+def test_a_card_with_room_holds_the_scores_until_they_are_estimated(
+    runner: Runner,
+    tiny_model: Callable[[str], Path],
+    text: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    room: bool,
+    admitted: bool,
+) -> None:
+    asked = request(tiny_model("olmo2"), text, variants=("raw", "centred"), dtype="float32", loss=True)
+    ((_, expected),) = measure(runner, asked)
+    needed = 6 * score_bytes(expected.positions, 2, expected.anchors)
+    estimate = estimate_bytes(expected.positions, expected.anchors, copied=True)
+    _on_the_card(monkeypatch, 2 * (needed + estimate) if room else 2 * needed - 1)
+    other = Runner(runner._cache.root.parent / "other", "cuda")
+    other._cache.scores.budget *= admitted
+    heard = Notes()
+    ((_, found),) = measure(other, asked, heard)
+    assert found.rows == expected.rows
+    assert heard.notes[0].startswith("Memory on cuda:0") and heard.notes[0].endswith("1 forward pass.")
+    assert ("scores on disk" in heard.notes[0]) == (admitted and not room)
+    assert (" on cpu" in heard.notes[0]) == (not admitted and not room)
+    assert len(other._cache.scores.items()) == 2 * admitted
+    if admitted:
+        no_model(monkeypatch)
+        ((_, again),) = measure(other, request(asked.model, text, dtype="float32", temperatures=("x0.5",)))
+        ((_, same),) = measure(runner, request(asked.model, text, temperatures=("x0.5",)))
+        assert {row for row in again.rows if row.temperature_rule == "x0.5"} == {
+            row for row in same.rows if row.temperature_rule == "x0.5"
+        }
+
+
+def test_values_do_not_wait_for_the_disk(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+
+    def wait() -> None:
+        assert arrived.wait(20), "the values were held back until the scores were on the disk"
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Measured):
+            arrived.set()
+
+    _describing_scores(monkeypatch, wait)
+    runner.run(Measure(1, request(tiny_model("llama"), text)), hear, Progress())
+    assert runner._cache.scores.verify() == (1, [])  # and when the job is over, they are there
+
+
+def test_a_disk_that_is_full_is_told_once_and_costs_no_value(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, events = tmp_path / "run", list[Event]()
+    for step, family in ((10, "gpt2"), (20, "llama")):
+        shutil.copytree(tiny_model(family), folder / f"checkpoint-{step}")
+
+    def fail() -> None:
+        raise no_space(runner._cache.scores.folder)
+
+    _describing_scores(monkeypatch, fail)
+    with pytest.raises(InputError, match="no space left"):
+        runner.run(Measure(1, request(folder, text, revision="all")), events.append, Progress())
+    assert [event.revision for event in events if isinstance(event, Measured)] == ["checkpoint-10"]
+    assert runner._cache.scores.items() == []
+    monkeypatch.undo()
+    assert [event.cached for event, _ in measure(runner, request(folder, text, revision="all"))] == [True, False]
