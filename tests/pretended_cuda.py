@@ -149,6 +149,7 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
     patch.setattr(Tensor, "record_stream", lambda *_: None)
     patch.setattr(torch.cuda, "is_available", lambda: True)
     patch.setattr(torch.cuda, "device_count", lambda: 1)
+    patch.setattr(torch.cuda, "get_device_name", lambda _device=None: "a pretended card")
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "Event", Event)
     patch.setattr(torch.cuda, "stream", on)
@@ -157,3 +158,5 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
     patch.setattr(torch.cuda, "mem_get_info", lambda _device=None: (free, free))
     patch.setattr(torch.cuda, "memory_reserved", lambda _device=None: 0)
     patch.setattr(torch.cuda, "memory_allocated", lambda _device=None: 0)
+    patch.setattr(torch.cuda, "max_memory_allocated", lambda _device=None: 0)
+    patch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _device=None: None)
