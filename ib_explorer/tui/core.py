@@ -117,6 +117,8 @@ class Core(App[None], inherit_bindings=False):
     def _said(self, message: Said) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
+        if isinstance(event, Finished):
+            self._finished(event)
         if isinstance(event, Finished | CancelledJob | Failed):
             self._give(lacking.ahead(self.scene))
         if isinstance(event, Measured):
@@ -129,6 +131,13 @@ class Core(App[None], inherit_bindings=False):
             self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Failed):
             self._failed(event)
+
+    def _finished(self, event: Finished) -> None:
+        """What the view had to do without while the worker was busy is asked for now."""
+        job = self.state.job(event.job)
+        gave_way = job is not None and (job.kind == "measure" or (job.kept and job.kind != "ahead"))
+        if gave_way and not lacking.is_busy(self.state):
+            self._measure_view()
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
@@ -157,6 +166,8 @@ class Core(App[None], inherit_bindings=False):
         if job.kind == "measure":  # the others ask for less than the trajectory
             requests[Trajectory.of(record)] = job.request
         self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
+        if job.kind == "measure":
+            self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
         self._give(lacking.bound(self.scene, again=False))
         self._give(lacking.ahead(self.scene))
 

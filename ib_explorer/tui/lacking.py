@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from estimator.measurement import WEIGHTS
+from estimator.request import MeasurementRequest
 from ib_explorer.measured import Record
+from ib_explorer.plane import Trajectory
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import Job, State, bound_jobs
 
@@ -18,27 +20,52 @@ AHEAD_BYTES = 2**30
 def measurements(scene: Scene) -> list[Job]:
     """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of all.
 
-    Only what this session measured can be asked for: a kept measurement does not say where its text came from.
+    Only what this session measured can be asked for: a kept measurement does not say where its text came from. While
+    other work goes on, what kept scores tell has to do: the rest is asked for when that is over.
     """
-    view, place, known = scene.state.view, scene.state.place, scene.request
+    place, known = scene.state.place, scene.request
     if place is None or known is None or _is_complete(scene):
         return []
-    every = replace(
+    every = _as_viewed(scene, known)
+    # The checkpoint under the cursor first: its answer is what the user waits for.
+    here = replace(every, revision=place.checkpoint.name)
+    kept = is_busy(scene.state)
+    first, others = Job(UNNUMBERED, "look", here, kept=kept), Job(UNNUMBERED, "view", every, kept=kept)
+    return [first] if here == every else [first, others]
+
+
+def of_newcomer(scene: Scene, record: Record) -> list[Job]:
+    """What the view lacks of a checkpoint that has just been measured, for another view: its scores are kept now."""
+    known = scene.request
+    if known is None or Trajectory.of(record) != scene.trajectory or _is_complete(scene):
+        return []
+    return [Job(UNNUMBERED, "look", replace(_as_viewed(scene, known), revision=record.revision), kept=True)]
+
+
+def _as_viewed(scene: Scene, known: MeasurementRequest) -> MeasurementRequest:
+    """The request that was made for the trajectory in view, for what the view shows."""
+    view = scene.state.view
+    return replace(
         known,
         temperatures=(view.temperature_rule,),
         weights=(view.weights,),
         variants=(view.variant,),
         min_count=view.min_count,
     )
-    # The checkpoint under the cursor first: its answer is what the user waits for.
-    here = replace(every, revision=place.checkpoint.name)
-    first, others = Job(UNNUMBERED, "look", here), Job(UNNUMBERED, "view", every)
-    return [first] if here == every else [first, others]
+
+
+def is_busy(state: State) -> bool:
+    """Whether the worker has work that takes models, so that what is asked for would have to wait."""
+    return any(job.is_open and job.kind in ("measure", "increments") for job in state.jobs)
 
 
 def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
-    """Those of ``jobs`` whose request nobody works on or has answered."""
-    return [job for job in jobs if _is_given_up(other for other in state.jobs if other.request == job.request)]
+    """Those of ``jobs`` whose request nobody works on or has answered; kept scores alone may have left gaps."""
+
+    def fit(other: Job, job: Job) -> bool:
+        return other.request == job.request and (job.kept or not other.kept)
+
+    return [job for job in jobs if _is_given_up(other for other in state.jobs if fit(other, job))]
 
 
 def is_measured(scene: Scene) -> bool:
@@ -96,7 +123,8 @@ def ahead(scene: Scene) -> list[Job]:
     if every in over:
         return []
     begun = any(replace(request, revision=every.revision) == every for request in over)
-    return [Job(UNNUMBERED, "ahead", every if begun else replace(every, revision=place.checkpoint.name))]
+    request = every if begun else replace(every, revision=place.checkpoint.name)
+    return [Job(UNNUMBERED, "ahead", request, kept=True)]
 
 
 def _score_bytes(record: Record) -> int:

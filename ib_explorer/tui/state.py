@@ -48,14 +48,15 @@ class Job:
 
     ``kind`` is measure, increments, bound (that of its request's first granularity, with p(y|x) from ``conditionals``),
     look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
-    which gives way to all other. ``since`` is when the phase began, and ``heard`` when it was last heard of, in seconds
-    of a monotonic clock.
+    which gives way to all other. ``kept`` is to do it from kept scores only, between the steps of other work. ``since``
+    is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
     """
 
     number: int
     kind: str
     request: MeasurementRequest
     conditionals: Conditionals = "raw"
+    kept: bool = False
     status: str = "queued"
     phase: str = ""
     revision: str | None = None
@@ -75,7 +76,7 @@ class Job:
             granularity = self.request.granularities[0]
             assert granularity != PREFERENCE
             return Bound(self.number, self.request, granularity, self.conditionals)
-        return Measure(self.number, self.request, increments=self.kind == "increments", ahead=self.kind == "ahead")
+        return Measure(self.number, self.request, increments=self.kind == "increments", kept=self.kept)
 
     @property
     def is_open(self) -> bool:

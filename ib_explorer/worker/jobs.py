@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from estimator.errors import Cancelled
 from estimator.progress import Phase, Progress
-from ib_explorer.worker.messages import Event, Job, Note, PhaseProgress
+from ib_explorer.worker.messages import Event, Job, Measure, Note, PhaseProgress
 
 REPORT_EVERY = 0.1
 """Seconds between two reports of one phase."""
@@ -21,8 +21,7 @@ class JobQueue:
     def __init__(self) -> None:
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
-        self._running: int | None = None
-        self._cancelled = threading.Event()
+        self._running: dict[int, threading.Event] = {}
         self._closed = False
 
     def put(self, job: Job) -> None:
@@ -34,38 +33,56 @@ class JobQueue:
     def take(self) -> tuple[Job, threading.Event] | None:
         """Wait for the next job; its event is set once it should stop. None when the queue is closed."""
         with self._changed:
-            self._running = None
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
-                return None
-            job = self._waiting.popleft()
-            self._running, self._cancelled = job.job, threading.Event()
-            return job, self._cancelled
+            return None if self._closed else self._start(self._waiting[0])
+
+    def take_small(self) -> tuple[Job, threading.Event] | None:
+        """The first waiting job that one at work may be interrupted for, with its event; None when there is none."""
+        with self._changed:
+            small = next((job for job in self._waiting if is_small(job)), None)
+            return None if small is None else self._start(small)
+
+    def end(self, number: int) -> None:
+        """A job that was taken is over."""
+        with self._changed:
+            del self._running[number]
+
+    def _start(self, job: Job) -> tuple[Job, threading.Event]:
+        self._waiting.remove(job)
+        self._running[job.job] = threading.Event()
+        return job, self._running[job.job]
 
     def cancel(self, number: int) -> bool:
-        """Remove a waiting job (True: it is over), or ask the running one to stop (False: it will say so itself)."""
+        """Remove a waiting job (True: it is over), or ask a running one to stop (False: it will say so itself)."""
         with self._changed:
             for job in self._waiting:
                 if job.job == number:
                     self._waiting.remove(job)
                     return True
-            if self._running == number:
-                self._cancelled.set()
+            if number in self._running:
+                self._running[number].set()
             return False
 
     def close(self) -> None:
-        """Forget the waiting jobs, ask the running one to stop and let :meth:`take` return None."""
+        """Forget the waiting jobs, ask the running ones to stop and let :meth:`take` return None."""
         with self._changed:
             self._waiting.clear()
-            self._cancelled.set()
+            for cancelled in self._running.values():
+                cancelled.set()
             self._closed = True
             self._changed.notify()
+
+
+def is_small(job: Job) -> bool:
+    """Whether a job is so little work that another one is interrupted for it."""
+    return isinstance(job, Measure) and job.kept
 
 
 class JobProgress(Progress):
     """Reports the phases of one job, each at most ten times a second but always its first and its last.
 
-    Raises :class:`estimator.errors.Cancelled` out of :meth:`phase` once ``cancelled`` is set.
+    Raises :class:`estimator.errors.Cancelled` out of :meth:`phase` once ``cancelled`` is set. After each report of the
+    thread that does the job, ``between`` is called: the moment for other work.
     """
 
     def __init__(
@@ -74,11 +91,14 @@ class JobProgress(Progress):
         emit: Callable[[Event], None],
         cancelled: threading.Event,
         clock: Callable[[], float] = time.monotonic,
+        between: Callable[[], None] | None = None,
     ) -> None:
         self._job = job
         self._emit = emit
         self._cancelled = cancelled
         self._clock = clock
+        self._between = between
+        self._thread = threading.get_ident()
         self._sent: PhaseProgress | None = None
         self._sent_at = 0.0
         self._held: PhaseProgress | None = None
@@ -96,6 +116,8 @@ class JobProgress(Progress):
             self._send(event)
         else:
             self._held = event
+        if self._between is not None and threading.get_ident() == self._thread:
+            self._between()
 
     def note(self, text: str) -> None:
         """Pass a sentence on to the user's log."""

@@ -59,9 +59,9 @@ class Measurer:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
         self._scorer.settle()
 
-    def keeps(self, subject: Subject[Sample]) -> bool:
-        """Whether a checkpoint can be measured from what is kept, without its model."""
-        return not subject.request.loss and self._scorer.keeps(subject)
+    def keeps(self, subject: Subject[Any]) -> bool:
+        """Whether the scores of a checkpoint are kept, so that it can be measured without its model."""
+        return self._scorer.keeps(subject)
 
     def measure(
         self,

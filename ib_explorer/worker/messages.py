@@ -14,21 +14,21 @@ from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
-    ``increments`` asks for what each further token of context adds as well. ``ahead`` is for work that nobody waits
-    for: it is done from kept scores only, and a checkpoint whose scores are not kept is passed over.
+    ``increments`` asks for what each further token of context adds as well. ``kept`` is to do it from kept scores only,
+    and to pass over a checkpoint whose scores are not kept: so little work that a job which is not waits for it.
     """
 
     job: int
     request: MeasurementRequest
     increments: bool = False
-    ahead: bool = False
+    kept: bool = False
     type: ClassVar[str] = "measure"
 
 

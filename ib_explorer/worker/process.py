@@ -1,4 +1,7 @@
-"""The worker's loop: a thread hears requests, the main thread runs jobs one after another, events go out."""
+"""The worker's loop: a thread hears requests, the main thread runs jobs one after another, events go out.
+
+A job waits while small ones are done that have come meanwhile: what a key asks for does not wait for a long sweep.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import BinaryIO, Protocol
 
 from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
-from ib_explorer.worker.jobs import JobProgress, JobQueue
+from ib_explorer.worker.jobs import JobProgress, JobQueue, is_small
 from ib_explorer.worker.messages import (
     PROTOCOL,
     Cancel,
@@ -83,9 +87,10 @@ def serve(
     except (InputError, MeasurementError) as error:
         runner = _Unable(error)
     emit(Ready(PROTOCOL, runner.device))
-    while taken := jobs.take():
-        job, cancelled = taken
-        _run(runner, job, emit, cancelled)
+    # A thread of its own for small jobs: modes that the job at work has set for its thread must not be theirs.
+    with ThreadPoolExecutor(1, "small") as aside:
+        while taken := jobs.take():
+            _run(runner, *taken, emit, jobs, aside)
 
 
 def _listen(stdin: BinaryIO, jobs: JobQueue, emit: Callable[[Event], None], grace: float | None) -> None:
@@ -109,9 +114,22 @@ def _listen(stdin: BinaryIO, jobs: JobQueue, emit: Callable[[Event], None], grac
         last_resort.start()
 
 
-def _run(runner: JobRunner, job: Job, emit: Callable[[Event], None], cancelled: threading.Event) -> None:
+def _run(
+    runner: JobRunner,
+    job: Job,
+    cancelled: threading.Event,
+    emit: Callable[[Event], None],
+    jobs: JobQueue,
+    aside: Executor,
+) -> None:
+    """Do a job, and between its steps the small ones that have come meanwhile."""
+
+    def small_jobs() -> None:
+        while taken := jobs.take_small():
+            aside.submit(_run, runner, *taken, emit, jobs, aside).result()
+
     emit(Started(job.job))
-    progress = JobProgress(job.job, emit, cancelled)
+    progress = JobProgress(job.job, emit, cancelled, between=None if is_small(job) else small_jobs)
     try:
         runner.run(job, emit, progress)
     except Cancelled:
@@ -128,3 +146,5 @@ def _run(runner: JobRunner, job: Job, emit: Callable[[Event], None], cancelled: 
     else:
         progress.flush()
         emit(Finished(job.job))
+    finally:
+        jobs.end(job.job)

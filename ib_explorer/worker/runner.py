@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -57,10 +57,22 @@ class Runner:
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
         self._measurer: Measurer | None = None
+        self._at_work = False
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
-        """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
-        self._samples.begin()
+        """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
+
+        May be called for a job on kept scores out of the ``progress`` of another one, which then waits.
+        """
+        is_inner, self._at_work = self._at_work, True
+        try:
+            if not is_inner:
+                self._samples.begin()
+            self._do(request, emit, progress)
+        finally:
+            self._at_work = is_inner
+
+    def _do(self, request: Job, emit: Emit, progress: Progress) -> None:
         match request:
             case Measure():
                 self._measure(request, emit, progress)
@@ -83,14 +95,14 @@ class Runner:
         temperatures = [parse_temperature(text) for text in request.temperatures]
         chosen = self._chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
-        is_demo = request.model == DEMO
+        comes_local = request.model == DEMO or job.kept
         prefetch = Prefetch()
         try:
-            for number, revision in enumerate(self._trained(chosen, progress) if is_demo else chosen, 1):
+            for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
                 progress.revision = revision.name
                 prefetch.finish(progress)
                 prefetch = Prefetch()
-                if not is_demo:
+                if not comes_local:
                     prefetch = Prefetch(partial(self._fetch, chosen[number:], request))
                 if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
                     emit(measured)
@@ -107,7 +119,7 @@ class Runner:
         progress: Progress,
         prefetch: Prefetch,
     ) -> Measured | None:
-        """Measure what the cache lacks of one checkpoint, and keep it; None where a job ahead passes it over."""
+        """Measure what the cache lacks of one checkpoint, and keep it; None where a job on kept scores passes it."""
         request = job.request
         if request.is_preference:
             pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress), progress)
@@ -117,7 +129,8 @@ class Runner:
         known = self._cache.measurements.load(name)
         missing = _missing(known, request, temperatures)
         wants_loss = known is not None and _lacks_loss(known, request)
-        if job.ahead and (known is None or not self._measuring().keeps(subject)):
+        needs_model = known is None or wants_loss or bool(missing and not self._measuring().keeps(subject))
+        if job.kept and needs_model:
             return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
@@ -148,11 +161,13 @@ class Runner:
 
     def _prefer(
         self, job: Measure, subject: Subject[PairSample], temperatures: Sequence[Temperature], progress: Progress
-    ) -> Measured:
-        """Measure what the cache lacks of a checkpoint's preference information, and keep it."""
+    ) -> Measured | None:
+        """The same for a checkpoint's preference information."""
         name = key(subject.document)
         known = self._cache.preferences.load(name)
         missing = _missing(known, subject.request, temperatures)
+        if job.kept and (known is None or (missing and not self._measuring().keeps(subject))):
+            return None
         if missing:
             found = self._measuring().measure_preferences(subject, known, missing, progress)
             preferences = CheckpointPreferences(
@@ -206,8 +221,12 @@ class Runner:
         planned = demo_revisions(self._cache.runs)
         return select(planned, request.revision) if request.revision else planned[-1:]
 
-    def _trained(self, chosen: list[Revision], progress: Progress) -> Iterator[Revision]:
-        """The demo's checkpoints, each as soon as it can be measured."""
+    def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
+        """The checkpoints of a job; those of the demo as soon as each can be measured."""
+        if job.request.model != DEMO:
+            return chosen
+        if job.kept:
+            return [revision for revision in chosen if Path(str(revision.folder)).is_dir()]
         return trained(self._cache.runs, chosen, lambda: self._samples.corpus(DOCSTRINGS, None, progress), progress)
 
     def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, prefetch: Prefetch) -> None:

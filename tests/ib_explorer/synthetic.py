@@ -160,6 +160,11 @@ class _Curves(_Measurements):
         return [({}, curve) for curve in self.values()]
 
 
+def is_ahead(job: Job) -> bool:
+    """Whether nobody waits for a job: it is for every temperature that a key steps to."""
+    return isinstance(job, Measure) and job.kept and len(job.request.temperatures) > 1
+
+
 class ScriptedClient:
     """Answers every job by ``script``: events, or None where the worker dies; ``jobs`` and ``ahead`` were asked for."""
 
@@ -181,7 +186,7 @@ class ScriptedClient:
         return next(self._numbers)
 
     async def submit(self, request: Job) -> None:
-        if isinstance(request, Measure) and request.ahead:
+        if is_ahead(request):
             self.ahead.append(request)
         else:
             self.jobs.append(request)
@@ -224,7 +229,7 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
                 yield Measured(job.job, found.key, found.revision, False)
         elif isinstance(job, Measure):
             yield listed(job.job)
-            for step in STEPS:
+            for step in [step for step in STEPS if job.request.revision in ("all", f"step{step}")]:
                 fresh = checkpoint(step, rules=job.request.temperatures)
                 old = cache.measurements.get(fresh.key)
                 rows = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from estimator.memory import estimate_bytes, score_bytes
 from estimator.progress import Progress
 from ib_explorer.worker.messages import Event, Measure, Measured
 from ib_explorer.worker.runner import Runner
-from tests.ib_explorer.runs import Notes, measure, no_model, request
+from tests.ib_explorer.runs import Notes, measure, no_model, request, run
 from tests.pretended_cuda import pretend, pretend_cuda
 
 
@@ -99,6 +100,32 @@ def test_a_card_with_room_holds_the_scores_until_they_are_estimated(
         assert {row for row in again.rows if row.temperature_rule == "x0.5"} == {
             row for row in same.rows if row.temperature_rule == "x0.5"
         }
+
+
+def test_a_view_of_kept_scores_between_the_steps_of_a_sweep_changes_nothing(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path
+) -> None:
+    """At every single step of it; what the sweep has not come to is passed over, and no model is loaded for it."""
+    folder = tmp_path / "run"
+    for step, family in ((10, "gpt2"), (20, "llama")):
+        shutil.copytree(tiny_model(family), folder / f"checkpoint-{step}")
+    asked = request(folder, text, revision="all", loss=True)
+    view = replace(asked, temperatures=("x0.5",))
+    expected = [kept for _, kept in measure(Runner(tmp_path / "other", "cpu"), asked)]
+    found: list[list[str]] = []
+
+    class Looked(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            events = run(runner, Measure(2, view, kept=True))
+            found.append([event.revision for event in events if isinstance(event, Measured)])
+
+    after = [kept for _, kept in measure(runner, asked, Looked())]
+    first, second = ["checkpoint-10"], ["checkpoint-10", "checkpoint-20"]
+    assert found[0] == [] and first in found and second not in found
+    for was, now in zip(expected, after, strict=True):
+        assert [row for row in now.rows if row.temperature_rule == "exact"] == list(was.rows)
+    again = run(runner, Measure(3, view, kept=True))
+    assert [event.cached for event in again if isinstance(event, Measured)] == [True, False]
 
 
 def test_values_do_not_wait_for_the_disk(

@@ -64,16 +64,16 @@ def test_work_ahead_uses_kept_scores_and_passes_over_what_has_none(
     asked = request(tiny_model("llama"), text)
     ahead = replace(asked, temperatures=("x2",), weights=("frequency", "uniform"), min_count=1)
     no_model(monkeypatch)
-    assert not [event for event in run(runner, Measure(1, ahead, ahead=True)) if isinstance(event, Measured)]
+    assert not [event for event in run(runner, Measure(1, ahead, kept=True)) if isinstance(event, Measured)]
     monkeypatch.undo()
     measure(runner, asked)
     no_model(monkeypatch)
-    (found,) = [event for event in run(runner, Measure(2, ahead, ahead=True)) if isinstance(event, Measured)]
+    (found,) = [event for event in run(runner, Measure(2, ahead, kept=True)) if isinstance(event, Measured)]
     kept = runner._cache.measurements.load(found.key)
     assert kept is not None and kept.select(temperature_rule="x2", weights="uniform")
     runner._cache.scores.prune(0)
     later = replace(ahead, temperatures=("x4",))
-    assert not [event for event in run(runner, Measure(3, later, ahead=True)) if isinstance(event, Measured)]
+    assert not [event for event in run(runner, Measure(3, later, kept=True)) if isinstance(event, Measured)]
 
 
 def test_variants_are_kept_beside_each_other_with_their_geometry(

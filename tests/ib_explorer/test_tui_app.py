@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import csv
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from ib_explorer.worker.messages import (
     Finished,
     Job,
     Measure,
+    Measured,
     PhaseProgress,
     Started,
 )
@@ -46,6 +47,7 @@ from tests.ib_explorer.synthetic import (
     checkpoint,
     curve,
     failing,
+    is_ahead,
     listed,
     measuring,
     trajectory,
@@ -343,7 +345,7 @@ async def test_playing_goes_from_the_start_to_the_end() -> None:
 async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
-    client = ScriptedClient(lambda job: () if isinstance(job, Measure) and job.ahead else answer(job))
+    client = ScriptedClient(lambda job: () if is_ahead(job) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
         await pilot.press("T")
@@ -355,6 +357,50 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         assert [request.revision for request in asked[1:]] == [app.state.place.checkpoint.name, REQUEST.revision]
         assert sum(isinstance(job, Bound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
+
+
+async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> None:
+    """What kept scores tell comes at once and follows the sweep; what they could not tell is asked for after it."""
+    cache = MemoryCache()
+    answer = measuring(cache)
+    sweep = iter(answer(Measure(1, REQUEST)))
+    gone = f"step{STEPS[2]}"  # its scores were let go
+
+    def script(job: Job) -> Iterable[Event | None]:
+        if job.job == 1:
+            return [next(sweep) for _ in range(4)]  # up to the first measurement
+        if is_ahead(job):
+            return ()
+        if not (isinstance(job, Measure) and job.kept):
+            return answer(job)
+        over = job.request.revision in ("all", gone)
+        return [Started(job.job), Finished(job.job)] if over else answer(job)
+
+    client = ScriptedClient(script)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        await pilot.press("T")
+        await settled(pilot, lambda: app.scene.point is not None)
+        assert app.state.view.temperature_rule == "x2" and app.state.jobs[0].is_open
+
+        def looked(times: int) -> bool:
+            statuses = [job.status for job in app.state.jobs if job.kept and job.kind != "ahead"]
+            return statuses == ["done"] * times
+
+        for times in range(3, 2 + len(STEPS)):
+            for event in sweep:
+                client.say(event)
+                if isinstance(event, Measured):
+                    break
+            await settled(pilot, lambda times=times: looked(times))
+        client.say(next(sweep))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind != "ahead"))
+        assert len(app.scene.plane.series[0].points) == len(STEPS)
+        asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
+        kept = [job.request.revision for job in asked if job.kept]
+        assert kept == [f"step{STEPS[0]}", "all", *(f"step{step}" for step in STEPS[1:])]
+        assert [job.request.revision for job in asked if not job.kept] == [f"step{STEPS[-1]}", "all"]
+        assert asked[-1].request.temperatures == ("x2",)
 
 
 async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead() -> None:
@@ -375,7 +421,7 @@ async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead(
 async def test_work_ahead_gives_way_and_goes_on_afterwards() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
-    client = ScriptedClient(lambda job: [Started(job.job)] if isinstance(job, Measure) and job.ahead else answer(job))
+    client = ScriptedClient(lambda job: [Started(job.job)] if is_ahead(job) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 1)
         await settled(pilot, lambda: app.state.jobs[-1].status == "running")
@@ -405,7 +451,7 @@ async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
     ended = lambda job: [Started(job.job), Finished(job.job)]  # noqa: E731
-    client = ScriptedClient(lambda job: ended(job) if isinstance(job, Measure) and job.ahead else answer(job))
+    client = ScriptedClient(lambda job: ended(job) if is_ahead(job) else answer(job))
     async with explorer(cache, client, replace(REQUEST, loss=True)) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
         assert not any(job.request.loss for job in client.ahead)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from estimator.errors import Cancelled, InputError
 from estimator.request import MeasurementRequest
@@ -88,6 +89,10 @@ def measure(job, model):
     return Measure(job, MeasurementRequest(model=model))
 
 
+def small(job, model):
+    return Measure(job, MeasurementRequest(model=model), kept=True)
+
+
 def test_a_job_is_started_reported_and_finished(worker):
     worker.tell(measure(1, "quick"))
     assert worker.until(Finished(1)) == [
@@ -129,6 +134,40 @@ def test_cancelling_stops_the_running_job_and_forgets_waiting_ones(worker):
     worker.tell(Cancel(2), Cancel(1))
     events = worker.until(CancelledJob(1), CancelledJob(2), Finished(3))
     assert Started(2) not in events
+
+
+def test_a_job_at_work_waits_for_small_ones_only(worker):
+    worker.tell(measure(1, "endless"))
+    worker.until(Started(1))
+    worker.tell(measure(2, "quick"), small(3, "quick"), small(4, "fault"), small(5, "endless"))
+    events = worker.until(Started(5))
+    order = [event for event in events if not isinstance(event, PhaseProgress) or event.job == 3]
+    assert [type(event) for event in order[:5]] == [Started, PhaseProgress, PhaseProgress, Measured, Finished]
+    assert [(type(event), event.job) for event in order[4:]] == [(Finished, 3), (Started, 4), (Failed, 4), (Started, 5)]
+    worker.tell(Cancel(5))
+    assert not [event for event in worker.until(CancelledJob(5)) if event.job == 1]  # it waited
+    worker.tell(Cancel(1))
+    worker.until(CancelledJob(1), Finished(2))
+
+
+def test_a_small_job_is_out_of_the_modes_of_the_one_that_waits():
+    seen = []
+
+    class Runner(FakeRunner):
+        def endless(self, job, emit, progress):
+            with torch.inference_mode():
+                super().endless(job, emit, progress)
+
+        def quick(self, job, emit, progress):
+            seen.append(torch.is_inference_mode_enabled())
+
+    conversation = Conversation(Runner)
+    conversation.tell(measure(1, "endless"), small(2, "quick"))
+    conversation.until(Finished(2))
+    conversation.tell(Cancel(1))
+    conversation.until(CancelledJob(1))
+    conversation.close()
+    assert seen == [False]
 
 
 def test_cancelling_what_is_over_or_unknown_is_harmless(worker):
