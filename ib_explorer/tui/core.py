@@ -165,7 +165,8 @@ class Core(App[None], inherit_bindings=False):
         requests = dict(self.state.requests)
         if job.kind == "measure":  # the others ask for less than the trajectory
             requests[Trajectory.of(record)] = job.request
-        self._set(with_records(replace(self.state, requests=requests), [record]), at_once=False)
+        state = with_records(replace(self.state, requests=requests), [record])
+        self._set(state, at_once=job.kind == "look")  # a key is waiting for it
         if job.kind == "measure":
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
         self._give(lacking.bound(self.scene, again=False))
