@@ -35,7 +35,7 @@ from estimator.memory import MemoryPlan, plan_memory
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 
 LENGTH, ANCHORS = 512, 100
@@ -68,9 +68,9 @@ def estimate(model: LoadedModel, sample: Sample, out: list[Tensor], device: torc
     """Values of all layers from their scores, estimated on ``device``."""
     estimator = sample_estimator(sample, ("frequency",), device)
     scores = map(LayerScores, range(1, model.depth + 1), out)
-    shape = (model.depth, model.depth, model.width)
     at_once = torch.get_num_threads() if device.type == "cpu" else 1
-    return list(measure_layers(estimator, scores, *shape, [parse_temperature("exact")], Progress(), at_once))
+    given = ModelScores(scores, model.depth, model.depth, model.width, at_once)
+    return list(measure_layers(estimator, given, [parse_temperature("exact")], Progress()))
 
 
 class _OneLayer:

@@ -30,7 +30,7 @@ from estimator.measure import measure_layers, sample_estimator
 from estimator.progress import Progress
 from estimator.sample import tokenise
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 
 DOCUMENTS = {"1M": 128, "33M": 128, "135M": 32}
@@ -63,17 +63,8 @@ def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, docume
     geometry = compute_scores(model, sample, anchors, layers, out, progress)
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(layers, out, geometry, strict=True))
     estimator = sample_estimator(sample, ("frequency",))
-    rows = measure_layers(
-        estimator,
-        scores,
-        model.depth,
-        model.depth,
-        model.width,
-        [parse_temperature("exact")],
-        progress,
-        torch.get_num_threads(),
-    )
-    return len(list(rows))
+    given = ModelScores(scores, model.depth, model.depth, model.width, torch.get_num_threads())
+    return len(list(measure_layers(estimator, given, [parse_temperature("exact")], progress)))
 
 
 def published(folder: Path, texts: Path, documents: int) -> Callable[[], object] | None:

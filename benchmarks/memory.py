@@ -42,8 +42,8 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
         estimator = sample_estimator(sample, request.weights)
         scorer = Scorer(store)
         seen = scorer.see(subject, None, estimator.nbytes, progress)
-        shape, plan, exact = (seen.depth, seen.width), seen.plan, [parse_temperature("exact")]
-        for _ in measure_layers(estimator, seen.scores, plan.layers, *shape, exact, progress, plan.estimates):
+        plan = seen.plan
+        for _ in measure_layers(estimator, seen.model, [parse_temperature("exact")], progress):
             pass
         measured = time.perf_counter() - start
         scorer.settle()

@@ -28,7 +28,7 @@ from estimator.memory import estimate_bytes
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 
 LENGTH = 512
@@ -153,8 +153,8 @@ def by_depth() -> Iterator[str]:
             compute_scores(model, sample, anchors, layers, out, Progress())  # noqa: B023 (called within the turn)
             estimator = sample_estimator(sample, ("frequency",))  # noqa: B023
             scores = map(LayerScores, layers, out)  # noqa: B023
-            at_once = torch.get_num_threads()
-            list(measure_layers(estimator, scores, depth, depth, shape.width, exact, Progress(), at_once))  # noqa: B023
+            given = ModelScores(scores, depth, depth, shape.width, torch.get_num_threads())  # noqa: B023
+            list(measure_layers(estimator, given, exact, Progress()))  # noqa: B023
 
         found = in_turn({"forward": lambda: forward_alone(model, sample), "whole": whole}, 2)  # noqa: B023
         forward, all_of_it = found["forward"].wall, found["whole"].wall

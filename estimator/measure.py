@@ -13,7 +13,7 @@ from estimator.layers import site
 from estimator.measurement import MIN_COUNT, Measurement, Weights
 from estimator.progress import Progress
 from estimator.sample import Sample
-from estimator.sweep import Estimate, LayerScores, sweep
+from estimator.sweep import Estimate, ModelScores, sweep
 from estimator.tally import document_groups
 from estimator.temperature import Temperature
 
@@ -34,22 +34,11 @@ def sample_estimator(
 
 
 def measure_layers(
-    estimator: Estimator,
-    scores: Iterable[LayerScores],
-    layers: int,
-    depth: int,
-    width: int,
-    temperatures: Sequence[Temperature],
-    progress: Progress,
-    at_once: int = 1,
+    estimator: Estimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
 ) -> Iterator[Measurement]:
-    """Measurements of each layer's scores at each temperature, in the order given.
-
-    ``layers`` is how many scores there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by
-    side, each on a core of its own.
-    """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
-        yield from _rows(estimate, depth, estimator.min_count)
+    """Measurements of each layer at each temperature, in the order of :func:`estimator.sweep.sweep`."""
+    for estimate in sweep(estimator.measure, model, temperatures, progress):
+        yield from _rows(estimate, model.depth, estimator.min_count)
 
 
 def _rows(estimate: Estimate[LayerInformation], depth: int, min_count: int) -> Iterator[Measurement]:

@@ -13,7 +13,7 @@ anew to the same places, and serves every layer and draw.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from estimator.labels import SIDES, IntArray, LabelSet, Side, ngram_labels
 from estimator.layers import site
 from estimator.progress import Progress
 from estimator.sample import Sample
-from estimator.sweep import LayerScores, sweep
+from estimator.sweep import ModelScores, sweep
 from estimator.tally import Tally, document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -192,25 +192,14 @@ def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> I
 
 
 def measure_increments(
-    estimator: IncrementEstimator,
-    scores: Iterable[LayerScores],
-    layers: int,
-    depth: int,
-    width: int,
-    temperatures: Sequence[Temperature],
-    progress: Progress,
-    at_once: int = 1,
+    estimator: IncrementEstimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
 ) -> Iterator[Increment]:
-    """Increments of each layer's scores at each temperature, in the order given.
-
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
-    Reports phase ``"estimate"`` in layers.
-    """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
+    """Increments of each layer at each temperature, in the order of :func:`estimator.sweep.sweep`."""
+    for estimate in sweep(estimator.measure, model, temperatures, progress):
         for excess in estimate.found:
             yield Increment(
                 layer=estimate.item.layer,
-                site=site(estimate.item.layer, depth),
+                site=site(estimate.item.layer, model.depth),
                 side=excess.side,
                 order=excess.order,
                 temperature_rule=estimate.temperature.rule,

@@ -21,7 +21,7 @@ from estimator.measurement import Information, Weights
 from estimator.pair_sample import PairSample
 from estimator.preference import Preference
 from estimator.progress import Progress
-from estimator.sweep import LayerScores, sweep
+from estimator.sweep import ModelScores, sweep
 from estimator.tally import document_groups, soft_assignments
 from estimator.temperature import Temperature
 
@@ -115,26 +115,15 @@ def pair_groups(sample: PairSample) -> npt.NDArray[np.int64]:
 
 
 def measure_preferences(
-    estimator: PreferenceEstimator,
-    scores: Iterable[LayerScores],
-    layers: int,
-    depth: int,
-    width: int,
-    temperatures: Sequence[Temperature],
-    progress: Progress,
-    at_once: int = 1,
+    estimator: PreferenceEstimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
 ) -> Iterator[Preference]:
-    """Preference information of each layer's scores at each temperature.
-
-    ``layers`` is how many there are, ``depth`` and ``width`` are the model's; ``at_once`` are estimated side by side.
-    Reports phase ``"estimate"`` in layers.
-    """
-    for estimate in sweep(estimator.measure, scores, layers, width, temperatures, progress, at_once):
+    """Preference information of each layer at each temperature, in the order of :func:`estimator.sweep.sweep`."""
+    for estimate in sweep(estimator.measure, model, temperatures, progress):
         entropy, ceiling, found = estimate.found
         for weights, information in found.items():
             yield Preference(
                 layer=estimate.item.layer,
-                site=site(estimate.item.layer, depth),
+                site=site(estimate.item.layer, model.depth),
                 weights=weights,
                 variant="raw",
                 temperature_rule=estimate.temperature.rule,

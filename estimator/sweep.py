@@ -32,6 +32,21 @@ class LayerScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ModelScores:
+    """Scores of a model's layers in turn, ``layers`` of them, variants counted.
+
+    ``depth`` and ``width`` are the model's. Scores are taken one after another, when their turn is near, and
+    ``at_once`` of them are estimated side by side, each on a core of its own.
+    """
+
+    scores: Iterable[LayerScores]
+    layers: int
+    depth: int
+    width: int
+    at_once: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Estimate(Generic[Found]):
     """What was ``found`` of one layer's scores at one temperature, whose value is ``epsilon``."""
 
@@ -43,19 +58,15 @@ class Estimate(Generic[Found]):
 
 def sweep(
     measure: Callable[[Tensor, float], Found],
-    scores: Iterable[LayerScores],
-    layers: int,
-    width: int,
+    model: ModelScores,
     temperatures: Sequence[Temperature],
     progress: Progress,
-    at_once: int,
 ) -> Iterator[Estimate[Found]]:
-    """``measure(scores, ε)`` of each layer at each temperature, in the order given, ``at_once`` of them side by side.
+    """``measure(scores, ε)`` of each layer at each temperature, in the order given.
 
-    ``layers`` is how many there are, ``width`` the model's. Scores are taken one after another, when their turn is
-    near. Reports phase ``"estimate"`` in layers.
+    Reports phase ``"estimate"`` in layers.
     """
-    done, total = 0, layers * len(temperatures)
+    done, total = 0, model.layers * len(temperatures)
     waiting: deque[tuple[LayerScores, Temperature, float, Future[Found]]] = deque()
 
     def finish() -> Estimate[Found]:
@@ -67,12 +78,12 @@ def sweep(
         return Estimate(item, temperature, epsilon, found)
 
     progress.phase("estimate", 0, total, "layers")
-    with _cores(at_once) as executor:
-        for item in scores:
+    with _cores(model.at_once) as executor:
+        for item in model.scores:
             for temperature in temperatures:
-                epsilon = temperature.value(item.scores.shape[-1], width)
+                epsilon = temperature.value(item.scores.shape[-1], model.width)
                 waiting.append((item, temperature, epsilon, executor.submit(measure, item.scores, epsilon)))
-                if len(waiting) >= at_once:
+                if len(waiting) >= model.at_once:
                     yield finish()
         while waiting:
             yield finish()

@@ -85,13 +85,11 @@ class Measurer:
             variants=request.variants if temperatures else (),
             with_loss=request.loss and loss is None,
         )
-        shape, plan = (seen.depth, seen.width), seen.plan
-        measured = measure_layers(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
-        rows = list(measured)
+        rows = list(measure_layers(estimator, seen.model, temperatures, progress))
         if seen.losses is not None:
             loss = seen.losses.mean
             rows = [*(known.rows if known else ()), *rows]
-        return Found(*shape, seen.dtype, tuple(replace(row, loss=loss) for row in rows))
+        return Found(seen.model.depth, seen.model.width, seen.dtype, tuple(replace(row, loss=loss) for row in rows))
 
     def measure_increments(
         self,
@@ -107,10 +105,7 @@ class Measurer:
             self._increments = {wanted: increment_estimator(subject.sample, device)}
         estimator = self._increments[wanted]
         seen = self._scorer.see(subject, known, estimator.nbytes, progress)
-        shape, plan = (seen.depth, seen.width), seen.plan
-        return tuple(
-            measure_increments(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
-        )
+        return tuple(measure_increments(estimator, seen.model, temperatures, progress))
 
     def measure_preferences(
         self,
@@ -123,9 +118,8 @@ class Measurer:
         weights, device = subject.request.weights, tally_device(resolve_device(subject.device))
         estimator = PreferenceEstimator(subject.sample, weights=weights, device=device)
         seen = self._scorer.see(subject, known, estimator.nbytes, progress)
-        shape, plan = (seen.depth, seen.width), seen.plan
-        rows = measure_preferences(estimator, seen.scores, plan.layers, *shape, temperatures, progress, plan.estimates)
-        return FoundPreferences(*shape, seen.dtype, tuple(rows))
+        rows = tuple(measure_preferences(estimator, seen.model, temperatures, progress))
+        return FoundPreferences(seen.model.depth, seen.model.width, seen.dtype, rows)
 
     def _estimator(self, subject: Subject[Sample]) -> Estimator:
         request = subject.request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.sample import Sample
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from ib_explorer.worker.documents import scores_document
 from ib_explorer.worker.keeping import Documents, KeptScores, Shape
 from ib_explorer.worker.subject import Subject
@@ -32,15 +32,10 @@ from ib_explorer.worker.subject import Subject
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A model's shape, and its scores, all variants counted; ``losses`` fill as they are read.
+    """A model's scores, the dtype that it ran in and the ``plan`` by which; ``losses`` fill as scores are taken."""
 
-    ``plan`` says how many layers there are, and how many of them may be estimated at once.
-    """
-
-    depth: int
-    width: int
+    model: ModelScores
     dtype: str
-    scores: Iterator[LayerScores]
     losses: LossSum | None
     plan: MemoryPlan
 
@@ -93,7 +88,7 @@ class Scorer:
         from_disk = itertools.chain(*kept.values())
         if known is not None and not missing and not with_loss:
             plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
-            return Seen(known.depth, known.width, known.dtype, from_disk, None, plan)
+            return Seen(_planned(from_disk, known.depth, known.width, plan), known.dtype, None, plan)
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
         layers = parse_layers(request.layers, model.depth)
         on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
@@ -101,7 +96,8 @@ class Scorer:
         self._tell(plan, progress)
         losses = LossSum(model.head, subject.sample) if model.head is not None else None
         fresh = self._fresh(model, subject, layers, missing, losses, plan, on_disk, progress)
-        return Seen(model.depth, model.width, model.dtype, itertools.chain(fresh, from_disk), losses, plan)
+        scores = itertools.chain(fresh, from_disk)
+        return Seen(_planned(scores, model.depth, model.width, plan), model.dtype, losses, plan)
 
     def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
         """Say the plan, once for all checkpoints that share it."""
@@ -184,6 +180,10 @@ def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> 
         on_disk=on_disk,
         device=tally_device(resolve_device(subject.device)),
     )
+
+
+def _planned(scores: Iterable[LayerScores], depth: int, width: int, plan: MemoryPlan) -> ModelScores:
+    return ModelScores(scores, plan.layers, depth, width, plan.estimates)
 
 
 def _items(

@@ -17,7 +17,7 @@ from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -40,7 +40,8 @@ def _rows(folder: Path, sample: Sample, device: str, batch_tokens: int) -> list[
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(LAYERS, out, geometry, strict=True))
     estimator = sample_estimator(sample, ("frequency", "uniform"), device)
     temperatures = [parse_temperature("exact")]
-    return list(measure_layers(estimator, scores, len(LAYERS), model.depth, model.width, temperatures, Progress()))
+    given = ModelScores(scores, len(LAYERS), model.depth, model.width)
+    return list(measure_layers(estimator, given, temperatures, Progress()))
 
 
 @pytest.mark.parametrize("family", ["olmo2", "gpt2"])

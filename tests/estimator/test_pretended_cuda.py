@@ -23,7 +23,7 @@ from estimator.revision import Revision
 from estimator.sample import Sample, _sample
 from estimator.scores import compute_scores
 from estimator.swaps import PreferenceEstimator
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 from tests.pretended_cuda import DEVICE, Pretended, pretend, pretend_cuda
 
@@ -54,7 +54,8 @@ def _rows(model: LoadedModel, sample: Sample, out: list[torch.Tensor]) -> list[M
     scores = (LayerScores(layer, one, "raw", shape) for layer, one, shape in zip(layers, out, lies, strict=True))
     estimator = sample_estimator(sample, ("frequency", "uniform"), model.device, 5)
     temperatures = [parse_temperature("exact")]
-    rows = measure_layers(estimator, scores, len(layers), model.depth, model.width, temperatures, Progress())
+    given = ModelScores(scores, len(layers), model.depth, model.width)
+    rows = measure_layers(estimator, given, temperatures, Progress())
     return [replace(row, loss=loss.mean) for row in rows]
 
 

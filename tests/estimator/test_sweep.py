@@ -11,7 +11,7 @@ from torch import Tensor
 
 from estimator.errors import Cancelled, MeasurementError
 from estimator.progress import Phase, Progress
-from estimator.sweep import LayerScores, sweep
+from estimator.sweep import LayerScores, ModelScores, sweep
 from estimator.temperature import parse_temperature
 
 TEMPERATURES = [parse_temperature("0.1"), parse_temperature("0.2")]
@@ -27,7 +27,7 @@ def test_estimates_come_in_the_order_of_layers_and_temperatures() -> None:
         sum(range(2_000_000 // (1 + int(scores[0, 0, 0]))))
         return float(scores[0, 0, 0]) + epsilon
 
-    found = list(sweep(measure, _layers(5), 5, 8, TEMPERATURES, Progress(), 2))
+    found = list(sweep(measure, ModelScores(_layers(5), 5, 8, 8, 2), TEMPERATURES, Progress()))
     assert [(one.item.layer, one.epsilon) for one in found] == [(n, e) for n in range(5) for e in (0.1, 0.2)]
     assert [one.found for one in found] == pytest.approx([n + e for n in range(5) for e in (0.1, 0.2)])
 
@@ -38,7 +38,9 @@ def test_each_estimate_has_one_core_and_the_process_keeps_its_own() -> None:
     try:
         found = [
             one.found
-            for one in sweep(lambda *_: torch.get_num_threads(), _layers(4), 4, 8, TEMPERATURES, Progress(), 2)
+            for one in sweep(
+                lambda *_: torch.get_num_threads(), ModelScores(_layers(4), 4, 8, 8, 2), TEMPERATURES, Progress()
+            )
         ]
         assert set(found) == {1}
         assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 3
@@ -54,7 +56,7 @@ def test_no_more_layers_are_taken_than_are_estimated_at_once() -> None:
             taken.append(one.layer)
             yield one
 
-    estimates = sweep(lambda *_: None, layers(), 6, 8, TEMPERATURES[:1], Progress(), 2)
+    estimates = sweep(lambda *_: None, ModelScores(layers(), 6, 8, 8, 2), TEMPERATURES[:1], Progress())
     next(estimates)
     assert taken == [0, 1]
     estimates.close()
@@ -68,7 +70,7 @@ def test_an_error_of_one_layer_is_raised_in_its_turn() -> None:
 
     seen = []
     with pytest.raises(MeasurementError, match="no room"):
-        for one in sweep(measure, _layers(5), 5, 8, TEMPERATURES[:1], Progress(), 2):
+        for one in sweep(measure, ModelScores(_layers(5), 5, 8, 8, 2), TEMPERATURES[:1], Progress()):
             seen.append(one.found)
     assert seen == [0, 1]
 
@@ -85,5 +87,5 @@ def test_cancelling_ends_the_sweep() -> None:
         measured.append(int(scores[0, 0, 0]))
 
     with pytest.raises(Cancelled):
-        list(sweep(measure, _layers(50), 50, 8, TEMPERATURES[:1], Impatient(), 2))
+        list(sweep(measure, ModelScores(_layers(50), 50, 8, 8, 2), TEMPERATURES[:1], Impatient()))
     assert len(measured) <= 4

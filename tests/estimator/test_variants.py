@@ -22,7 +22,7 @@ from estimator.progress import Progress
 from estimator.revision import Revision
 from estimator.sample import Sample, _sample
 from estimator.scores import compute_scores
-from estimator.sweep import LayerScores
+from estimator.sweep import LayerScores, ModelScores
 from estimator.temperature import parse_temperature
 
 DEPTH, WIDTH = 3, 32
@@ -69,7 +69,7 @@ def _measure(
     )
     scores = map(LayerScores, [DEPTH] * len(variants), out, variants, geometry)
     estimator = sample_estimator(sample, ("frequency",))
-    rows = measure_layers(estimator, scores, 1, DEPTH, WIDTH, [parse_temperature("exact")], Progress())
+    rows = measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
     return {row.variant: row for row in rows if row.granularity == "token"}
 
 
@@ -245,7 +245,9 @@ def test_uniform_weights_name_their_minimum_count(model: LoadedModel, sample: Sa
 
     def rows(min_count: int) -> list[Measurement]:
         estimator = sample_estimator(sample, ("frequency", "uniform"), min_count=min_count)
-        return list(measure_layers(estimator, scores, 1, DEPTH, WIDTH, [parse_temperature("exact")], Progress()))
+        return list(
+            measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
+        )
 
     few, many = rows(2), rows(9)
     assert {row.min_count for row in few if row.weights == "uniform"} == {2}
