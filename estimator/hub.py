@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ ANSWER_WITHIN = 5.0
 """Seconds that the hub has to answer at all."""
 
 _MB = 1_000_000
+_REPORT_EVERY = 0.1
 _SMALL_FILES = [CONFIG, *TOKENIZER_FILES]
 _WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
 _NOT_WANTED = ["*/*", "consolidated*"]
@@ -180,26 +181,35 @@ def _fetch(options: dict[str, Any], progress: Progress) -> Path:
             f"{options['repo_id']} needs {wanted / 1e9:.1f} GB in {cache} and {free / 1e9:.1f} GB are free: "
             "make room, or set HF_HOME to a larger disk.",
         )
-    meter = _Meter(progress, wanted)
-    try:
-        return Path(snapshot_download(**options, tqdm_class=meter.bar()))
-    finally:
-        # A download thread that hears of the cancellation may wrap it in an error of its own.
-        meter.stop_if_cancelled()
+    meter = _Meter()
+    with ThreadPoolExecutor(1, "download") as client:
+        fetched = client.submit(lambda: str(snapshot_download(**options, tqdm_class=meter.bar())))
+        try:
+            _report(fetched, meter, wanted, progress)
+        except BaseException:
+            meter.stopped = True
+            raise
+    return Path(fetched.result())
+
+
+def _report(fetched: Future[str], meter: _Meter, total: int, progress: Progress) -> None:
+    """Report a download from the thread that asked for it, until it is over."""
+    over = False
+    progress.phase("download", 0, total // _MB, "MB")
+    while not over:
+        over = bool(wait([fetched], _REPORT_EVERY).done)
+        progress.phase("download", meter.received // _MB, max(total, meter.received) // _MB, "MB")
 
 
 class _Meter:
-    """Adds up the bytes that download threads report and passes them on, one report at a time."""
+    """Counts the bytes that the client's threads hear of, and ends them once ``stopped``."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._lock = threading.Lock()
-        self._cancelled: Cancelled | None = None
-        self._report(0)
+    def __init__(self) -> None:
+        self.received = 0
+        self.stopped = False
 
     def bar(self) -> type[hub_tqdm]:
-        """A progress bar class for the client: it draws nothing and reports the bytes it hears of."""
+        """A progress bar class for the client, which draws nothing."""
         meter = self
 
         class Bar(_silent_bar()):  # type: ignore[misc]
@@ -211,23 +221,11 @@ class _Meter:
             def update(self, n: float | None = 1) -> None:
                 if self._counts_bytes:
                     self._bytes += int(n or 0)
-                    meter._report(self._bytes)
+                    meter.received = self._bytes
+                if meter.stopped:
+                    raise Cancelled
 
         return Bar
-
-    def _report(self, received: int) -> None:
-        with self._lock:
-            self.stop_if_cancelled()
-            try:
-                self._progress.phase("download", received // _MB, max(self._total, received) // _MB, "MB")
-            except Cancelled as cancelled:
-                self._cancelled = cancelled
-                raise
-
-    def stop_if_cancelled(self) -> None:
-        """Raises the :class:`Cancelled` that an earlier report met."""
-        if self._cancelled is not None:
-            raise self._cancelled
 
 
 def _silent_bar() -> type[hub_tqdm]:

@@ -117,9 +117,8 @@ class Core(App[None], inherit_bindings=False):
     def _said(self, message: Said) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
-        if isinstance(event, Finished):
-            self._finished(event)
         if isinstance(event, Finished | CancelledJob | Failed):
+            self._over(event)
             self._give(lacking.ahead(self.scene))
         if isinstance(event, Measured):
             job = self.state.job(event.job)
@@ -132,11 +131,13 @@ class Core(App[None], inherit_bindings=False):
         elif isinstance(event, Failed):
             self._failed(event)
 
-    def _finished(self, event: Finished) -> None:
+    def _over(self, event: Finished | CancelledJob | Failed) -> None:
         """What the view had to do without while the worker was busy is asked for now."""
         job = self.state.job(event.job)
-        gave_way = job is not None and (job.kind == "measure" or (job.kept and job.kind != "ahead"))
-        if gave_way and not lacking.is_busy(self.state):
+        if job is None or lacking.is_busy(self.state):
+            return
+        had_its_chance = job.kept and job.kind != "ahead" and not isinstance(event, CancelledJob)
+        if job.kind in lacking.TAKE_MODELS or had_its_chance:
             self._measure_view()
 
     def _failed(self, event: Failed) -> None:

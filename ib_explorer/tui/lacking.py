@@ -13,33 +13,38 @@ from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import Job, State, bound_jobs
 
 UNNUMBERED = 0
+TAKE_MODELS = ("measure", "increments")
+"""Kinds of jobs that load models, and so are long."""
 AHEAD_BYTES = 2**30
 """Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
 
 
 def measurements(scene: Scene) -> list[Job]:
-    """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of all.
+    """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of the others.
 
-    Only what this session measured can be asked for: a kept measurement does not say where its text came from. While
-    other work goes on, what kept scores tell has to do: the rest is asked for when that is over.
+    That is of checkpoints that were measured for another view, by this session: a kept measurement does not say where
+    its text came from. While other work goes on, what kept scores tell has to do; the rest is asked for after it.
     """
-    place, known = scene.state.place, scene.request
-    if place is None or known is None or _is_complete(scene):
+    place, known, names = scene.state.place, scene.request, _unseen(scene)
+    if place is None or known is None or not names:
         return []
-    every = _as_viewed(scene, known)
-    # The checkpoint under the cursor first: its answer is what the user waits for.
-    here = replace(every, revision=place.checkpoint.name)
     kept = is_busy(scene.state)
-    first, others = Job(UNNUMBERED, "look", here, kept=kept), Job(UNNUMBERED, "view", every, kept=kept)
-    return [first] if here == every else [first, others]
+    # The checkpoint under the cursor first: its answer is what the user waits for.
+    here = [name for name in names if name == place.checkpoint.name]
+    others = [name for name in names if name != place.checkpoint.name]
+    return [
+        Job(UNNUMBERED, kind, _as_viewed(scene, known), kept=kept, only=tuple(only))
+        for kind, only in (("look", here), ("view", others))
+        if only
+    ]
 
 
 def of_newcomer(scene: Scene, record: Record) -> list[Job]:
     """What the view lacks of a checkpoint that has just been measured, for another view: its scores are kept now."""
     known = scene.request
-    if known is None or Trajectory.of(record) != scene.trajectory or _is_complete(scene):
+    if known is None or Trajectory.of(record) != scene.trajectory or record.revision not in _unseen(scene):
         return []
-    return [Job(UNNUMBERED, "look", replace(_as_viewed(scene, known), revision=record.revision), kept=True)]
+    return [Job(UNNUMBERED, "look", _as_viewed(scene, known), kept=True, only=(record.revision,))]
 
 
 def _as_viewed(scene: Scene, known: MeasurementRequest) -> MeasurementRequest:
@@ -54,29 +59,31 @@ def _as_viewed(scene: Scene, known: MeasurementRequest) -> MeasurementRequest:
     )
 
 
+def _unseen(scene: Scene) -> list[str]:
+    """The measured checkpoints of the trajectory in view that have no point in this view."""
+    mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
+    seen = {point.checkpoint.revision for series in mine for point in series.points}
+    return [checkpoint.name for checkpoint in scene.checkpoints if checkpoint.name not in seen]
+
+
 def is_busy(state: State) -> bool:
     """Whether the worker has work that takes models, so that what is asked for would have to wait."""
-    return any(job.is_open and job.kind in ("measure", "increments") for job in state.jobs)
+    return any(job.is_open and job.kind in TAKE_MODELS for job in state.jobs)
 
 
 def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
-    """Those of ``jobs`` whose request nobody works on or has answered; kept scores alone may have left gaps."""
+    """Those of ``jobs`` that nobody works on or has answered; from kept scores, an answer is one of its time only."""
 
-    def fit(other: Job, job: Job) -> bool:
-        return other.request == job.request and (job.kept or not other.kept)
+    def fits(other: Job, job: Job) -> bool:
+        covers = other.request == job.request and (not other.only or {*job.only} <= {*other.only})
+        return covers and (not other.kept or (job.kept and other.is_open))
 
-    return [job for job in jobs if _is_given_up(other for other in state.jobs if fit(other, job))]
+    return [job for job in jobs if _is_given_up(other for other in state.jobs if fits(other, job))]
 
 
 def is_measured(scene: Scene) -> bool:
     """Whether anything of the trajectory in view is on the plane."""
     return any(series.trajectory == scene.trajectory for series in scene.plane.series)
-
-
-def _is_complete(scene: Scene) -> bool:
-    """Whether all its measured checkpoints are."""
-    mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
-    return bool(mine) and len(mine[0].points) == len(scene.checkpoints)
 
 
 def bound(scene: Scene, *, again: bool) -> list[Job]:

@@ -48,8 +48,9 @@ class Job:
 
     ``kind`` is measure, increments, bound (that of its request's first granularity, with p(y|x) from ``conditionals``),
     look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
-    which gives way to all other. ``kept`` is to do it from kept scores only, between the steps of other work. ``since``
-    is when the phase began, and ``heard`` when it was last heard of, in seconds of a monotonic clock.
+    which gives way to all other. ``only`` narrows it to the checkpoints named, and ``kept`` is to do it from kept
+    scores, between the steps of other work. ``since`` is when the phase began, and ``heard`` when it was last heard of,
+    in seconds of a monotonic clock.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Job:
     request: MeasurementRequest
     conditionals: Conditionals = "raw"
     kept: bool = False
+    only: tuple[str, ...] = ()
     status: str = "queued"
     phase: str = ""
     revision: str | None = None
@@ -76,7 +78,7 @@ class Job:
             granularity = self.request.granularities[0]
             assert granularity != PREFERENCE
             return Bound(self.number, self.request, granularity, self.conditionals)
-        return Measure(self.number, self.request, increments=self.kind == "increments", kept=self.kept)
+        return Measure(self.number, self.request, self.kind == "increments", self.kept, self.only)
 
     @property
     def is_open(self) -> bool:
@@ -252,7 +254,8 @@ def bound_jobs(state: State, request: MeasurementRequest, conditionals: Conditio
 
 def describe(job: Job) -> str:
     """What a job does, in a few words."""
-    target = job.request.model + (f"@{job.request.revision}" if job.request.revision else "")
+    revision = job.only[0] if len(job.only) == 1 else job.request.revision
+    target = job.request.model + (f"@{revision}" if revision else "")
     return f"{job.conditionals} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
 
 

@@ -53,15 +53,19 @@ class JobQueue:
         return job, self._running[job.job]
 
     def cancel(self, number: int) -> bool:
-        """Remove a waiting job (True: it is over), or ask a running one to stop (False: it will say so itself)."""
+        """Remove a waiting job, or ask a running one to stop; False if the job at work will say itself that it has.
+
+        One that waits for a small job to end is as good as over.
+        """
         with self._changed:
             for job in self._waiting:
                 if job.job == number:
                     self._waiting.remove(job)
                     return True
-            if number in self._running:
-                self._running[number].set()
-            return False
+            if number not in self._running:
+                return False
+            self._running[number].set()
+            return number != next(reversed(self._running))
 
     def close(self) -> None:
         """Forget the waiting jobs, ask the running ones to stop and let :meth:`take` return None."""

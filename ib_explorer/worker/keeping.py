@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -17,39 +17,51 @@ import torch
 from torch import Tensor
 
 from cache.arrays import ArrayStore
+from cache.keys import key
 from estimator.delivery import copy_off
 from estimator.geometry import Geometry
 from estimator.measurement import Variant
 from estimator.memory import score_bytes
+from estimator.progress import Progress
 from estimator.sweep import LayerScores
 
 Documents = Mapping[Variant, dict[str, Any]]
 Shape = tuple[int, int, int]
 _GEOMETRY = "geometry"
+_REPORT_EVERY = 0.1
 
 
 class KeptScores:
-    """The store of scores. What is still being written is waited for before anything is asked of it."""
+    """The store of scores, and those that are on their way there: they are given out as if they had arrived."""
 
     def __init__(self, store: ArrayStore) -> None:
         self._store = store
         self._writer = ThreadPoolExecutor(1, "keep")
         self._last: Future[None] | None = None
+        self._on_the_way: dict[str, list[LayerScores]] = {}
 
-    def settle(self) -> None:
-        """Wait until all is written; raises :class:`InputError` (``"disk"``) if it could not be."""
+    def begin(self, progress: Progress) -> None:
+        """A job begins: what one before it could not write, and was stopped before it could say so, is noted."""
+        if self._last is not None and self._last.done() and (problem := self._last.exception()) is not None:
+            self._last = None
+            progress.note(str(problem))
+
+    def settle(self, progress: Progress) -> None:
+        """Wait until all is written (phase ``"keep"``); raises :class:`InputError` (``"disk"``) if it could not be."""
+        while self._last is not None and not wait([self._last], _REPORT_EVERY).done:
+            progress.phase("keep", 0, 1, "models")
         last, self._last = self._last, None
         if last is not None:
             last.result()
 
     def has(self, document: Mapping[str, Any]) -> bool:
         """Whether the scores of ``document`` are there."""
-        self.settle()
-        return self._store.get(document) is not None
+        return key(document) in self._on_the_way or self._store.get(document) is not None
 
     def load(self, document: Mapping[str, Any], layers: Sequence[int], variant: Variant) -> list[LayerScores] | None:
         """The scores of ``document``, which has ``layers`` in ``variant``; None where they are not there."""
-        self.settle()
+        if (held := self._on_the_way.get(key(document))) is not None:
+            return held
         arrays = self._store.get(document)
         if arrays is None:
             return None
@@ -60,22 +72,22 @@ class KeptScores:
 
     def admits(self, layers: int, shape: Shape) -> bool:
         """Whether there can be room for scores of ``layers`` layers, each of ``shape`` [draws, positions, anchors]."""
-        self.settle()
         return self._store.admits(layers * _bytes(shape))
 
     @contextlib.contextmanager
     def create(self, documents: Documents, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
         """Within the block, give files to write scores to; after it they are finished beside what comes next.
 
-        An exception in the block leaves nothing behind. Raises :class:`InputError` (``"disk"``) where they do not fit.
+        All else must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
+        (``"disk"``) where they do not fit.
         """
-        self.settle()
         with contextlib.ExitStack() as stack:
-            yield self._files(stack, documents, layers, shape)
-            self._begin(stack.pop_all().close)
+            files = self._files(stack, documents, layers, shape)
+            yield files
+            self._begin(stack.pop_all().close, files.found, documents)
 
     def copy(self, found: Sequence[LayerScores], documents: Documents, layers: Sequence[int], shape: Shape) -> None:
-        """Copy scores from where they are to the disk, beside what comes next."""
+        """Copy scores from where they are to the disk, beside what comes next; all else must be settled."""
 
         def write() -> None:
             with contextlib.ExitStack() as stack:
@@ -84,11 +96,19 @@ class KeptScores:
                     copy_off(one.scores, files.scores(one.layer, one.variant))
                 files.finish(found)
 
-        self.settle()
-        self._begin(write)
+        self._begin(write, found, documents)
 
-    def _begin(self, write: Callable[[], None]) -> None:
-        self._last = self._writer.submit(write)
+    def _begin(self, write: Callable[[], None], found: Sequence[LayerScores], documents: Documents) -> None:
+        def run() -> None:
+            try:
+                write()
+            finally:
+                self._on_the_way = {}
+
+        self._on_the_way = {
+            key(document): [one for one in found if one.variant == variant] for variant, document in documents.items()
+        }
+        self._last = self._writer.submit(run)
 
     def _files(self, stack: contextlib.ExitStack, documents: Documents, layers: Sequence[int], shape: Shape) -> Files:
         # Room for all variants at once: those being written do not count yet when the next one makes room.
@@ -107,13 +127,15 @@ class Files:
 
     def __init__(self, arrays: Mapping[Variant, Mapping[str, npt.NDArray[Any]]]) -> None:
         self._arrays = arrays
+        self.found: Sequence[LayerScores] = ()
 
     def scores(self, layer: int, variant: Variant) -> Tensor:
         """Where the scores of a layer are to be written, [draws, positions, anchors]."""
         return torch.from_numpy(self._arrays[variant][_array(layer)])
 
     def finish(self, found: Sequence[LayerScores]) -> None:
-        """Write what is to be kept beside the scores."""
+        """Write what is to be kept beside the scores, which are those ``found``."""
+        self.found = found
         for variant, arrays in self._arrays.items():
             arrays[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
 

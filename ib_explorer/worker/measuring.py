@@ -25,12 +25,13 @@ from ib_explorer.worker.subject import Subject
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured of a checkpoint, and what of the model belongs beside it."""
+    """What was measured of a checkpoint, and what of the model belongs beside it; ``loss`` is that of all its rows."""
 
     depth: int
     width: int
     dtype: str
     rows: tuple[Measurement, ...]
+    loss: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,13 @@ class Measurer:
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
-    def settle(self) -> None:
+    def begin(self, progress: Progress) -> None:
+        """A job begins: what one before it could not keep is noted."""
+        self._scorer.begin(progress)
+
+    def settle(self, progress: Progress) -> None:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
-        self._scorer.settle()
+        self._scorer.settle(progress)
 
     def keeps(self, subject: Subject[Any]) -> bool:
         """Whether the scores of a checkpoint are kept, so that it can be measured without its model."""
@@ -70,11 +75,7 @@ class Measurer:
         temperatures: Sequence[Temperature],
         progress: Progress,
     ) -> Found:
-        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint.
-
-        A loss that was not known before is written into the known rows as well: it belongs to the checkpoint and the
-        text.
-        """
+        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint."""
         estimator, request = self._estimator(subject), subject.request
         loss = known_loss(known)
         seen = self._scorer.see(
@@ -88,8 +89,8 @@ class Measurer:
         rows = list(measure_layers(estimator, seen.model, temperatures, progress))
         if seen.losses is not None:
             loss = seen.losses.mean
-            rows = [*(known.rows if known else ()), *rows]
-        return Found(seen.model.depth, seen.model.width, seen.dtype, tuple(replace(row, loss=loss) for row in rows))
+        rows = [replace(row, loss=loss) for row in rows]
+        return Found(seen.model.depth, seen.model.width, seen.dtype, tuple(rows), loss)
 
     def measure_increments(
         self,

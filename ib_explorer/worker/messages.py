@@ -21,14 +21,16 @@ PROTOCOL = 2
 class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
-    ``increments`` asks for what each further token of context adds as well. ``kept`` is to do it from kept scores only,
-    and to pass over a checkpoint whose scores are not kept: so little work that a job which is not waits for it.
+    ``increments`` asks for what each further token of context adds as well. ``only`` narrows the checkpoints to those
+    named. ``kept`` is to do it from kept scores, and to pass over a checkpoint whose scores are not kept: so little
+    work that a job which is at work waits for it.
     """
 
     job: int
     request: MeasurementRequest
     increments: bool = False
     kept: bool = False
+    only: tuple[str, ...] = ()
     type: ClassVar[str] = "measure"
 
 
@@ -198,6 +200,8 @@ def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
             fields["request"] = MeasurementRequest.from_json(fields["request"])
         if "revisions" in fields:
             fields["revisions"] = tuple(fields["revisions"])
+        if "only" in fields:
+            fields["only"] = tuple(fields["only"])
         return kind(**fields)
     except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
         raise ValueError(f"not a message of protocol {PROTOCOL}: {line[:200]!r}") from error

@@ -125,7 +125,7 @@ def _run(
     """Do a job, and between its steps the small ones that have come meanwhile."""
 
     def small_jobs() -> None:
-        while taken := jobs.take_small():
+        while not cancelled.is_set() and (taken := jobs.take_small()):
             aside.submit(_run, runner, *taken, emit, jobs, aside).result()
 
     emit(Started(job.job))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -16,7 +17,7 @@ from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints import select
 from estimator.corpus import DOCSTRINGS
 from estimator.curve import Conditionals
-from estimator.errors import InputError
+from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
@@ -93,23 +94,34 @@ class Runner:
         request = job.request
         check_layers(request.layers)
         temperatures = [parse_temperature(text) for text in request.temperatures]
-        chosen = self._chosen(request, progress)
+        if self._measurer is not None and not job.kept:
+            self._measurer.begin(progress)
+        chosen = [one for one in self._chosen(request, progress) if not job.only or one.name in job.only]
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
-        comes_local = request.model == DEMO or job.kept
+        is_fetched = request.model != DEMO and not job.kept
         prefetch = Prefetch()
         try:
             for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
                 progress.revision = revision.name
                 prefetch.finish(progress)
-                prefetch = Prefetch()
-                if not comes_local:
-                    prefetch = Prefetch(partial(self._fetch, chosen[number:], request))
+                prefetch = Prefetch(partial(self._fetch, chosen[number:], request)) if is_fetched else Prefetch()
                 if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
                     emit(measured)
-            if self._measurer is not None:
-                self._measurer.settle()
+            if not job.kept:
+                self._settle(progress)
+        except (InputError, MeasurementError) as error:
+            if job.kept and error.kind == "memory":
+                return  # a job at work holds it: what this one passes over is asked for again
+            if not job.kept:
+                with contextlib.suppress(InputError):  # which would hide why the job failed
+                    self._settle(progress)
+            raise
         finally:
             prefetch.stop()
+
+    def _settle(self, progress: Progress) -> None:
+        if self._measurer is not None:
+            self._measurer.settle(progress)
 
     def _measure_one(
         self,
@@ -129,18 +141,20 @@ class Runner:
         known = self._cache.measurements.load(name)
         missing = _missing(known, request, temperatures)
         wants_loss = known is not None and _lacks_loss(known, request)
-        needs_model = known is None or wants_loss or bool(missing and not self._measuring().keeps(subject))
-        if job.kept and needs_model:
+        if job.kept and (known is None or wants_loss or (missing and not self._measuring().keeps(subject))):
             return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
             found = self._measuring().measure(subject, known, missing, listener)
+            # A loss belongs to the checkpoint and the text, so to rows that were measured without it as well: those
+            # of now, as a job on kept scores may have added some.
+            others = self._cache.measurements.load(name) if wants_loss else None
             measurements = CheckpointMeasurements(
                 **self._identity(name, subject),
                 depth=found.depth,
                 width=found.width,
                 dtype=found.dtype,
-                rows=found.rows,
+                rows=tuple(replace(row, loss=found.loss) for row in (others.rows if others else ())) + found.rows,
                 bytes_per_token=subject.sample.bytes_per_token,
             )
             known = self._cache.measurements.merge(subject.document, measurements)

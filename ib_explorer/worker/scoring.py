@@ -56,9 +56,13 @@ class Scorer:
         self._kept = KeptScores(store)
         self._told: set[str] = set()
 
-    def settle(self) -> None:
+    def begin(self, progress: Progress) -> None:
+        """A job begins: what one before it could not keep is noted."""
+        self._kept.begin(progress)
+
+    def settle(self, progress: Progress) -> None:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
-        self._kept.settle()
+        self._kept.settle(progress)
 
     def keeps(self, subject: Subject[Any]) -> bool:
         """Whether the scores of a checkpoint are kept in all variants asked for."""
@@ -90,6 +94,7 @@ class Scorer:
             plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
             return Seen(_planned(from_disk, known.depth, known.width, plan), known.dtype, None, plan)
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
+        self._kept.settle(progress)
         layers = parse_layers(request.layers, model.depth)
         on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
         plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)

@@ -247,7 +247,7 @@ def test_download_reports_every_byte(published):
     heard = Heard()
     model_folder(resolve("org/big", None, Progress())[0], heard)
     done = [report[1] for report in heard.phases]
-    assert done == sorted(done) and len(done) > 3
+    assert done == sorted(done) and done[0] == 0
     assert heard.phases[-1] == ("download", 25, 25, "MB")
 
 

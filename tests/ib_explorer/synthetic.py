@@ -229,7 +229,8 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
                 yield Measured(job.job, found.key, found.revision, False)
         elif isinstance(job, Measure):
             yield listed(job.job)
-            for step in [step for step in STEPS if job.request.revision in ("all", f"step{step}")]:
+            asked = job.only or [f"step{step}" for step in STEPS if job.request.revision in ("all", f"step{step}")]
+            for step in [step for step in STEPS if f"step{step}" in asked]:
                 fresh = checkpoint(step, rules=job.request.temperatures)
                 old = cache.measurements.get(fresh.key)
                 rows = (

@@ -15,10 +15,11 @@ import torch
 from cache import arrays
 from cache.files import no_space
 from estimator import loading, memory
-from estimator.errors import InputError
+from estimator.errors import InputError, MeasurementError
 from estimator.memory import estimate_bytes, score_bytes
 from estimator.progress import Progress
-from ib_explorer.worker.messages import Event, Measure, Measured
+from estimator.request import MeasurementRequest
+from ib_explorer.worker.messages import Event, Measure, Measured, Note, Revisions
 from ib_explorer.worker.runner import Runner
 from tests.ib_explorer.runs import Notes, measure, no_model, request, run
 from tests.pretended_cuda import pretend, pretend_cuda
@@ -143,6 +144,67 @@ def test_values_do_not_wait_for_the_disk(
     _describing_scores(monkeypatch, wait)
     runner.run(Measure(1, request(tiny_model("llama"), text)), hear, Progress())
     assert runner._cache.scores.verify() == (1, [])  # and when the job is over, they are there
+
+
+def test_scores_on_their_way_to_the_disk_are_given_out(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view of what was just measured waits for no disk, and takes from the sweep nothing that it has to hear."""
+    asked = request(tiny_model("gpt2"), text)
+    viewed, looked = threading.Event(), list[Event]()
+
+    def fail() -> None:
+        assert viewed.wait(20), "the view waited for the disk"
+        raise no_space(runner._cache.scores.folder)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Measured):
+            looked.extend(run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True)))
+            viewed.set()
+
+    _describing_scores(monkeypatch, fail)
+    with pytest.raises(InputError, match="no space left"):
+        runner.run(Measure(1, asked), hear, Progress())
+    (event,) = [event for event in looked if isinstance(event, Measured)]
+    kept = runner._cache.measurements.load(event.key)
+    assert kept is not None and {row.temperature_rule for row in kept.rows} == {"exact", "x0.5"}
+
+
+def test_a_loss_reaches_the_rows_that_a_view_adds_meanwhile(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path
+) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    measure(runner, asked)
+
+    class Looked(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "forward":
+                run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True))
+
+    ((_, kept),) = measure(runner, replace(asked, loss=True), Looked())
+    assert {row.temperature_rule for row in kept.rows} == {"exact", "x0.5"}
+    assert None not in {row.loss for row in kept.rows}
+
+
+def test_memory_that_a_sweep_holds_lets_a_view_pass(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    measure(runner, asked)
+    monkeypatch.setattr(memory, "free_memory", lambda *_: 1000)
+    again = replace(asked, temperatures=("x0.5",))
+    assert not [event for event in run(runner, Measure(2, again, kept=True)) if isinstance(event, Measured)]
+    with pytest.raises(MeasurementError, match="of memory on cpu"):
+        run(runner, Measure(3, again))
+
+
+def test_of_the_demo_only_what_is_trained_is_looked_at(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = MeasurementRequest("demo", "all", documents=4, max_length=32, anchors=10, anchor_seeds=(0,), device="cpu")
+    no_model(monkeypatch)
+    (listed,) = [event for event in run(runner, Measure(1, asked, kept=True)) if not isinstance(event, Note)]
+    assert isinstance(listed, Revisions) and len(listed.revisions) == 12
+    (one,) = run(runner, Measure(2, asked, kept=True, only=("checkpoint-4",)))
+    assert isinstance(one, Revisions) and [revision["step"] for revision in one.revisions] == [4]
 
 
 def test_a_disk_that_is_full_is_told_once_and_costs_no_value(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import csv
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -354,7 +354,9 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         asked = [job.request for job in client.jobs if isinstance(job, Measure)]
         assert [request.temperatures for request in asked] == [("exact",), ("x2",), ("x2",)]
         assert app.state.place is not None
-        assert [request.revision for request in asked[1:]] == [app.state.place.checkpoint.name, REQUEST.revision]
+        here, *others = reversed([f"step{step}" for step in STEPS])
+        assert here == app.state.place.checkpoint.name
+        assert [job.only for job in client.jobs if isinstance(job, Measure)] == [(), (here,), tuple(reversed(others))]
         assert sum(isinstance(job, Bound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
 
@@ -373,8 +375,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
             return ()
         if not (isinstance(job, Measure) and job.kept):
             return answer(job)
-        over = job.request.revision in ("all", gone)
-        return [Started(job.job), Finished(job.job)] if over else answer(job)
+        return [Started(job.job), Finished(job.job)] if job.only == (gone,) else answer(job)
 
     client = ScriptedClient(script)
     async with explorer(cache, client, REQUEST) as (app, pilot):
@@ -387,7 +388,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
             statuses = [job.status for job in app.state.jobs if job.kept and job.kind != "ahead"]
             return statuses == ["done"] * times
 
-        for times in range(3, 2 + len(STEPS)):
+        for times in range(2, 1 + len(STEPS)):
             for event in sweep:
                 client.say(event)
                 if isinstance(event, Measured):
@@ -397,10 +398,58 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind != "ahead"))
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
-        kept = [job.request.revision for job in asked if job.kept]
-        assert kept == [f"step{STEPS[0]}", "all", *(f"step{step}" for step in STEPS[1:])]
-        assert [job.request.revision for job in asked if not job.kept] == [f"step{STEPS[-1]}", "all"]
-        assert asked[-1].request.temperatures == ("x2",)
+        assert {job.request.temperatures for job in asked} == {("x2",)}
+        assert [job.only for job in asked if job.kept] == [(f"step{step}",) for step in STEPS]
+        assert [job.only for job in asked if not job.kept] == [(gone,)]
+
+
+def _sweep_that_stays(cache: MemoryCache, *, keeps: bool) -> tuple[ScriptedClient, Iterator[Event | None]]:
+    """A client whose first job has measured one checkpoint and goes on when the events returned are said."""
+    answer = measuring(cache)
+    sweep = iter(answer(Measure(1, REQUEST)))
+
+    def script(job: Job) -> Iterable[Event | None]:
+        if job.job == 1:
+            return [next(sweep) for _ in range(4)]
+        passes_over = isinstance(job, Measure) and job.kept and not keeps
+        return [Started(job.job), Finished(job.job)] if passes_over or is_ahead(job) else answer(job)
+
+    return ScriptedClient(script), sweep
+
+
+async def test_a_view_one_returns_to_during_a_sweep_is_completed() -> None:
+    cache = MemoryCache()
+    client, sweep = _sweep_that_stays(cache, keeps=True)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        await pilot.press("T")
+        await settled(pilot, lambda: app.scene.point is not None)
+        await pilot.press("t")
+        for _ in range(4):  # two more checkpoints, while another view is looked at
+            client.say(next(sweep))
+        await settled(pilot, lambda: len(app.state.records) == 3)
+        await pilot.press("T")
+        await settled(pilot, lambda: len(app.scene.plane.series[0].points) == 3)
+        assert app.state.jobs[0].is_open
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it_ends(end: str) -> None:
+    cache = MemoryCache()
+    client, _ = _sweep_that_stays(cache, keeps=False)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None)
+        await settled(pilot, lambda: {job.status for job in app.state.jobs if job.kind == "look"} == {"done"})
+        assert app.scene.point is None
+        if end == "cancelled":
+            await pilot.press("c")
+        else:
+            client.say(Failed(1, "memory", "The device is out of memory.", False))
+        await settled(pilot, lambda: app.scene.point is not None)
+        last = [job for job in client.jobs if isinstance(job, Measure)][-1]
+        assert not last.kept and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left
 
 
 async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead() -> None:
@@ -469,7 +518,7 @@ async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_c
         left = client.jobs[-1].request
         await pilot.press("t")
         await settled(pilot, lambda: app._settling is None)
-        assert [job.status for job in app.state.jobs if job.request == left] == ["cancelling"]
+        assert [job.status for job in app.state.jobs if job.request == left] == ["cancelling"] * 2
         await pilot.press("T")
         await settled(pilot, lambda: len(client.jobs) == 6)
         assert next(job.status for job in app.state.jobs if job.request == left) == "cancelling"

@@ -150,6 +150,17 @@ def test_a_job_at_work_waits_for_small_ones_only(worker):
     worker.until(CancelledJob(1), Finished(2))
 
 
+def test_a_job_that_waits_for_a_small_one_is_cancelled_at_once(worker):
+    worker.tell(measure(1, "endless"))
+    worker.until(Started(1))
+    worker.tell(small(2, "endless"), small(3, "quick"))
+    worker.until(Started(2))
+    worker.tell(Cancel(1))
+    assert Finished(3) not in worker.until(CancelledJob(1))  # it is over although the small one goes on
+    worker.tell(Cancel(2))
+    worker.until(CancelledJob(2), Finished(3))
+
+
 def test_a_small_job_is_out_of_the_modes_of_the_one_that_waits():
     seen = []
 
