@@ -164,10 +164,11 @@ def _measure_with(
         f"{tallied / forward:.1%}"
     )
     if holder != _CPU:
-        moved = seconds(device, lambda: [copy_off(one, torch.empty(shape, dtype=one.dtype)) for one in out])
+        there = torch.empty(shape, dtype=torch.float16)
+        moved = sum(seconds(device, lambda one=one: copy_off(one, there)) for one in out)
         print(f"         scores to main memory, beside what comes next: {moved / forward:.1%} of forward")
     elif device != _CPU:
-        moved = seconds(device, lambda: [one.to(device) for one in out])
+        moved = sum(seconds(device, lambda one=one: one.to(device)) for one in out)
         print(f"         of the estimate, scores to the device: {moved / forward:.1%} of forward")
     if device.type == "cuda":
         print(f"         beside the model: forward with scores {forward_peak / 1e9:.2f} GB; estimate ", end="")

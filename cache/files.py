@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import platform
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from estimator.errors import InputError
@@ -79,7 +83,7 @@ def in_words(size: int) -> str:
 
 def partial_path(path: Path) -> Path:
     """A name beside ``path`` for its unfinished content, of this process alone."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
+    return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
 
 
 def set_aside(path: Path, aside: Path) -> Path | None:
@@ -97,12 +101,34 @@ def set_aside(path: Path, aside: Path) -> Path | None:
 
 
 def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
-    """Remove what lies unfinished in ``folder``, unchanged for ``older_than`` seconds; returns the bytes freed."""
+    """Remove what lies unfinished in ``folder``; returns the bytes freed.
+
+    That is what processes of this machine have left that no longer run, and what nobody has changed for ``older_than``
+    seconds.
+    """
     freed = 0
     for path in listing(folder):
-        if path.name.endswith(PARTIAL) and time.time() - last_change(path) > older_than:
+        if path.name.endswith(PARTIAL) and (_is_abandoned(path) or time.time() - last_change(path) > older_than):
             freed += remove(path)
     return freed
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether the process that wrote ``path`` is known not to run any more."""
+    import psutil  # late: the screen's first frame does without
+
+    made = re.search(r"\.(\w+)-(\d+)-\w+" + re.escape(PARTIAL), path.name)
+    return made is not None and made[1] == _here() and not psutil.pid_exists(int(made[2]))
+
+
+@cache
+def _here() -> str:
+    """Names the place where processes are numbered together: the machine, or a container on it."""
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        numbers = ""
+    return hashlib.sha256(f"{platform.node()} {numbers}".encode()).hexdigest()[:8]
 
 
 def listing(folder: Path) -> list[Path]:

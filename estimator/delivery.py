@@ -45,9 +45,10 @@ class Delivery:
     def put(self, scores: Mapping[int, Tensor], positions: Tensor) -> None:
         """Send ``scores[item]`` [draws, len(positions), anchors] to their ``positions`` (on the host) of each item."""
         if self._stream is None or any(self._out[item].device.type != "cpu" for item in scores):
+            places = {device: positions.to(device) for device in {self._out[item].device for item in scores}}
             for item, values in scores.items():
                 out = self._out[item]
-                out.index_copy_(1, positions.to(out.device), values.to(out.device))
+                out.index_copy_(1, places[out.device], values.to(out.device))
             return
         self._send(scores, positions, self._stream)
 

@@ -1,7 +1,8 @@
 """A pretended CUDA device: tensors that hold their numbers on the CPU and keep the rules of a device.
 
-They cannot be mixed with tensors of the CPU nor be read by numpy, and what is copied off them without blocking is NaN
-until an event recorded after the copy is waited for, which takes a while. So tests can prove, where there is no card,
+They cannot be mixed with tensors of the CPU nor be read by numpy. What is copied off them without blocking is NaN until
+an event recorded after the copy is waited for, which takes a while, and so is what another stream copies off before the
+device was waited for. So tests can prove, where there is no card,
 that code for one puts every tensor where it belongs and waits where it must. Of a card's own arithmetic and speed they
 prove nothing.
 """
@@ -47,6 +48,8 @@ class Pretended(Tensor):
         given = [one for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)]
         if func != Tensor.copy_ and any(not isinstance(one, cls) and one.dim() for one in given):
             raise RuntimeError(f"{name}: tensors of {DEVICE} and of the CPU cannot be mixed")
+        if func == Tensor.index_copy_:
+            _unfinished.add(_place(_bare(args[0])))
         if _is_device(kwargs.get("device")):
             kwargs = {**kwargs, "device": "cpu"}
         return tree_map(_pretended, super().__torch_function__(func, types, args, kwargs))
@@ -80,6 +83,8 @@ class Event:
 
 
 _streams = [Stream()]
+_unfinished: set[int] = set()
+"""Where something was put into place that another stream sees only after a synchronisation."""
 
 
 def _leave(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
@@ -87,6 +92,8 @@ def _leave(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor
     bare = _bare(source)
     if non_blocking:
         _streams[-1].arriving.append(lambda: target.copy_(bare))
+        return target.fill_(torch.nan)
+    if len(_streams) > 1 and _place(bare) in _unfinished:
         return target.fill_(torch.nan)
     return target.copy_(bare)
 
@@ -102,6 +109,10 @@ def _to(given: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return _pretended(_plain_to(bare, *args, **kwargs))
     moved = _plain_to(bare, *args, **kwargs)
     return moved.clone() if isinstance(given, Pretended) else moved
+
+
+def _place(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _is_device(what: object) -> bool:
@@ -153,7 +164,7 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "Event", Event)
     patch.setattr(torch.cuda, "stream", on)
-    patch.setattr(torch.cuda, "synchronize", lambda _device=None: None)
+    patch.setattr(torch.cuda, "synchronize", lambda _device=None: _unfinished.clear())
     patch.setattr(torch.cuda, "current_stream", lambda _device=None: _streams[-1])
     patch.setattr(torch.cuda, "mem_get_info", lambda _device=None: (free, free))
     patch.setattr(torch.cuda, "memory_reserved", lambda _device=None: 0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +90,19 @@ def test_only_old_remains_are_pruned(tmp_path: Path) -> None:
         os.utime(path, (1, 1))
     assert prune_partial(tmp_path) == 5
     assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])
+
+
+def test_what_a_dead_process_left_is_pruned_at_once(tmp_path: Path) -> None:
+    script = "import pathlib, sys, cache.files; print(cache.files.partial_path(pathlib.Path(sys.argv[1])))"
+    named = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "x"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    dead = Path(named.stdout.strip())
+    elsewhere = dead.with_name(re.sub(r"x\.\w+-", "x.0ther0ne-", dead.name))
+    for path in (dead, elsewhere, partial_path(tmp_path / "x")):
+        path.write_bytes(b"123")
+    assert prune_partial(tmp_path) == 3
+    assert not dead.exists() and elsewhere.exists()
 
 
 def test_an_old_folder_in_which_something_is_still_written_is_spared(tmp_path: Path) -> None:
