@@ -154,6 +154,8 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
         yield
         _streams.pop()
 
+    with torch.device("meta"):
+        torch.empty(0)  # torch remembers which functions make tensors from the first time: it must be the real ones
     for name in _FACTORIES:
         patch.setattr(torch, name, made(getattr(torch, name)))
     patch.setattr(Tensor, "to", _to)

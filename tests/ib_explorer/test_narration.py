@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from typing import get_args
 
 import pytest
 
-from ib_explorer.cli.narration import LINE_EVERY, Narration, describe
+from estimator.progress import Phase
+from ib_explorer.cli.narration import DOING, LINE_EVERY, Narration, describe
 from ib_explorer.worker.messages import Measured, Note, PhaseProgress, Ready
 
 
@@ -15,6 +17,10 @@ class Terminal(io.StringIO):
 
 def progress(done, total=100, phase="forward", revision="step1"):
     return PhaseProgress(1, phase, done, total, "documents", revision)
+
+
+def test_every_phase_has_words():
+    assert set(DOING) == set(get_args(Phase))
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then():
