@@ -208,7 +208,7 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Measured):
         said = "is in the cache" if event.cached else "is measured"
         state = with_job(state, replace(job, measured=(*job.measured, event.revision)))
-        if job.kind == "ahead":
+        if job.kept:  # the plane says so
             return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, Started):
