@@ -17,6 +17,7 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import torch
 import transformers
@@ -118,7 +119,7 @@ def published(model: LoadedModel, sample: Sample) -> float | None:
 def largest_difference(found: list[Measurement], expected: list[Measurement]) -> float:
     """The largest difference of any value of two measurements."""
     return max(
-        abs(getattr(getattr(row, side), name) - getattr(getattr(other, side), name))
+        abs(float(getattr(getattr(row, side), name) - getattr(getattr(other, side), name)))
         for row, other in zip(found, expected, strict=True)
         for side in ("complexity", "expressivity")
         for name in ("plugin", "null", "high", "se")
@@ -140,7 +141,9 @@ def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> f
         on_disk=False,
         device=device,
     )
-    whole = [_measure_with(model, sample, draws, forward, plan, holder) for holder in {plan.holder: 0, _CPU: 0}]
+    whole = [
+        _measure_with(model, sample, draws, forward, plan, holder) for holder in dict.fromkeys((plan.holder, _CPU))
+    ]
     return whole[0]
 
 
@@ -165,10 +168,10 @@ def _measure_with(
     )
     if holder != _CPU:
         there = torch.empty(shape, dtype=torch.float16)
-        moved = sum(seconds(device, lambda one=one: copy_off(one, there)) for one in out)
+        moved = sum(seconds(device, partial(copy_off, one, there)) for one in out)
         print(f"         scores to main memory, beside what comes next: {moved / forward:.1%} of forward")
     elif device != _CPU:
-        moved = sum(seconds(device, lambda one=one: one.to(device)) for one in out)
+        moved = sum(seconds(device, partial(one.to, device)) for one in out)
         print(f"         of the estimate, scores to the device: {moved / forward:.1%} of forward")
     if device.type == "cuda":
         print(f"         beside the model: forward with scores {forward_peak / 1e9:.2f} GB; estimate ", end="")

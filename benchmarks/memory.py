@@ -42,11 +42,12 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
         estimator = sample_estimator(sample, request.weights)
         scorer = Scorer(store)
         seen = scorer.see(subject, None, estimator.nbytes, progress)
+        assert seen is not None
         plan = seen.plan
         for _ in measure_layers(estimator, seen.model, [parse_temperature("exact")], progress):
             pass
         measured = time.perf_counter() - start
-        scorer.settle()
+        scorer.settle(progress)
     print(plan)
     print(
         f"  taken at most {peak.bytes / 1e9:.2f} GB, planned {plan.on_device / 1e9:.2f} GB "
@@ -58,7 +59,7 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
 
 def main() -> None:
     given = [float(value) for value in sys.argv[1:]]
-    positions, layers, free = (*given, *(300_000, 33, 2)[len(given) :])
+    positions, layers, free = [*given, *(300_000.0, 33.0, 2.0)[len(given) :]]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "model")
         shape = Shape(32, 64, int(layers), 2, VOCABULARY)

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +137,7 @@ def heartbeats(report: Path, spans: Sequence[Span]) -> None:
         row("worker", f"{megabytes:.0f}")
 
 
-def timed_keys(shown: Terminal, kinds: dict[str, tuple[str, ...]], spans: list[Span], repeats: int = 5) -> None:
+def timed_keys(shown: Terminal, kinds: Mapping[str, tuple[str, ...]], spans: list[Span], repeats: int = 5) -> None:
     """Press keys of each kind and print the seconds to the new pictures."""
     for name, keys in kinds.items():
         start = time.monotonic()

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -123,12 +122,12 @@ def _is_abandoned(path: Path) -> bool:
 
 @cache
 def _here() -> str:
-    """Names the place where processes are numbered together: the machine, or a container on it."""
+    """Names the place where processes are numbered together: a machine since it started, or a container on it."""
     try:
-        numbers = os.readlink("/proc/self/ns/pid")
+        started = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        return hashlib.sha256(f"{started} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:8]
     except OSError:
-        numbers = ""
-    return hashlib.sha256(f"{platform.node()} {numbers}".encode()).hexdigest()[:8]
+        return secrets.token_hex(4)  # a place of its own: what it leaves is pruned by its age
 
 
 def listing(folder: Path) -> list[Path]:

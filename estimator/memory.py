@@ -117,7 +117,7 @@ def plan_memory(
     """
     cpu, scores = torch.device("cpu"), score_bytes(positions, draws, anchors)
     estimate = estimate_bytes(positions, anchors, device)
-    if device != cpu:
+    if device.type != "cpu":
         free = free_memory(device)
         if layers * scores <= min(CARD_SHARE * free, SHARE * free - estimate):
             return MemoryPlan(layers, layers, 1, labels, scores, estimate, device, device)
@@ -126,7 +126,7 @@ def plan_memory(
     # Where layers follow one another, the last one is still being estimated while the next is scored.
     held = 0 if on_disk else scores * min(layers, 2)
     room = int(SHARE * free_memory())
-    if device == cpu:
+    if device.type == "cpu":
         _check_room(positions, held + estimate, room, device)
         each = estimate + (0 if on_disk else scores)
         estimates = max(1, min(torch.get_num_threads(), layers, (room - held) // 2 // each))

@@ -151,8 +151,10 @@ def pretend_cuda(patch: pytest.MonkeyPatch, *, free: int = 10**9) -> None:
     @contextlib.contextmanager
     def on(stream: Stream) -> Iterator[None]:
         _streams.append(stream)
-        yield
-        _streams.pop()
+        try:
+            yield
+        finally:
+            _streams.pop()
 
     with torch.device("meta"):
         torch.empty(0)  # torch remembers which functions make tensors from the first time: it must be the real ones

@@ -53,6 +53,8 @@ class Core(App[None], inherit_bindings=False):
         self._scene: Scene | None = None
         self._dirty = True
         self._working = False
+        self._loading = 0
+        self._has_gaps = False
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -121,6 +123,7 @@ class Core(App[None], inherit_bindings=False):
             self._over(event)
             self._give(lacking.ahead(self.scene))
         if isinstance(event, Measured):
+            self._loading += 1
             job = self.state.job(event.job)
             preference = job is not None and job.request.is_preference
             store: Records[Record] = self.cache.preferences if preference else self.cache.measurements
@@ -132,12 +135,18 @@ class Core(App[None], inherit_bindings=False):
             self._failed(event)
 
     def _over(self, event: Finished | CancelledJob | Failed) -> None:
-        """What the view had to do without while the worker was busy is asked for now."""
+        """A job's end may leave gaps in the view: what it had to do without while the worker was busy."""
         job = self.state.job(event.job)
-        if job is None or lacking.is_busy(self.state):
-            return
-        had_its_chance = job.kept and job.kind != "ahead" and not isinstance(event, CancelledJob)
-        if job.kind in lacking.TAKE_MODELS or had_its_chance:
+        if job is not None:
+            had_its_chance = job.kept and job.kind != "ahead" and not isinstance(event, CancelledJob)
+            self._has_gaps |= job.kind in lacking.TAKE_MODELS or had_its_chance
+            self._fill_gaps()
+
+    def _fill_gaps(self) -> None:
+        """Ask for what the view had to do without, once the worker has time and all that it measured is here."""
+        is_looking = any(job.is_open and job.kept and job.kind != "ahead" for job in self.state.jobs)
+        if self._has_gaps and not (self._loading or is_looking or lacking.is_busy(self.state)):
+            self._has_gaps = False
             self._measure_view()
 
     def _failed(self, event: Failed) -> None:
@@ -160,6 +169,7 @@ class Core(App[None], inherit_bindings=False):
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:
         job, record = self.state.job(message.job), message.record
+        self._loading -= 1
         if record is None or job is None:
             self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
             return
@@ -170,6 +180,7 @@ class Core(App[None], inherit_bindings=False):
         self._set(state, at_once=job.kind == "look")  # a key is waiting for it
         if job.kind == "measure":
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
+        self._fill_gaps()
         self._give(lacking.bound(self.scene, again=False))
         self._give(lacking.ahead(self.scene))
 

@@ -122,6 +122,8 @@ class JobProgress(Progress):
             self._held = event
         if self._between is not None and threading.get_ident() == self._thread:
             self._between()
+            if self._cancelled.is_set():
+                raise Cancelled
 
     def note(self, text: str) -> None:
         """Pass a sentence on to the user's log."""

@@ -19,6 +19,7 @@ from torch import Tensor
 from cache.arrays import ArrayStore
 from cache.keys import key
 from estimator.delivery import copy_off
+from estimator.errors import InputError
 from estimator.geometry import Geometry
 from estimator.measurement import Variant
 from estimator.memory import score_bytes
@@ -37,22 +38,27 @@ class KeptScores:
     def __init__(self, store: ArrayStore) -> None:
         self._store = store
         self._writer = ThreadPoolExecutor(1, "keep")
-        self._last: Future[None] | None = None
+        self._last: Future[InputError | None] | None = None
+        self._is_own = True
         self._on_the_way: dict[str, list[LayerScores]] = {}
 
-    def begin(self, progress: Progress) -> None:
-        """A job begins: what one before it could not write, and was stopped before it could say so, is noted."""
-        if self._last is not None and self._last.done() and (problem := self._last.exception()) is not None:
-            self._last = None
-            progress.note(str(problem))
+    def begin(self) -> None:
+        """A job begins: what is still being written is that of another one."""
+        self._is_own = False
 
     def settle(self, progress: Progress) -> None:
-        """Wait until all is written (phase ``"keep"``); raises :class:`InputError` (``"disk"``) if it could not be."""
+        """Wait until all is written (phase ``"keep"``).
+
+        Raises :class:`InputError` (``"disk"``) if it could not be; that of another job is only noted.
+        """
         while self._last is not None and not wait([self._last], _REPORT_EVERY).done:
             progress.phase("keep", 0, 1, "models")
         last, self._last = self._last, None
-        if last is not None:
-            last.result()
+        problem = None if last is None else last.result()
+        if problem is not None and self._is_own:
+            raise problem
+        if problem is not None:
+            progress.note(str(problem))
 
     def has(self, document: Mapping[str, Any]) -> bool:
         """Whether the scores of ``document`` are there."""
@@ -84,7 +90,7 @@ class KeptScores:
         with contextlib.ExitStack() as stack:
             files = self._files(stack, documents, layers, shape)
             yield files
-            self._begin(stack.pop_all().close, files.found, documents)
+            self._write(stack.pop_all().close, files.found, documents)
 
     def copy(self, found: Sequence[LayerScores], documents: Documents, layers: Sequence[int], shape: Shape) -> None:
         """Copy scores from where they are to the disk, beside what comes next; all else must be settled."""
@@ -96,19 +102,22 @@ class KeptScores:
                     copy_off(one.scores, files.scores(one.layer, one.variant))
                 files.finish(found)
 
-        self._begin(write, found, documents)
+        self._write(write, found, documents)
 
-    def _begin(self, write: Callable[[], None], found: Sequence[LayerScores], documents: Documents) -> None:
-        def run() -> None:
+    def _write(self, write: Callable[[], None], found: Sequence[LayerScores], documents: Documents) -> None:
+        def run() -> InputError | None:
             try:
                 write()
+            except InputError as error:
+                return InputError(error.kind, str(error))  # its traceback would hold all that was to be written
             finally:
                 self._on_the_way = {}
+            return None
 
         self._on_the_way = {
             key(document): [one for one in found if one.variant == variant] for variant, document in documents.items()
         }
-        self._last = self._writer.submit(run)
+        self._last, self._is_own = self._writer.submit(run), True
 
     def _files(self, stack: contextlib.ExitStack, documents: Documents, layers: Sequence[int], shape: Shape) -> Files:
         # Room for all variants at once: those being written do not count yet when the next one makes room.

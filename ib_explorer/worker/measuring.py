@@ -56,9 +56,9 @@ class Measurer:
         self._estimators: dict[tuple[Any, ...], Estimator] = {}
         self._increments: dict[tuple[str, str], IncrementEstimator] = {}
 
-    def begin(self, progress: Progress) -> None:
-        """A job begins: what one before it could not keep is noted."""
-        self._scorer.begin(progress)
+    def begin(self) -> None:
+        """A job begins: that one before it could not keep its scores is no failure of this one."""
+        self._scorer.begin()
 
     def settle(self, progress: Progress) -> None:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
@@ -74,8 +74,13 @@ class Measurer:
         known: CheckpointMeasurements | None,
         temperatures: Sequence[Temperature],
         progress: Progress,
-    ) -> Found:
-        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint."""
+        *,
+        from_kept: bool = False,
+    ) -> Found | None:
+        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint.
+
+        ``from_kept`` is to do without its model; None where that cannot be done.
+        """
         estimator, request = self._estimator(subject), subject.request
         loss = known_loss(known)
         seen = self._scorer.see(
@@ -85,7 +90,10 @@ class Measurer:
             progress,
             variants=request.variants if temperatures else (),
             with_loss=request.loss and loss is None,
+            from_kept=from_kept,
         )
+        if seen is None:
+            return None
         rows = list(measure_layers(estimator, seen.model, temperatures, progress))
         if seen.losses is not None:
             loss = seen.losses.mean
@@ -106,6 +114,7 @@ class Measurer:
             self._increments = {wanted: increment_estimator(subject.sample, device)}
         estimator = self._increments[wanted]
         seen = self._scorer.see(subject, known, estimator.nbytes, progress)
+        assert seen is not None
         return tuple(measure_increments(estimator, seen.model, temperatures, progress))
 
     def measure_preferences(
@@ -114,11 +123,15 @@ class Measurer:
         known: CheckpointPreferences | None,
         temperatures: Sequence[Temperature],
         progress: Progress,
-    ) -> FoundPreferences:
-        """Preference information at ``temperatures`` of all layers asked for; ``known`` is what the cache has of it."""
+        *,
+        from_kept: bool = False,
+    ) -> FoundPreferences | None:
+        """Preference information at ``temperatures`` of all layers asked for; otherwise as :meth:`measure`."""
         weights, device = subject.request.weights, tally_device(resolve_device(subject.device))
         estimator = PreferenceEstimator(subject.sample, weights=weights, device=device)
-        seen = self._scorer.see(subject, known, estimator.nbytes, progress)
+        seen = self._scorer.see(subject, known, estimator.nbytes, progress, from_kept=from_kept)
+        if seen is None:
+            return None
         rows = tuple(measure_preferences(estimator, seen.model, temperatures, progress))
         return FoundPreferences(seen.model.depth, seen.model.width, seen.dtype, rows)
 

@@ -59,6 +59,7 @@ class Runner:
         self._samples = Samples(self._cache)
         self._measurer: Measurer | None = None
         self._at_work = False
+        self._resolved: dict[tuple[str, str], Revision] = {}
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
@@ -69,6 +70,7 @@ class Runner:
         try:
             if not is_inner:
                 self._samples.begin()
+                self._resolved.clear()
             self._do(request, emit, progress)
         finally:
             self._at_work = is_inner
@@ -95,8 +97,8 @@ class Runner:
         check_layers(request.layers)
         temperatures = [parse_temperature(text) for text in request.temperatures]
         if self._measurer is not None and not job.kept:
-            self._measurer.begin(progress)
-        chosen = [one for one in self._chosen(request, progress) if not job.only or one.name in job.only]
+            self._measurer.begin()
+        chosen = self._named(request.model, job.only, progress) if job.only else self._chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
         is_fetched = request.model != DEMO and not job.kept
         prefetch = Prefetch()
@@ -109,9 +111,7 @@ class Runner:
                     emit(measured)
             if not job.kept:
                 self._settle(progress)
-        except (InputError, MeasurementError) as error:
-            if job.kept and error.kind == "memory":
-                return  # a job at work holds it: what this one passes over is asked for again
+        except (InputError, MeasurementError):
             if not job.kept:
                 with contextlib.suppress(InputError):  # which would hide why the job failed
                     self._settle(progress)
@@ -145,7 +145,9 @@ class Runner:
             return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
-            found = self._measuring().measure(subject, known, missing, listener)
+            found = self._measuring().measure(subject, known, missing, listener, from_kept=job.kept)
+            if found is None:
+                return None
             # A loss belongs to the checkpoint and the text, so to rows that were measured without it as well: those
             # of now, as a job on kept scores may have added some.
             others = self._cache.measurements.load(name) if wants_loss else None
@@ -183,7 +185,9 @@ class Runner:
         if job.kept and (known is None or (missing and not self._measuring().keeps(subject))):
             return None
         if missing:
-            found = self._measuring().measure_preferences(subject, known, missing, progress)
+            found = self._measuring().measure_preferences(subject, known, missing, progress, from_kept=job.kept)
+            if found is None:
+                return None
             preferences = CheckpointPreferences(
                 **self._identity(name, subject),
                 depth=found.depth,
@@ -231,9 +235,20 @@ class Runner:
     def _chosen(self, request: MeasurementRequest, progress: Progress) -> list[Revision]:
         """The checkpoints that a request means, in training order; those of the demo need not exist yet."""
         if request.model != DEMO:
-            return resolve(request.model, request.revision, progress)
+            chosen = resolve(request.model, request.revision, progress)
+            self._resolved |= {(request.model, revision.name): revision for revision in chosen}
+            return chosen
         planned = demo_revisions(self._cache.runs)
         return select(planned, request.revision) if request.revision else planned[-1:]
+
+    def _named(self, model: str, names: Sequence[str], progress: Progress) -> list[Revision]:
+        """The checkpoints of these names; those of the job at work are known, and no hub is asked for them."""
+        if model == DEMO:
+            return [revision for revision in demo_revisions(self._cache.runs) if revision.name in names]
+        for name in names:
+            if (model, name) not in self._resolved:
+                self._resolved |= {(model, revision.name): revision for revision in resolve(model, name, progress)}
+        return [self._resolved[model, name] for name in names]
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         """The checkpoints of a job; those of the demo as soon as each can be measured."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from cache.arrays import ArrayStore
 from cache.locations import BUDGET_VARIABLE
 from estimator.anchors import stack_anchors
+from estimator.errors import MeasurementError
 from estimator.layers import parse_layers
 from estimator.loading import LoadedModel, load_model, resolve_device, tally_device
 from estimator.loss import LossSum
@@ -56,9 +57,9 @@ class Scorer:
         self._kept = KeptScores(store)
         self._told: set[str] = set()
 
-    def begin(self, progress: Progress) -> None:
-        """A job begins: what one before it could not keep is noted."""
-        self._kept.begin(progress)
+    def begin(self) -> None:
+        """A job begins: that one before it could not keep its scores is no failure of this one."""
+        self._kept.begin()
 
     def settle(self, progress: Progress) -> None:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
@@ -77,10 +78,13 @@ class Scorer:
         *,
         variants: Sequence[Variant] = ("raw",),
         with_loss: bool = False,
-    ) -> Seen:
+        from_kept: bool = False,
+    ) -> Seen | None:
         """Scores of all layers asked for in ``variants``; loads the model only where they are not kept.
 
         ``known`` is what the cache has of the checkpoint; ``labels`` are the bytes that the sample's labels take.
+        ``from_kept`` is to do without the model: None where scores are not kept, or memory is short beside a job at
+        work.
         """
         request, documents = subject.request, _documents(subject, variants)
         kept: dict[Variant, list[LayerScores]] = {}
@@ -91,8 +95,15 @@ class Scorer:
         missing = {variant: name for variant, name in documents.items() if variant not in kept}
         from_disk = itertools.chain(*kept.values())
         if known is not None and not missing and not with_loss:
-            plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
+            try:
+                plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
+            except MeasurementError:
+                if from_kept:
+                    return None
+                raise
             return Seen(_planned(from_disk, known.depth, known.width, plan), known.dtype, None, plan)
+        if from_kept:
+            return None
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
         self._kept.settle(progress)
         layers = parse_layers(request.layers, model.depth)

@@ -15,10 +15,12 @@ import torch
 from cache import arrays
 from cache.files import no_space
 from estimator import loading, memory
-from estimator.errors import InputError, MeasurementError
+from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.memory import estimate_bytes, score_bytes
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
+from ib_explorer.worker import runner as runner_module
+from ib_explorer.worker.keeping import KeptScores
 from ib_explorer.worker.messages import Event, Measure, Measured, Note, Revisions
 from ib_explorer.worker.runner import Runner
 from tests.ib_explorer.runs import Notes, measure, no_model, request, run
@@ -168,6 +170,76 @@ def test_scores_on_their_way_to_the_disk_are_given_out(
     (event,) = [event for event in looked if isinstance(event, Measured)]
     kept = runner._cache.measurements.load(event.key)
     assert kept is not None and {row.temperature_rule for row in kept.rows} == {"exact", "x0.5"}
+
+
+def test_that_a_stopped_job_could_not_keep_its_scores_is_noted_by_the_next(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+
+    def fail() -> None:
+        assert going_on.wait(20)
+        raise no_space(runner._cache.scores.folder)
+
+    class Stopped(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "keep":
+                raise Cancelled
+
+    class Heard(Notes):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "keep":
+                going_on.set()
+
+    _describing_scores(monkeypatch, fail)
+    with pytest.raises(Cancelled):
+        measure(runner, request(tiny_model("gpt2"), text), Stopped())
+    monkeypatch.undo()
+    heard = Heard()
+    ((event, _),) = measure(runner, request(tiny_model("llama"), text), heard)
+    assert not event.cached and any("no space left" in note for note in heard.notes)
+
+
+def test_a_view_of_scores_that_vanish_meanwhile_loads_no_model(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tiny_model("gpt2"), text)
+    measure(runner, asked)
+    no_model(monkeypatch)
+    has = KeptScores.has
+
+    def vanishing(kept: KeptScores, document: dict[str, Any]) -> bool:
+        there = has(kept, document)
+        runner._cache.scores.prune(0)
+        return there
+
+    monkeypatch.setattr(KeptScores, "has", vanishing)
+    found = run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True))
+    assert not [event for event in found if isinstance(event, Measured)]
+
+
+def test_named_checkpoints_are_found_whatever_was_selected(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The selection is that of another order; and what the sweep at work has resolved is not asked for again."""
+    for step, family in ((10, "gpt2"), (20, "llama")):
+        shutil.copytree(tiny_model(family), tmp_path / "run" / f"checkpoint-{step}")
+    asked = request(tmp_path / "run", text, revision="all")
+    measure(runner, asked)
+    elsewhere = replace(asked, revision="checkpoint-20", temperatures=("x2",))
+    found = run(runner, Measure(2, elsewhere, only=("checkpoint-10",)))
+    assert [event.revision for event in found if isinstance(event, Measured)] == ["checkpoint-10"]
+    looked: list[Event] = []
+
+    class Looked(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "estimate" and not looked:
+                monkeypatch.setattr(runner_module, "resolve", None)
+                view = replace(asked, temperatures=("x0.5",))
+                looked.extend(run(runner, Measure(3, view, kept=True, only=("checkpoint-10",))))
+
+    measure(runner, replace(asked, temperatures=("0.3",)), Looked())
+    assert [event.revision for event in looked if isinstance(event, Measured)] == ["checkpoint-10"]
 
 
 def test_a_loss_reaches_the_rows_that_a_view_adds_meanwhile(

@@ -433,6 +433,21 @@ async def test_a_view_one_returns_to_during_a_sweep_is_completed() -> None:
         assert app.state.jobs[0].is_open
 
 
+async def test_nothing_that_arrives_with_the_end_of_a_sweep_is_asked_for_twice() -> None:
+    cache = MemoryCache()
+    client, sweep = _sweep_that_stays(cache, keeps=True)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None and app.scene.point is not None)
+        for event in sweep:
+            client.say(event)
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind != "ahead"))
+        assert len(app.scene.plane.series[0].points) == len(STEPS)
+        asked = [job.only for job in client.jobs if isinstance(job, Measure)][1:]
+        assert len(asked) == len(set(asked))
+
+
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
 async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it_ends(end: str) -> None:
     cache = MemoryCache()

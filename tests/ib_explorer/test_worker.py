@@ -161,6 +161,35 @@ def test_a_job_that_waits_for_a_small_one_is_cancelled_at_once(worker):
     worker.until(CancelledJob(2), Finished(3))
 
 
+def test_a_job_cancelled_while_it_waits_does_nothing_more():
+    steps, began = [], threading.Event()
+
+    class Runner(FakeRunner):
+        def endless(self, job, emit, progress):
+            while True:
+                steps.append(job)
+                progress.phase("train", 0, None, "steps")
+
+        def quick(self, job, emit, progress):
+            began.set()
+            while not cancelled.wait(0.01):
+                pass
+            steps.append(job)
+
+    cancelled = threading.Event()
+    conversation = Conversation(Runner)
+    conversation.tell(measure(1, "endless"), small(2, "quick"))
+    assert began.wait(10)
+    conversation.tell(Cancel(1))
+    conversation.until(CancelledJob(1))
+    cancelled.set()
+    conversation.until(Finished(2))
+    conversation.tell(measure(3, "pid"))
+    conversation.until(Finished(3))
+    conversation.close()
+    assert steps[-1] == 2
+
+
 def test_a_small_job_is_out_of_the_modes_of_the_one_that_waits():
     seen = []
 
