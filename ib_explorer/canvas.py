@@ -99,7 +99,7 @@ def _clipped(start: Places, end: Places) -> tuple[Places, Places]:
     enter, leave = np.zeros(len(start)), np.ones(len(start))
     towards = np.hstack([start - end, end - start])  # left, bottom, right, top
     room = np.hstack([start, 1 - start])
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         share = room / towards
     enter = np.where(towards < 0, share, 0.0).max(axis=1, initial=0.0)
     leave = np.where(towards > 0, share, 1.0).min(axis=1, initial=1.0)
