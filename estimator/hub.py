@@ -186,9 +186,8 @@ def _fetch(options: dict[str, Any], progress: Progress) -> Path:
         fetched = client.submit(lambda: str(snapshot_download(**options, tqdm_class=meter.bar())))
         try:
             _report(fetched, meter, wanted, progress)
-        except BaseException:
-            meter.stopped = True
-            raise
+        finally:
+            meter.stopped = True  # where the job was stopped, the client's threads hear of it
     return Path(fetched.result())
 
 

@@ -40,9 +40,8 @@ class NullCurve:
     def ratio_at(self, k: FloatArray) -> FloatArray:
         """r(k) for any group size k in 1..N; beyond the grid it nears its limit as 1/k."""
         largest = self.sizes[-1]
-        inside = np.full(len(k), self.ratio[0])
-        if len(self.sizes) > 1:
-            inside = self._between(np.log(np.minimum(k, largest)))
+        only_one = len(self.sizes) == 1
+        inside = np.full(len(k), self.ratio[0]) if only_one else self._between(np.log(np.minimum(k, largest)))
         return np.where(k > largest, self.limit + (self.ratio[-1] - self.limit) * largest / k, inside)
 
     @cached_property

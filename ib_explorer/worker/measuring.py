@@ -64,10 +64,6 @@ class Measurer:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
         self._scorer.settle(progress)
 
-    def keeps(self, subject: Subject[Any]) -> bool:
-        """Whether the scores of a checkpoint are kept, so that it can be measured without its model."""
-        return self._scorer.keeps(subject)
-
     def measure(
         self,
         subject: Subject[Sample],
@@ -81,6 +77,8 @@ class Measurer:
 
         ``from_kept`` is to do without its model; None where that cannot be done.
         """
+        if from_kept and not self._scorer.keeps(subject):
+            return None  # before its labels are sorted
         estimator, request = self._estimator(subject), subject.request
         loss = known_loss(known)
         seen = self._scorer.see(

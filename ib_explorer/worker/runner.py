@@ -22,7 +22,7 @@ from estimator.increments import CheckpointIncrements
 from estimator.labels import ngram_labels
 from estimator.layers import check_layers, parse_layers
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Measurement
-from estimator.models import content_files, list_revisions, model_folder, resolve
+from estimator.models import content_files, list_revisions, model_folder
 from estimator.pair_sample import PairSample
 from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
@@ -30,7 +30,8 @@ from estimator.request import MeasurementRequest
 from estimator.revision import Revision
 from estimator.sample import Sample
 from estimator.temperature import Temperature, parse_temperature
-from ib_explorer.worker.demo import DEMO, demo_revisions, trained
+from ib_explorer.worker.checkpoints import Checkpoints
+from ib_explorer.worker.demo import DEMO, demo_revisions
 from ib_explorer.worker.documents import (
     bound_document,
     checkpoint_document,
@@ -57,9 +58,9 @@ class Runner:
         self._cache = Cache(prepare(cache_dir), score_budget())
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
+        self._checkpoints = Checkpoints(self._cache.runs)
         self._measurer: Measurer | None = None
         self._at_work = False
-        self._resolved: dict[tuple[str, str], Revision] = {}
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
@@ -70,7 +71,7 @@ class Runner:
         try:
             if not is_inner:
                 self._samples.begin()
-                self._resolved.clear()
+                self._checkpoints.begin()
             self._do(request, emit, progress)
         finally:
             self._at_work = is_inner
@@ -98,7 +99,10 @@ class Runner:
         temperatures = [parse_temperature(text) for text in request.temperatures]
         if self._measurer is not None and not job.kept:
             self._measurer.begin()
-        chosen = self._named(request.model, job.only, progress) if job.only else self._chosen(request, progress)
+        if job.only:
+            chosen = self._checkpoints.named(request.model, job.only, progress)
+        else:
+            chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
         is_fetched = request.model != DEMO and not job.kept
         prefetch = Prefetch()
@@ -118,6 +122,12 @@ class Runner:
             raise
         finally:
             prefetch.stop()
+
+    def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
+        if job.kept:
+            return self._checkpoints.existing(chosen)
+        docstrings = partial(self._samples.corpus, DOCSTRINGS, None, progress)
+        return self._checkpoints.in_turn(job.request.model, chosen, docstrings, progress)
 
     def _settle(self, progress: Progress) -> None:
         if self._measurer is not None:
@@ -141,7 +151,7 @@ class Runner:
         known = self._cache.measurements.load(name)
         missing = _missing(known, request, temperatures)
         wants_loss = known is not None and _lacks_loss(known, request)
-        if job.kept and (known is None or wants_loss or (missing and not self._measuring().keeps(subject))):
+        if job.kept and (known is None or wants_loss):
             return None
         if missing or wants_loss:
             listener = StartsPrefetch(progress, prefetch)
@@ -182,7 +192,7 @@ class Runner:
         name = key(subject.document)
         known = self._cache.preferences.load(name)
         missing = _missing(known, subject.request, temperatures)
-        if job.kept and (known is None or (missing and not self._measuring().keeps(subject))):
+        if job.kept and known is None:
             return None
         if missing:
             found = self._measuring().measure_preferences(subject, known, missing, progress, from_kept=job.kept)
@@ -218,8 +228,7 @@ class Runner:
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
         from estimator.bound import information_bottleneck
 
-        revisions = self._chosen(job.request, progress)
-        present = [revision for revision in revisions if revision.folder is None or Path(revision.folder).is_dir()]
+        present = self._checkpoints.existing(self._checkpoints.chosen(job.request, progress))
         if not present:
             raise InputError(
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
@@ -231,32 +240,6 @@ class Runner:
             curve = information_bottleneck(joint, job.granularity, progress=progress)
             self._cache.curves.put(document, curve)
         emit(BoundReady(job.job, key(document)))
-
-    def _chosen(self, request: MeasurementRequest, progress: Progress) -> list[Revision]:
-        """The checkpoints that a request means, in training order; those of the demo need not exist yet."""
-        if request.model != DEMO:
-            chosen = resolve(request.model, request.revision, progress)
-            self._resolved |= {(request.model, revision.name): revision for revision in chosen}
-            return chosen
-        planned = demo_revisions(self._cache.runs)
-        return select(planned, request.revision) if request.revision else planned[-1:]
-
-    def _named(self, model: str, names: Sequence[str], progress: Progress) -> list[Revision]:
-        """The checkpoints of these names; those of the job at work are known, and no hub is asked for them."""
-        if model == DEMO:
-            return [revision for revision in demo_revisions(self._cache.runs) if revision.name in names]
-        for name in names:
-            if (model, name) not in self._resolved:
-                self._resolved |= {(model, revision.name): revision for revision in resolve(model, name, progress)}
-        return [self._resolved[model, name] for name in names]
-
-    def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
-        """The checkpoints of a job; those of the demo as soon as each can be measured."""
-        if job.request.model != DEMO:
-            return chosen
-        if job.kept:
-            return [revision for revision in chosen if Path(str(revision.folder)).is_dir()]
-        return trained(self._cache.runs, chosen, lambda: self._samples.corpus(DOCSTRINGS, None, progress), progress)
 
     def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, prefetch: Prefetch) -> None:
         """Have the files of the first of ``revisions`` that will be loaded at hand."""

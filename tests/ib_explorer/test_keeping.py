@@ -19,7 +19,7 @@ from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.memory import estimate_bytes, score_bytes
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
-from ib_explorer.worker import runner as runner_module
+from ib_explorer.worker import checkpoints
 from ib_explorer.worker.keeping import KeptScores
 from ib_explorer.worker.messages import Event, Measure, Measured, Note, Revisions
 from ib_explorer.worker.runner import Runner
@@ -234,7 +234,7 @@ def test_named_checkpoints_are_found_whatever_was_selected(
     class Looked(Progress):
         def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
             if phase == "estimate" and not looked:
-                monkeypatch.setattr(runner_module, "resolve", None)
+                monkeypatch.setattr(checkpoints, "resolve", None)
                 view = replace(asked, temperatures=("x0.5",))
                 looked.extend(run(runner, Measure(3, view, kept=True, only=("checkpoint-10",))))
 

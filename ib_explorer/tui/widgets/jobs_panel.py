@@ -32,7 +32,7 @@ class JobsPanel(Static):
         state = self.scene.state
         jobs = [job for job in state.jobs if job.is_open and job.kind != "ahead"]
         lines = [job_line(job, width) for job in jobs[:height]]
-        if len(jobs) > height:
+        if len(jobs) > height > 1:  # a single line is for the job at work
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")
         room = height - len(lines)
         lines += [Text(line[:width], style="dim") for line in state.log[-room:]] if room else []
