@@ -677,6 +677,15 @@ async def test_a_running_job_is_shown_and_cancelled() -> None:
         assert client.cancelled == [1]
 
 
+async def test_where_there_is_one_line_it_is_for_the_job_at_work() -> None:
+    client = ScriptedClient(lambda job: [Started(job.job), PhaseProgress(job.job, "forward", 3, 12, "documents")])
+    async with explorer(client=client, initial=REQUEST, size=SMALL) as (app, pilot):
+        app.order(replace(REQUEST, documents=64))
+        await settled(pilot, lambda: [job.phase for job in app.state.jobs] == ["forward"] * 2)
+        jobs = app.screen.query_one("#jobs", Static)
+        assert jobs.content_size.height == 1 and "forward" in str(jobs.content)
+
+
 @both_sizes
 async def test_a_failure_is_a_dialog_that_says_what_to_do(size: tuple[int, int]) -> None:
     client = ScriptedClient(failing("corpus", "There is no text in [notes].txt.", input_error=True))
