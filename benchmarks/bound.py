@@ -13,16 +13,16 @@ import resource
 import sys
 import time
 
-from estimator.bound import DEFAULT_BETAS, information_bottleneck
-from estimator.corpus import open_corpus
-from estimator.held_out import held_out_joint
-from estimator.joint import JointDistribution, joint_counts
-from estimator.labels import ngram_labels
+from estimator.bottleneck.held_out import held_out_joint
+from estimator.bottleneck.joint import JointDistribution, joint_counts
+from estimator.bottleneck.solver import DEFAULT_BETAS, information_bottleneck
+from estimator.demo.recipe import Recipe
+from estimator.demo.training import _train_tokenizer
 from estimator.measurement import GRANULARITIES, Granularity
 from estimator.progress import Progress
-from estimator.recipe import Recipe
-from estimator.sample import Sample, tokenise
-from estimator.training import _train_tokenizer
+from estimator.text.corpus import open_corpus
+from estimator.text.labels import ngram_labels
+from estimator.text.sample import Sample, tokenise
 
 DOCUMENTS, LENGTH = 4000, 512
 WIDE_DOCUMENTS, WIDE_LENGTH = 64, 256

@@ -20,12 +20,12 @@ import numpy.typing as npt
 import torch
 from scipy.stats import vonmises_fisher
 
-from estimator.anchors import stack_anchors
-from estimator.information import Estimator
-from estimator.labels import label_set
 from estimator.measurement import MARGIN, Information
-from estimator.tally import document_groups, entropy, soft_assignments
-from estimator.temperature import exact_temperature
+from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
+from estimator.soft_entropy.temperature import exact_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.text.labels import label_set
 
 FloatArray = npt.NDArray[np.float64]
 

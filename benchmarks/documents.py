@@ -15,17 +15,17 @@ import numpy as np
 import torch
 
 from cache.locations import locations
-from estimator.anchors import stack_anchors
-from estimator.information import Estimator
-from estimator.labels import IntArray, ngram_labels
-from estimator.loading import load_model
 from estimator.progress import Progress
-from estimator.scores import compute_scores
-from estimator.tally import document_groups
-from estimator.temperature import exact_temperature
+from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.tally import document_groups
+from estimator.soft_entropy.temperature import exact_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.loading import load_model
+from estimator.states.scores import compute_scores
+from estimator.text.labels import IntArray, ngram_labels
 from ib_explorer.options import demo_request
-from ib_explorer.worker.demo import demo_revisions
-from ib_explorer.worker.reproduction import demo_sample
+from ib_explorer.work.demo_run import demo_revisions
+from ib_explorer.work.reproduction import demo_sample
 
 
 def shuffled_within(documents: IntArray, rng: np.random.Generator) -> IntArray:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.setting import Timing, in_turn, zipf_sample
-from estimator.anchors import stack_anchors
-from estimator.labels import LabelSet, ngram_labels
-from estimator.measure import sample_estimator
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.plane import sample_estimator
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.text.labels import LabelSet, ngram_labels
 
 WIDTH, ANCHORS, VOCABULARY, LENGTH = 512, 100, 16_384, 512
 BATCH = 2048

@@ -24,20 +24,20 @@ import transformers
 from torch import Tensor
 
 from benchmarks.setting import SHAPES, forward_alone, random_model, zipf_sample
-from estimator.anchors import stack_anchors
-from estimator.batches import Batch
-from estimator.delivery import copy_off
-from estimator.forward import run_forward
-from estimator.labels import ngram_labels
-from estimator.loading import LoadedModel
-from estimator.measure import measure_layers, sample_estimator
 from estimator.measurement import Measurement
-from estimator.memory import MemoryPlan, plan_memory
 from estimator.progress import Progress
-from estimator.sample import Sample
-from estimator.scores import compute_scores
-from estimator.sweep import LayerScores, ModelScores
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.memory import MemoryPlan, plan_memory
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.batches import Batch
+from estimator.states.forward import run_forward
+from estimator.states.loading import LoadedModel
+from estimator.states.scores import compute_scores
+from estimator.states.transfer import copy_off
+from estimator.text.labels import ngram_labels
+from estimator.text.sample import Sample
 
 LENGTH, ANCHORS = 512, 100
 _CPU = torch.device("cpu")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from cache import Cache
 from cache.keys import key
+from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
 from estimator.request import MeasurementRequest
-from estimator.revision import Revision
 from ib_explorer.worker.messages import (
     Event,
     Finished,

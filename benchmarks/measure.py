@@ -23,15 +23,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Olmo2ForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.setting import SHAPES, Timing, forward_alone, in_turn, random_model
-from estimator.anchors import stack_anchors
-from estimator.corpus import Corpus, open_corpus
-from estimator.loading import LoadedModel
-from estimator.measure import measure_layers, sample_estimator
 from estimator.progress import Progress
-from estimator.sample import tokenise
-from estimator.scores import compute_scores
-from estimator.sweep import LayerScores, ModelScores
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.loading import LoadedModel
+from estimator.states.scores import compute_scores
+from estimator.text.corpus import Corpus, open_corpus
+from estimator.text.sample import tokenise
 
 DOCUMENTS = {"1M": 128, "33M": 128, "135M": 32}
 LENGTH = 256

@@ -19,14 +19,14 @@ from transformers import Olmo2ForCausalLM
 from benchmarks.peak import Peak
 from benchmarks.setting import Shape, zipf_sample
 from cache.arrays import ArrayStore
-from estimator import memory
-from estimator.measure import measure_layers, sample_estimator
+from estimator.checkpoints.revision import Revision
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
-from estimator.revision import Revision
-from estimator.temperature import parse_temperature
-from ib_explorer.worker.scoring import Scorer
-from ib_explorer.worker.subject import Subject
+from estimator.soft_entropy import memory
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.temperature import parse_temperature
+from ib_explorer.work.scorer import Scorer
+from ib_explorer.work.subject import Subject
 
 LENGTH, VOCABULARY = 512, 20_000
 

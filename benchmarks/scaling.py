@@ -21,15 +21,15 @@ from torch import Tensor
 
 from benchmarks.peak import Peak
 from benchmarks.setting import Shape, forward_alone, in_turn, random_model, zipf_sample
-from estimator.anchors import stack_anchors
-from estimator.information import Estimator
-from estimator.measure import measure_layers, sample_estimator
-from estimator.memory import estimate_bytes
 from estimator.progress import Progress
-from estimator.sample import Sample
-from estimator.scores import compute_scores
-from estimator.sweep import LayerScores, ModelScores
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.memory import estimate_bytes
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.scores import compute_scores
+from estimator.text.sample import Sample
 
 LENGTH = 512
 POSITIONS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 5_000_000)

@@ -32,7 +32,7 @@ from benchmarks.terminal import Terminal, terminal
 from cache import Cache
 from ib_explorer.options import demo_request
 from ib_explorer.tui.app import ExplorerApp
-from ib_explorer.tui.messages import Client
+from ib_explorer.tui.news import Client
 from ib_explorer.worker.client import WorkerClient
 
 BEAT = 0.005

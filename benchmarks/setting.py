@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from transformers import Olmo2Config, Olmo2Model
 
-from estimator.batches import BATCH_TOKENS, batched
-from estimator.loading import LoadedModel
-from estimator.sample import Sample
+from estimator.states.batches import BATCH_TOKENS, batched
+from estimator.states.loading import LoadedModel
+from estimator.text.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ SHAPES = {
 
 
 def random_model(shape: Shape, length: int, device: str = "cpu", dtype: str = "float32") -> LoadedModel:
-    """A base model of that shape with random weights, as :func:`estimator.loading.load_model` would give it."""
+    """A base model of that shape with random weights, as :func:`estimator.states.loading.load_model` would give it."""
     torch.manual_seed(0)
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, dtype))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from estimator.labels import Side
-from estimator.measurement import Layer, Site
+from estimator.measurement import Layer, Side, Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import Literal
 
 Granularity = Literal["token", "bigram", "trigram", "quadgram"]
 GRANULARITIES: tuple[Granularity, ...] = ("token", "bigram", "trigram", "quadgram")
+Side = Literal["input", "output"]
+SIDES: tuple[Side, ...] = ("input", "output")
 Weights = Literal["frequency", "uniform"]
 WEIGHTS: tuple[Weights, ...] = ("frequency", "uniform")
 Variant = Literal["raw", "centred", "standardised"]
@@ -68,7 +70,7 @@ class Measurement:
     the depth. ``variant`` says what was done to hidden states before their directions were taken, and ``min_count`` how
     often a label had to occur to have a part in the weights (1 for frequency weights). ``loss`` is the model's
     cross-entropy on the sample in nats per token; ``resultant_length`` and ``participation_ratio`` are those of
-    :class:`estimator.geometry.Geometry`.
+    :class:`estimator.states.geometry.Geometry`.
     """
 
     layer: Layer

@@ -58,8 +58,8 @@ def _run(
     from cache import Cache
     from cache.locations import locations
     from estimator.progress import Progress
+    from ib_explorer.work.runner import Runner
     from ib_explorer.worker.messages import Event, Measure, Measured
-    from ib_explorer.worker.runner import Runner
 
     keys: list[str] = []
 

@@ -11,15 +11,15 @@ import click
 
 from cache import Cache
 from cache.locations import locations
+from estimator.checkpoints.resolve import split_reference
 from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals
 from estimator.errors import InputError
-from estimator.models import split_reference
 from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
-from ib_explorer.export import table_text
+from ib_explorer.tables.measurements import table_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
 COLUMNS = (

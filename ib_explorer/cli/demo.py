@@ -17,8 +17,8 @@ from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.measure import measure_all
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
-from ib_explorer.export import check_writable, rows_of, write_csv
 from ib_explorer.options import demo_request
+from ib_explorer.tables.measurements import check_writable, rows_of, write_csv
 from ib_explorer.worker.messages import Bound, BoundReady
 
 
@@ -58,8 +58,8 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
 
 def _picture(measured: list[CheckpointMeasurements], request: MeasurementRequest, cache_dir: Path | None) -> str:
     from ib_explorer.cli.plot import WITHOUT_TERMINAL
-    from ib_explorer.picture import draw_plane
-    from ib_explorer.plane import View, plane
+    from ib_explorer.drawing.picture import draw_plane
+    from ib_explorer.drawing.plane import View, plane
 
     bound = run_jobs([("demo", partial(Bound, request=request, granularity="token"))], cache_dir, "cpu")
     keys = [event.key for event in bound.events if isinstance(event, BoundReady)]

@@ -79,7 +79,7 @@ def _sources(settings: Settings) -> list[tuple[str, str]]:
 def _hub() -> tuple[str, str]:
     from huggingface_hub import constants
 
-    from estimator import hub
+    from estimator.checkpoints import hub
 
     if constants.is_offline_mode():
         return constants.ENDPOINT, "offline mode is on: only what is on this machine is used"

@@ -12,8 +12,8 @@ from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_measurements, kept_preferences
-from ib_explorer.export import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
-from ib_explorer.preference_csv import preference_values
+from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
+from ib_explorer.tables.preference import preference_values
 
 
 @click.command("export")

@@ -48,7 +48,7 @@ def kept_curve(
 ) -> BoundCurve | None:
     """The cached bound of the one sample that all of ``measured`` share; None when they differ or there is none."""
     from cache.keys import key
-    from ib_explorer.worker.documents import bound_document
+    from ib_explorer.work.identities import bound_document
 
     samples = {measurements.sample for measurements in measured}
     if len(samples) != 1:
@@ -61,7 +61,7 @@ def kept_increments(
 ) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
     """Those of ``measured`` whose increments are in the cache, with them."""
     from cache.keys import key
-    from ib_explorer.worker.documents import increments_document
+    from ib_explorer.work.identities import increments_document
 
     store = Cache(locations(cache_dir).cache).increments
     found = [(measurements, store.load(key(increments_document(measurements.key)))) for measurements in measured]
@@ -70,6 +70,6 @@ def kept_increments(
 
 def canonical_temperature(text: str) -> str:
     """A temperature rule as measurements spell it; raises :class:`InputError` for what is none."""
-    from estimator.temperature import parse_temperature
+    from estimator.soft_entropy.temperature import parse_temperature
 
     return parse_temperature(text).rule

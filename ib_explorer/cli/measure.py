@@ -11,21 +11,21 @@ import click
 
 from cache import Cache
 from cache.locations import locations
+from estimator.checkpoints.resolve import split_reference
 from estimator.errors import InputError
-from estimator.layers import check_layers
 from estimator.measurement import CheckpointMeasurements
-from estimator.models import split_reference
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.layers import check_layers
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import kept_increments
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
-from ib_explorer.export import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
-from ib_explorer.increments_csv import increments_text
-from ib_explorer.preference_csv import preference_values
+from ib_explorer.tables.increments import increments_text
+from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
+from ib_explorer.tables.preference import preference_values
 from ib_explorer.worker.messages import Measure, Measured
 
 

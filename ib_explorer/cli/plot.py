@@ -16,8 +16,8 @@ from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, Preset
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
-from ib_explorer.measured import Labels
-from ib_explorer.plane import BOUNDS, Bound, View, plane
+from ib_explorer.drawing.plane import BOUNDS, Bound, View, plane
+from ib_explorer.drawing.records import Labels
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that goes to a pipe or a file."""
@@ -60,7 +60,7 @@ def command(
 
     Preference is no plane: its information is drawn over the training steps.
     """
-    from ib_explorer.picture import draw_plane
+    from ib_explorer.drawing.picture import draw_plane
 
     view = View(
         _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound

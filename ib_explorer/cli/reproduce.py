@@ -24,7 +24,7 @@ from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.options import demo_request
 from ib_explorer.worker.client import worker_environment
 
-COMPUTATION: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker.reproduction")
+COMPUTATION: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.work.reproduction")
 TOLERANCE = 0.6e-4
 """Published values have four decimals; a little more than half of the last one allows for other processors."""
 

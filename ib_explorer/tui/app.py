@@ -13,7 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from ib_explorer.measured import Record, Row
+from ib_explorer.drawing.records import Record, Row
 from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys

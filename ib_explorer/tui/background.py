@@ -13,9 +13,9 @@ from cache.keys import key as key_of
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
-from ib_explorer.measured import Record, Row
-from ib_explorer.shelf import shelf_of
-from ib_explorer.tui.messages import (
+from ib_explorer.drawing.records import Record, Row
+from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.tui.news import (
     Cache,
     Client,
     CurveLoaded,
@@ -27,7 +27,7 @@ from ib_explorer.tui.messages import (
     Records,
     Said,
 )
-from ib_explorer.worker.documents import increments_document
+from ib_explorer.work.identities import increments_document
 from ib_explorer.worker.messages import Failed
 from ib_explorer.worker.messages import Job as Task
 
@@ -123,8 +123,8 @@ async def submit(client: Client, task: Task, post: Post) -> None:
 
 async def export(path: Path, points: list[tuple[Record, Row]], post: Post) -> None:
     """Write the points to a CSV file, and post whether that went well."""
-    from ib_explorer.export import write_text
-    from ib_explorer.points_csv import points_text
+    from ib_explorer.tables.measurements import write_text
+    from ib_explorer.tables.points import points_text
 
     try:
         await asyncio.to_thread(lambda: write_text(path, points_text(points)))

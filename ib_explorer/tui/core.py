@@ -12,10 +12,10 @@ from textual.app import App
 from textual.timer import Timer
 
 from estimator.request import MeasurementRequest
-from ib_explorer.measured import Record
-from ib_explorer.plane import Trajectory
+from ib_explorer.drawing.plane import Trajectory
+from ib_explorer.drawing.records import Record
 from ib_explorer.tui import background, lacking
-from ib_explorer.tui.messages import (
+from ib_explorer.tui.news import (
     Cache,
     Client,
     CurveLoaded,

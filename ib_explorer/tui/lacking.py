@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from estimator.measurement import WEIGHTS
 from estimator.request import MeasurementRequest
-from ib_explorer.measured import Record
-from ib_explorer.plane import Trajectory
+from ib_explorer.drawing.plane import Trajectory
+from ib_explorer.drawing.records import Record
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import Job, State, bound_jobs
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from estimator.measurement import WEIGHTS
 from estimator.request import PRESETS
-from ib_explorer.axes import Limits
-from ib_explorer.measured import Labels
-from ib_explorer.plane import BOUNDS, Point, neighbour, revision_of
+from ib_explorer.drawing.axes import Limits
+from ib_explorer.drawing.plane import BOUNDS, Point, neighbour, revision_of
+from ib_explorer.drawing.records import Labels
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of
 from ib_explorer.tui.state import Order, Place, State

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import GRANULARITIES, VARIANTS, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
-from estimator.revision import Revision
-from ib_explorer.measured import Labels, Record, Row, sample_size
-from ib_explorer.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
-from ib_explorer.shelf import Same, shelf_of
+from ib_explorer.drawing.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
+from ib_explorer.drawing.records import Labels, Record, Row, sample_size
+from ib_explorer.drawing.shelf import Same, shelf_of
 from ib_explorer.tui.state import Job, State, bound_jobs, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")

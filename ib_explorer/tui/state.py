@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve, Conditionals
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest, Preset
-from estimator.revision import Revision
-from ib_explorer.axes import Limits
-from ib_explorer.measured import Record
-from ib_explorer.plane import Trajectory, View, by_trajectory, revision_of
-from ib_explorer.shelf import shelf_of
+from ib_explorer.drawing.axes import Limits
+from ib_explorer.drawing.plane import Trajectory, View, by_trajectory, revision_of
+from ib_explorer.drawing.records import Record
+from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.worker.messages import (
     Bound,
     CancelledJob,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
-from estimator.revision import Revision
 
 WITHHELD = "–"
 

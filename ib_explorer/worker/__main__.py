@@ -51,7 +51,7 @@ def main() -> None:
     stdin, stdout = take_pipes(arguments.log)
 
     def runner() -> JobRunner:
-        from ib_explorer.worker.runner import Runner
+        from ib_explorer.work.runner import Runner
 
         return Runner(arguments.cache_dir, arguments.device)
 

@@ -102,7 +102,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The checkpoints a job is about, in training order, each as the fields of ``estimator.revision.Revision``."""
+    """The checkpoints a job is about, in training order, each as the fields of a ``Revision``."""
 
     job: int
     revisions: tuple[dict[str, Any], ...]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import bracket
-from estimator.anchors import draw_anchors
 from estimator.measurement import Information
+from estimator.states.anchors import draw_anchors
 
 UNIFORM = np.full(bracket.LABELS, 1 / bracket.LABELS)
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from estimator.anchors import stack_anchors
-from estimator.loading import load_model
-from estimator.measure import measure_layers, sample_estimator
+from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
 from estimator.progress import Progress
-from estimator.revision import Revision
-from estimator.sample import Sample, _sample
-from estimator.scores import compute_scores
-from estimator.sweep import LayerScores, ModelScores
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.loading import load_model
+from estimator.states.scores import compute_scores
+from estimator.text.sample import Sample, _sample
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from estimator.anchors import stack_anchors
-from estimator.loading import LoadedModel, load_model
-from estimator.loss import LossSum
-from estimator.measure import measure_layers, sample_estimator
+from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
-from estimator.moments import compute_moments, normalisation
-from estimator.nesting import increment_estimator
-from estimator.pair_sample import PairSample
 from estimator.progress import Progress
-from estimator.revision import Revision
-from estimator.sample import Sample, _sample
-from estimator.scores import compute_scores
-from estimator.swaps import PreferenceEstimator
-from estimator.sweep import LayerScores, ModelScores
-from estimator.temperature import parse_temperature
+from estimator.soft_entropy.increments import increment_estimator
+from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.preference import PreferenceEstimator
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.states.loading import LoadedModel, load_model
+from estimator.states.loss import LossSum
+from estimator.states.scores import compute_scores
+from estimator.states.variants import compute_moments, normalisation
+from estimator.text.pair_sample import PairSample
+from estimator.text.sample import Sample, _sample
 from tests.pretended_cuda import DEVICE, Pretended, pretend, pretend_cuda
 
 LAYERS = (0, 1, 2, 3)

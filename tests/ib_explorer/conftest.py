@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ib_explorer.worker.runner import Runner
+from ib_explorer.work.runner import Runner
 from tests.ib_explorer.runs import WORDS
 
 

@@ -118,7 +118,7 @@ class FakeRunner:
     def curve(self, request: Bound, emit: Callable[[Event], None]) -> None:
         from cache import Cache
         from cache.keys import key
-        from ib_explorer.worker.documents import bound_document
+        from ib_explorer.work.identities import bound_document
 
         document = bound_document("a" * 64, request.granularity, request.conditionals)
         Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity, request.conditionals))

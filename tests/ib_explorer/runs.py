@@ -10,9 +10,9 @@ import pytest
 from estimator.measurement import CheckpointMeasurements
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
-from ib_explorer.worker import scoring
+from ib_explorer.work import scorer as scoring
+from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import Event, Measure, Measured
-from ib_explorer.worker.runner import Runner
 
 SENTENCE = "the model keeps some of what it reads and forgets the rest so that little is left of any one word"
 WORDS = SENTENCE.split()

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, fields, replace
 from hashlib import sha256
 
+from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve, Conditionals
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
-from estimator.revision import Revision
 from ib_explorer.worker.messages import (
     Bound,
     BoundReady,

@@ -13,9 +13,9 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from estimator.errors import InputError
-from estimator.layers import check_layers
 from estimator.preference import PREFERENCE
 from estimator.request import MeasurementRequest
+from estimator.states.layers import check_layers
 from ib_explorer.options import NOT_OF_PREFERENCE, OPTIONS, PREFERENCE_SET, PRESET_VALUES, Option, option
 from ib_explorer.tui.screens.dialog import Dialog
 from ib_explorer.tui.state import Order
@@ -117,7 +117,9 @@ class MeasureDialog(Dialog[Order]):
             self.dismiss(order)
 
     def _order(self) -> Order:
-        from estimator.temperature import parse_temperature  # brings scipy, for which the first frame need not wait
+        from estimator.soft_entropy.temperature import (
+            parse_temperature,  # brings scipy, for which the first frame need not wait
+        )
 
         values: dict[str, Any] = {one.name: self._read(one) for one in OPTIONS}
         values["temperature"] = tuple(parse_temperature(text).rule for text in values["temperature"])

@@ -8,8 +8,8 @@ from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
-from estimator.revision import Revision
-from ib_explorer.plane import Trajectory
+from estimator.checkpoints.revision import Revision
+from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name, ending
 

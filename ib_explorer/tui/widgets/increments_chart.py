@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from estimator.increments import Increment
-from estimator.labels import SIDES
-from estimator.layers import parse_layers
-from estimator.measurement import WITHHOLD_AT, Layer
+from estimator.measurement import SIDES, WITHHOLD_AT, Layer
+from estimator.states.layers import parse_layers
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.widgets.bars import COLOURS, bar
 from ib_explorer.tui.wording import value

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.widgets import Static
 
 from estimator.measurement import Layer, Measurement
-from ib_explorer.measured import sides
+from ib_explorer.drawing.records import sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.widgets.bars import COLOURS, bar
 from ib_explorer.tui.widgets.increments_chart import increments_text

@@ -8,7 +8,7 @@ from itertools import accumulate
 from textual.content import Content, Span
 from textual.widget import Widget
 
-from ib_explorer.picture import plane_rows
+from ib_explorer.drawing.picture import plane_rows
 from ib_explorer.tui.scene import Scene
 
 

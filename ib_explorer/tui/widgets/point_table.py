@@ -16,8 +16,8 @@ from textual.strip import Strip
 
 from estimator.measurement import Measurement
 from estimator.request import Preset
-from ib_explorer.measured import COMPLEXITY, EXPRESSIVITY, sides
-from ib_explorer.plane import Plane, Point, revision_of
+from ib_explorer.drawing.plane import Plane, Point, revision_of
+from ib_explorer.drawing.records import COMPLEXITY, EXPRESSIVITY, sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, ending, value
 

@@ -6,8 +6,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
-from ib_explorer.measured import sample_size, sides
-from ib_explorer.plane import Point, distance
+from ib_explorer.drawing.plane import Point, distance
+from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 

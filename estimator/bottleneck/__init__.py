@@ -1,0 +1,1 @@
+"""The Information Bottleneck bound of a sample's labels."""

@@ -1,0 +1,113 @@
+"""Models in local folders: one model, or the ``checkpoint-N`` folders that a training run leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from estimator.checkpoints.names import in_training_order, parse_checkpoint
+from estimator.checkpoints.revision import Revision
+from estimator.errors import InputError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+    "*.tiktoken",
+    "tekken.json",
+    "chat_template.jinja",
+)
+
+
+def folder_revisions(model: str) -> list[Revision]:
+    """The checkpoints in a local folder, in training order; ``model`` is the folder as the user wrote it.
+
+    A folder that holds a model gives one revision, named as the folder. A run's folder gives one per subfolder that
+    holds a model, and ``main`` for a model saved beside them. Raises :class:`InputError` (``"model"``, ``"config"``,
+    ``"weights"``) when there is nothing to load.
+    """
+    folder = Path(model).expanduser().absolute()
+    if not folder.exists():
+        raise InputError("model", f"There is no folder {model}.")
+    if not folder.is_dir():
+        raise InputError("model", f"{model} is a file: name the folder that holds config.json and the weights.")
+    try:
+        below = sorted(path for path in folder.iterdir() if path.is_dir())
+    except PermissionError as error:
+        raise InputError("model", f"The folder {model} cannot be read: permission denied.") from error
+    checkpoints = [path for path in below if holds_model(path)]
+    if not checkpoints:
+        unfinished = [path for path in below if parse_checkpoint(model, path.name, None).step is not None]
+        check_model_folder(unfinished[-1] if unfinished and not (folder / CONFIG).exists() else folder)
+        return [parse_checkpoint(model, folder.name, None, str(folder))]
+    revisions = [parse_checkpoint(model, path.name, None, str(path)) for path in checkpoints]
+    if holds_model(folder):
+        revisions.append(parse_checkpoint(model, "main", None, str(folder)))
+    return in_training_order(revisions)
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder has a configuration and complete weights (one still being saved has not)."""
+    try:
+        check_model_folder(folder)
+    except InputError:
+        return False
+    return True
+
+
+def check_model_folder(folder: Path) -> None:
+    """Raises :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
+    if not (folder / CONFIG).is_file():
+        raise InputError("config", f"The folder {folder} has no config.json, so it is not a Hugging Face model.")
+    weight_files(folder)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model, one or several shards; raises :class:`InputError` (``"weights"``)."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / INDEX).is_file():
+        shards = _shards(folder / INDEX)
+        missing = [shard.name for shard in shards if not shard.is_file()]
+        if missing:
+            raise InputError("weights", f"The folder {folder} lacks {missing[0]}, which its {INDEX} names.")
+        return shards
+    if any(folder.glob("*.bin")):
+        raise InputError(
+            "weights",
+            f"The weights in {folder} are .bin files, which can run code when read: convert them to safetensors.",
+        )
+    raise InputError("weights", f"The folder {folder} has a config.json but no weights ({WEIGHTS}).")
+
+
+def content_files(folder: Path) -> list[Path]:
+    """The files that decide a local model's numbers, sorted: configuration, weights and their index, tokenizer.
+
+    Optimizer and trainer state are not among them. Raises :class:`InputError` as :func:`check_model_folder`.
+    """
+    check_model_folder(folder)
+    files = {folder / CONFIG, *weight_files(folder), *tokenizer_files(folder)}
+    if (folder / INDEX).is_file():
+        files.add(folder / INDEX)
+    return sorted(files)
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files of a folder that a tokenizer is read from, sorted; empty when it has none."""
+    return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("weights", f"{index} is damaged: it does not say which file holds which weight.") from error
+    return sorted(index.parent / name for name in names)

@@ -1,0 +1,85 @@
+"""What a user means by a model: hub id or folder, resolved to the revisions to measure (without torch)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from estimator.checkpoints import hub
+from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions
+from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
+from estimator.checkpoints.revision import Revision
+from estimator.errors import InputError
+from estimator.progress import Progress
+
+__all__ = ["content_files", "is_local", "list_revisions", "model_folder", "resolve", "split_reference"]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """``MODEL@REV`` as model and revision (None without ``@REV``); an existing folder with ``@`` in its name wins.
+
+    Raises :class:`InputError` when either side of the ``@`` is empty.
+    """
+    places = [match.start() for match in re.finditer("@", reference)]
+    if not places or Path(reference).expanduser().is_dir():
+        return reference, None
+    folders = [place for place in places if Path(reference[:place]).expanduser().is_dir()]
+    place = folders[-1] if folders else places[-1] if is_local(reference) else places[0]
+    model, revision = reference[:place], reference[place + 1 :]
+    if not model:
+        raise InputError("model", f"{reference!r} names no model: write MODEL@REVISION.")
+    if not revision:
+        raise InputError("revision", f"{reference!r} names no revision after the @.")
+    return model, revision
+
+
+def is_local(model: str) -> bool:
+    """Whether ``model`` means a folder on this machine: one that exists, or that is written as a path."""
+    return model.startswith(("/", "./", "../", "~")) or model in (".", "..") or Path(model).exists()
+
+
+def list_revisions(model: str) -> list[Revision]:
+    """All revisions of a hub id or local folder, in training order; out of reach, what the hub cache holds of them.
+
+    Raises :class:`InputError`: ``"model"``, ``"access"``, ``"config"``, ``"weights"``.
+    """
+    if is_local(model):
+        return folder_revisions(model)
+    return in_training_order(parse_checkpoint(model, name, commit) for name, commit in hub.list_refs(model))
+
+
+def resolve(model: str, selection: str | None, progress: Progress) -> list[Revision]:
+    """The revisions that ``selection`` means, in training order; None is ``main``, or a run folder's last checkpoint.
+
+    Raises :class:`InputError` as :func:`list_revisions`, and ``"revision"`` when nothing fits.
+    """
+    progress.phase("resolve", 0, None, "revisions")
+    revisions = list_revisions(model)
+    if selection is None:
+        chosen = [next((revision for revision in revisions if revision.name == "main"), revisions[-1])]
+    else:
+        chosen = _selected(model, revisions, selection)
+    progress.phase("resolve", len(chosen), len(chosen), "revisions")
+    return chosen
+
+
+def model_folder(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
+    """The folder on this machine that holds a revision's files, downloaded if need be; see :func:`hub.download`."""
+    if revision.folder is not None:
+        return Path(revision.folder)
+    return hub.download(revision, progress, weights=weights)
+
+
+def _selected(model: str, revisions: list[Revision], selection: str) -> list[Revision]:
+    try:
+        return select(revisions, selection)
+    except InputError:
+        if is_local(model):
+            folder = Path(model).expanduser() / selection
+            if folder.is_dir():
+                check_model_folder(folder)
+        elif _COMMIT.fullmatch(selection) and hub.commit_exists(model, selection):
+            return [parse_checkpoint(model, selection, selection)]
+        raise

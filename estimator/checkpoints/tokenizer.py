@@ -1,0 +1,43 @@
+"""A model's tokenizer, loaded from its revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from estimator.checkpoints.folders import tokenizer_files
+from estimator.checkpoints.resolve import model_folder
+from estimator.checkpoints.revision import Revision
+from estimator.errors import InputError
+from estimator.progress import Progress
+
+
+def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
+    """The tokenizer of a revision; of a run's checkpoint saved without one, that of the run's folder.
+
+    Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) when there is none or it cannot be read.
+    """
+    folder = tokenizer_folder(revision, progress or Progress())
+    where = revision.folder or f"{revision.model}@{revision.name}"
+
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError("tokenizer", f"The tokenizer of {where} cannot be loaded: {reason}") from error
+
+
+def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
+    """Where the tokenizer's files of a revision lie: beside the model, or in the folder of the run it belongs to.
+
+    Raises :class:`InputError` (``"tokenizer"``) when there are none.
+    """
+    folder = model_folder(revision, progress, weights=False)
+    if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):
+        folder = folder.parent
+    if not tokenizer_files(folder):
+        where = revision.folder or f"{revision.model}@{revision.name}"
+        raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
+    return folder

@@ -1,0 +1,1 @@
+"""The estimator: scores and labels to information; its modules import torch."""

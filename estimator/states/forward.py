@@ -1,0 +1,141 @@
+"""One forward pass over a sample: hidden states of the wanted layers, handed on as soon as they exist."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from estimator.errors import InputError, MeasurementError
+from estimator.progress import Phase, Progress
+from estimator.states.batches import BATCH_TOKENS, Batch, batched, make_batch
+from estimator.states.loading import LoadedModel
+from estimator.text.sample import Sample
+
+
+class _DeepestLayerReached(Exception):
+    """Ends a forward pass whose deeper blocks nobody asked for."""
+
+
+class Visitor(Protocol):
+    """What looks at hidden states. Out of memory, a batch is begun anew in halves: sums count once it has ended."""
+
+    def begin(self, batch: Batch) -> None:
+        """A batch begins; what one that never ended has left is to be forgotten."""
+
+    def read(self, layer: int, z: Tensor) -> None:
+        """Look at ``z`` [positions, width] of ``layer`` at the measured positions of the batch."""
+
+    def end(self, batch: Batch, last: Tensor | None) -> None:
+        """A batch has ended; ``last`` [documents, tokens, width] is the final state, if the pass went that deep."""
+
+
+def run_forward(
+    model: LoadedModel,
+    sample: Sample,
+    layers: Iterable[int],
+    visitor: Visitor,
+    progress: Progress,
+    *,
+    phase: Phase = "forward",
+    to_the_end: bool = False,
+    batch_tokens: int | None = None,
+) -> None:
+    """Show ``visitor`` every measured position of the sample at each of ``layers``, batch by batch.
+
+    Documents are sorted by length and batched to about ``batch_tokens`` tokens; padding stands right of a document,
+    where a causal model cannot see it. Blocks below the deepest layer are not run unless ``to_the_end``. Out of memory,
+    the batch is halved and the pass goes on. Raises :class:`InputError` when hidden states are not finite,
+    :class:`MeasurementError` when not even one document fits.
+    """
+    queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type]))
+    hooks = _Hooks(model, frozenset(layers), visitor, to_the_end)
+    done, total = 0, sample.positions
+    progress.phase(phase, 0, total, "positions")
+    with torch.inference_mode(), hooks:
+        while queue:
+            batch = queue.popleft()
+            try:
+                hooks.read_batch(batch)
+            except torch.OutOfMemoryError as error:
+                if len(batch.documents) == 1:
+                    raise MeasurementError(
+                        "memory", f"{model.device} has not enough memory for one document: lower --max-length."
+                    ) from error
+                torch.cuda.empty_cache()
+                half = len(batch.documents) // 2
+                queue.extendleft(make_batch(sample, part) for part in (batch.documents[half:], batch.documents[:half]))
+                progress.note(f"Out of memory with {len(batch.documents)} documents at once; going on with {half}.")
+                continue
+            done += len(batch.positions)
+            progress.phase(phase, done, total, "positions")
+    hooks.check_finite(total)
+
+
+class _Hooks:
+    """Hooks on the wanted blocks that show each hidden state to the visitor as soon as it exists."""
+
+    def __init__(self, model: LoadedModel, layers: frozenset[int], visitor: Visitor, to_the_end: bool) -> None:
+        self._model = model
+        self._layers = layers
+        self._visitor = visitor
+        self._deepest = model.depth if to_the_end else max(layers)
+        self._broken = {layer: torch.zeros((), dtype=torch.int64, device=model.device) for layer in sorted(layers)}
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> None:
+        for layer in self._layers:
+            if layer == 0:
+                self._handles.append(self._model.blocks[0].register_forward_pre_hook(self._on_input, with_kwargs=True))
+            elif layer < self._model.depth:
+                self._handles.append(self._model.blocks[layer - 1].register_forward_hook(self._on_output(layer)))
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _on_input(self, _: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        self._read(0, args[0] if args else kwargs["hidden_states"])
+
+    def _on_output(self, layer: int) -> Callable[[nn.Module, object, Tensor | tuple[Tensor, ...]], None]:
+        def hook(_: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+            self._read(layer, output if isinstance(output, Tensor) else output[0])
+
+        return hook
+
+    def read_batch(self, batch: Batch) -> None:
+        """Run the model on a batch as deep as is needed."""
+        self._rows = torch.from_numpy(batch.rows).to(self._model.device)
+        tokens = torch.from_numpy(batch.tokens).to(self._model.device)
+        last: Tensor | None = None
+        self._visitor.begin(batch)
+        with contextlib.suppress(_DeepestLayerReached):
+            last = self._model.model(input_ids=tokens, use_cache=False).last_hidden_state
+            self._read(self._model.depth, last)
+        self._visitor.end(batch, last)
+
+    def _read(self, layer: int, hidden: Tensor) -> None:
+        """Show the measured rows of ``hidden`` [documents, tokens, width] as ``layer``."""
+        if layer in self._layers:
+            z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)
+            norm = torch.linalg.vector_norm(z, dim=-1, dtype=torch.float32)
+            self._broken[layer] += norm.isfinite().logical_not().sum()
+            self._visitor.read(layer, z)
+        if layer == self._deepest and layer < self._model.depth:
+            raise _DeepestLayerReached
+
+    def check_finite(self, positions: int) -> None:
+        """Raise :class:`InputError` if any hidden state held a NaN or an infinity."""
+        broken = {layer: int(count) for layer, count in self._broken.items() if count}
+        if broken:
+            layer, count = next(iter(broken.items()))
+            more = f" (and {len(broken) - 1} deeper layers)" if len(broken) > 1 else ""
+            raise InputError(
+                "non-finite",
+                f"Hidden states of layer {layer}{more} are not finite at {count:,} of {positions:,} positions: "
+                "load the model in another --dtype, or check its weights.",
+            )

@@ -1,0 +1,166 @@
+"""The sample of preference information: the tokens of pairs of completions, measured after their prompts only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from estimator.errors import InputError
+from estimator.progress import Progress
+from estimator.text.pairs import Message, Pair, PairSource
+from estimator.text.sample import Sample
+
+IntArray = npt.NDArray[np.int64]
+_CHARACTERS_PER_TOKEN = 100
+_REPORT_EVERY = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairSample(Sample):
+    """Documents 2i and 2i + 1 are the chosen and the rejected completion of pair i, each behind its prompt.
+
+    ``starts`` int64 [documents] is where in each document its completion begins: from there on every token is a
+    measured position, and the prompt's tokens are none.
+    """
+
+    starts: IntArray = field(kw_only=True)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs there are."""
+        return self.documents // 2
+
+    @property
+    def positions(self) -> int:
+        """How many completion tokens there are."""
+        return int(self.first_position()[-1])
+
+    def measured(self, document: int) -> slice:
+        """Which tokens of a document are measured: its completion's."""
+        return slice(int(self.starts[document]), int(self.offsets[document + 1] - self.offsets[document]))
+
+    def first_position(self) -> IntArray:
+        """The number of each document's first measured position, int64 [documents + 1]; the last entry is their sum."""
+        return np.concatenate([[0], np.cumsum(np.diff(self.offsets) - self.starts)])
+
+    def position_index(self) -> IntArray:
+        """Where in ``tokens`` the measured positions are, int64 [positions], ascending."""
+        document = self.document_of_position()
+        first = self.first_position()[:-1]
+        return np.arange(self.positions) + (self.offsets[:-1] + self.starts - first)[document]
+
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
+        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length}
+        return {"tokens": self.tokens, "offsets": self.offsets, "starts": self.starts}, values
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], values: dict[str, Any]) -> PairSample:
+        """The sample that :meth:`to_arrays` took apart; raises ValueError when the digest is of other arrays."""
+        tokens, offsets, starts = (arrays[name] for name in ("tokens", "offsets", "starts"))
+        if _digest(tokens, offsets, starts) != values["digest"]:
+            raise ValueError("the arrays are not those of the sample's digest")
+        return cls(tokens, offsets, values["corpus"], values["digest"], values["max_length"], starts=starts)
+
+
+def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
+    """The first ``pairs`` pairs of which both completions have tokens within ``max_length``, prompt included.
+
+    The tokenizer's chat template sets the roles where it has one and there is a prompt; else texts follow each other
+    as they are. Prompt and completion are tokenised apart, so that both completions follow the same tokens. Pairs left
+    out are noted. Reports phase ``"text"`` in pairs. Raises :class:`InputError` (``"corpus"``) with fewer
+    than 2 usable pairs.
+    """
+    progress.phase("text", 0, pairs, "pairs")
+    chosen: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]] = []
+    read = empty = cut = 0
+    for pair in source.read():
+        read += 1
+        if not (_has_text(pair.chosen) and _has_text(pair.rejected)):
+            empty += 1
+            continue
+        prompt, better, worse = _encode(pair, tokenizer, max_length)
+        if len(prompt) >= max_length or not (len(better) and len(worse)):
+            cut += 1
+            continue
+        both = (np.concatenate([prompt, ids])[:max_length].astype(np.int32) for ids in (better, worse))
+        chosen.append((*both, len(prompt)))  # type: ignore[arg-type]
+        if len(chosen) % _REPORT_EVERY == 0:
+            progress.phase("text", len(chosen), pairs, "pairs")
+        if len(chosen) == pairs:
+            break
+    left_out = (
+        f"{empty} have an empty completion, and the prompts of {cut} leave no room below --max-length {max_length}"
+    )
+    if len(chosen) < 2:
+        usable = f"{len(chosen)} of its {read} pairs can be used, and a sample needs 2: {left_out}."
+        raise InputError("corpus", f"{source.name}: {usable}" if read else f"{source.name} has no pairs in it.")
+    if len(chosen) < pairs or empty or cut:
+        progress.note(f"{len(chosen)} of the {read} pairs read of {source.name} are used: {left_out}.")
+    progress.phase("text", len(chosen), pairs, "pairs")
+    # An order of their own, as for texts: numbers do not depend on the order they were read in.
+    chosen.sort(key=lambda pair: hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in pair[:2])).digest())
+    documents = [ids for pair in chosen for ids in pair[:2]]
+    tokens = np.concatenate(documents)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in documents])]).astype(np.int64)
+    starts = np.repeat(np.array([pair[2] for pair in chosen], dtype=np.int64), 2)
+    return PairSample(tokens, offsets, source.name, _digest(tokens, offsets, starts), max_length, starts=starts)
+
+
+def _has_text(messages: Sequence[Message]) -> bool:
+    return any(message["content"].strip() for message in messages)
+
+
+def _encode(pair: Pair, tokenizer: Any, max_length: int) -> tuple[list[int], list[int], list[int]]:
+    """Token ids of prompt, chosen and rejected."""
+    template = getattr(tokenizer, "chat_template", None)
+    if template and pair.prompt:
+        texts = _with_template(pair, tokenizer)
+        special = False  # the template has written them
+    else:
+        texts = tuple(_plain(messages) for messages in (pair.prompt, pair.chosen, pair.rejected))
+        special = True
+    room = max_length * _CHARACTERS_PER_TOKEN
+    readable = [text[:room].encode("utf-8", "replace").decode("utf-8") for text in texts]
+    prompt = tokenizer(readable[0], add_special_tokens=special, verbose=False)["input_ids"]
+    better, worse = (tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in readable[1:])
+    return prompt, better, worse
+
+
+def _with_template(pair: Pair, tokenizer: Any) -> tuple[str, ...]:
+    prompt_messages = _with_roles(pair.prompt, "user")
+
+    def written(messages: list[Message], **options: Any) -> str:
+        try:
+            return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
+        except Exception as error:  # templates raise what they like
+            raise InputError("tokenizer", f"The tokenizer's chat template refuses a pair: {error}.") from error
+
+    prompt = written(prompt_messages, add_generation_prompt=True)
+    completions = []
+    for messages in (pair.chosen, pair.rejected):
+        whole = written(prompt_messages + _with_roles(messages, "assistant"))
+        # A template that does not repeat the prompt word for word (some drop earlier reasoning): the text itself.
+        completions.append(whole[len(prompt) :] if whole.startswith(prompt) else _plain(messages))
+    return prompt, *completions
+
+
+def _with_roles(messages: Sequence[Message], role: str) -> list[Message]:
+    return [{**message, "role": message["role"] or role} for message in messages]
+
+
+def _plain(messages: Sequence[Message]) -> str:
+    """Texts as they are; messages of a conversation each on lines of their own."""
+    return "".join(m["content"] + ("\n" if m["role"] else "") for m in messages)
+
+
+def _digest(tokens: npt.NDArray[Any], offsets: npt.NDArray[Any], starts: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256(b"pairs")
+    for array, dtype in ((tokens, "<i4"), (offsets, "<i8"), (starts, "<i8")):
+        digest.update(array.astype(dtype).tobytes())
+    return digest.hexdigest()

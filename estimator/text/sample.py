@@ -1,0 +1,157 @@
+"""The text sample of a measurement: tokens of whole documents, in an order that their content alone decides."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from estimator.errors import InputError
+from estimator.progress import Progress
+from estimator.text.corpus import Corpus
+
+BEFORE = 3
+AFTER = 4
+"""Tokens of the same document that a measured position needs before and after it, whatever the label's width."""
+
+SHORTEST = BEFORE + 1 + AFTER
+_BATCH = 64
+_CHARACTERS_PER_TOKEN = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The documents of one sample, end to end and without padding.
+
+    ``tokens`` is int32 [T], ``offsets`` int64 [documents + 1]: document d is ``tokens[offsets[d]:offsets[d + 1]]``, at
+    least 8 and at most ``max_length`` tokens long. ``corpus`` names the text for people; ``digest`` is the SHA-256 of
+    tokens and offsets, and identifies the sample. ``bytes`` counts those of its text in UTF-8, where known.
+    """
+
+    tokens: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    corpus: str
+    digest: str
+    max_length: int
+    bytes: int | None = None
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """How much text a token stands for: what makes losses of different tokenizers comparable."""
+        return None if self.bytes is None else self.bytes / len(self.tokens)
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are."""
+        return len(self.offsets) - 1
+
+    @property
+    def positions(self) -> int:
+        """How many token positions are measured: those with 3 tokens before and 4 after in the same document."""
+        return len(self.tokens) - self.documents * (SHORTEST - 1)
+
+    def measured(self, document: int) -> slice:
+        """Which tokens of a document are measured positions."""
+        return slice(BEFORE, int(self.offsets[document + 1] - self.offsets[document]) - AFTER)
+
+    def position_index(self) -> npt.NDArray[np.int64]:
+        """Where in ``tokens`` the measured positions are, int64 [positions], ascending."""
+        document = self.document_of_position()
+        skipped = document * (SHORTEST - 1) + BEFORE
+        return np.arange(self.positions, dtype=np.int64) + skipped
+
+    def document_of_position(self) -> npt.NDArray[np.int64]:
+        """The document of each measured position, int64 [positions], ascending."""
+        return np.repeat(np.arange(self.documents, dtype=np.int64), np.diff(self.first_position()))
+
+    def first_position(self) -> npt.NDArray[np.int64]:
+        """The number of each document's first measured position, int64 [documents + 1]; the last entry is their sum."""
+        return self.offsets - np.arange(self.documents + 1, dtype=np.int64) * (SHORTEST - 1)
+
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
+        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "bytes": self.bytes}
+        return {"tokens": self.tokens, "offsets": self.offsets}, values
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], values: dict[str, Any]) -> Sample:
+        """The sample that :meth:`to_arrays` took apart; raises ValueError when its digest does not fit."""
+        tokens, offsets = arrays["tokens"].astype(np.int32), arrays["offsets"].astype(np.int64)
+        if _digest(tokens, offsets) != values["digest"]:
+            raise ValueError("the arrays are not those of the sample's digest")
+        return cls(tokens, offsets, **values)
+
+
+def tokenise(corpus: Corpus, tokenizer: Any, documents: int, max_length: int, progress: Progress) -> Sample:
+    """The first ``documents`` texts of a corpus that have 8 tokens or more, each cut at ``max_length`` tokens.
+
+    Special tokens are those the tokenizer adds by itself. With fewer usable texts than asked for, takes what there is
+    and notes it. Reports phase ``"text"`` in documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2
+    texts are usable or every measured token is the same.
+    """
+    progress.phase("text", 0, documents, "documents")
+    chosen: list[npt.NDArray[np.int32]] = []
+    read = 0
+    for batch in _batches(corpus.texts()):
+        read += len(batch)
+        short = [_readable(text, max_length) for text in batch]
+        encoded = tokenizer(short, truncation=True, max_length=max_length, padding=False, verbose=False)["input_ids"]
+        chosen += [np.asarray(ids, dtype=np.int32) for ids in encoded if len(ids) >= SHORTEST]
+        progress.phase("text", min(len(chosen), documents), documents, "documents")
+        if len(chosen) >= documents:
+            break
+    chosen = chosen[:documents]
+    if len(chosen) < 2:
+        raise _too_short(corpus.name, read, len(chosen))
+    if len(chosen) < documents:
+        progress.note(
+            f"{corpus.name} has {len(chosen)} documents of {SHORTEST} tokens or more; {documents} were asked for."
+        )
+    text = tokenizer.batch_decode(
+        [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return replace(_sample(chosen, corpus.name, max_length), bytes=sum(len(part.encode()) for part in text))
+
+
+def _sample(documents: list[npt.NDArray[np.int32]], corpus: str, max_length: int) -> Sample:
+    """The documents in the order of their digests, so that numbers do not depend on the order they were read in."""
+    ordered = sorted(documents, key=lambda ids: hashlib.sha256(ids.astype("<i4").tobytes()).digest())
+    tokens = np.concatenate(ordered)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in ordered])]).astype(np.int64)
+    sample = Sample(tokens, offsets, corpus, _digest(tokens, offsets), max_length)
+    measured = tokens[sample.position_index()]
+    if (measured == measured[0]).all():
+        raise InputError(
+            "corpus", f"Every measured token of {corpus} is the same, so there is no information to measure."
+        )
+    return sample
+
+
+def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(itertools.islice(texts, _BATCH)):
+        yield batch
+
+
+def _readable(text: str, max_length: int) -> str:
+    """Text that a tokenizer takes: no lone surrogates, and no megabytes of which all but the beginning is cut off."""
+    return text[: max_length * _CHARACTERS_PER_TOKEN].encode("utf-8", "replace").decode("utf-8")
+
+
+def _too_short(name: str, read: int, usable: int) -> InputError:
+    if not read:
+        return InputError("corpus", f"{name} has no text in it.")
+    return InputError(
+        "corpus",
+        f"{name} is too short: {usable} of its {read} documents have {SHORTEST} tokens or more, and a sample needs 2.",
+    )
+
+
+def _digest(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> str:
+    digest = hashlib.sha256(tokens.astype("<i4").tobytes())
+    digest.update(offsets.astype("<i8").tobytes())
+    return digest.hexdigest()

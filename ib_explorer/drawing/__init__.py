@@ -1,0 +1,1 @@
+"""Pictures: records to points, points to characters."""

@@ -1,0 +1,100 @@
+"""The rows of a measured checkpoint, sorted once by what a view chooses: each key asks hundreds of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from estimator.measurement import Layer, Measurement, Weights
+from estimator.measurement import mean_over_layers as mean_of
+from estimator.preference import PREFERENCE, CheckpointPreferences, Preference
+from ib_explorer.drawing.records import Labels, Record, Row
+
+Value = TypeVar("Value")
+Choice = tuple[Labels, Weights, int, str, str]
+"""What tells the rows of one layer apart: labels, weights, minimum count (1: all), variant and temperature rule."""
+
+_choice = attrgetter("granularity", "weights", "min_count", "variant", "temperature_rule")
+
+
+def _choice_of_preference(row: Preference) -> Choice:
+    return PREFERENCE, row.weights, 1, row.variant, row.temperature_rule
+
+
+class Same(Generic[Value]):
+    """A value that equals itself alone, so that ``lru_cache`` finds it without walking through thousands of rows."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+
+class Shelf:
+    """The rows of ``record`` by choice and layer; means over layers are made when they are first asked for."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._rows: dict[Choice, dict[Layer, Row]] = {}
+        self._means: dict[Choice, Row | None] = {}
+        if isinstance(record, CheckpointPreferences):
+            self._means.update((_choice_of_preference(mean), mean) for mean in record.select(["mean"]))
+            for preference in record.rows:
+                self._rows.setdefault(_choice_of_preference(preference), {}).setdefault(preference.layer, preference)
+        else:
+            for row in record.rows:
+                self._rows.setdefault(_choice(row), {}).setdefault(row.layer, row)
+
+    def rows(self, choice: Choice) -> Mapping[Layer, Row]:
+        """The rows of a choice by layer, without their mean."""
+        return self._rows.get(choice, {})
+
+    def mean(self, choice: Choice) -> Row | None:
+        """The mean over layers 1 to the depth; None unless all of them are measured."""
+        if choice not in self._means:
+            rows = [row for row in self.rows(choice).values() if isinstance(row, Measurement) and row.layer != 0]
+            self._means[choice] = mean_of(rows) if len(rows) == self.record.depth else None
+        return self._means[choice]
+
+    @cached_property
+    def layers(self) -> frozenset[int]:
+        """The layers that have rows."""
+        return frozenset(layer for rows in self._rows.values() for layer in rows if isinstance(layer, int))
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """The temperature rules of the rows, in the order of the rows."""
+        return tuple(dict.fromkeys(rule for *_, rule in self._rows))
+
+    @cached_property
+    def variants(self) -> frozenset[str]:
+        """The variants of the rows."""
+        return frozenset(variant for *_, variant, _ in self._rows)
+
+    @cached_property
+    def labels(self) -> frozenset[tuple[Any, int, int]]:
+        """Granularity, and how many different input and output labels of it the sample has."""
+        firsts = (next(iter(rows.values())) for rows in self._rows.values())
+        return frozenset(
+            (row.granularity, row.complexity.labels, row.expressivity.labels)
+            for row in firsts
+            if isinstance(row, Measurement)
+        )
+
+
+def shelf_of(record: Record) -> Shelf:
+    """The shelf of a record, made once."""
+    return _shelf_of(Same(record))
+
+
+@lru_cache(maxsize=4096)
+def _shelf_of(record: Same[Record]) -> Shelf:
+    return Shelf(record.value)

@@ -1,0 +1,1 @@
+"""What a job does: where the estimator and the cache meet. Runs in the worker process."""

@@ -1,0 +1,76 @@
+"""The canonical documents whose digests are the keys of the cache: all that decides a value, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from estimator import ESTIMATOR_VERSION
+from estimator.checkpoints.revision import Revision
+from estimator.curve import Conditionals
+from estimator.request import MeasurementRequest
+from estimator.states.anchors import anchors_digest, stack_anchors
+
+SCHEMA = 1
+_PROBE_WIDTH = 64
+
+
+def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
+    """Identifies the tokens of a sample before any text is tokenised: corpus, tokenizer digest and size."""
+    return {
+        "schema": SCHEMA,
+        "kind": "sample",
+        "corpus": corpus,
+        "tokenizer": tokenizer,
+        "documents": request.documents,
+        "max_length": request.max_length,
+    }
+
+
+def checkpoint_document(
+    revision: Revision, commit: str, tokenizer: str, sample: str, dtype: str, request: MeasurementRequest
+) -> dict[str, Any]:
+    """Identifies all measurements of one checkpoint on one sample with one set of anchors.
+
+    A hub model is its id and commit, a local one its content digest. Anchors are identified by what a draw of a fixed
+    width gives: the width of the model follows from the model.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": "measurements",
+        "estimator": ESTIMATOR_VERSION,
+        "model": revision.model if revision.folder is None else None,
+        "commit": commit,
+        "tokenizer": tokenizer,
+        "sample": sample,
+        "dtype": dtype,
+        "anchors": request.anchors,
+        "anchor_seeds": list(request.anchor_seeds),
+        "anchor_draw": anchors_digest(stack_anchors(request.anchors, _PROBE_WIDTH, request.anchor_seeds)),
+    }
+
+
+def scores_document(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
+    """Identifies the scores of some layers (as a request names them) of a checkpoint, in one variant."""
+    return {**checkpoint, "kind": "scores", "layers": layers, "variant": variant}
+
+
+def preferences_document(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Identifies the preference information of a checkpoint on one sample of pairs."""
+    return {**checkpoint, "kind": "preferences"}
+
+
+def increments_document(measurements: str) -> dict[str, Any]:
+    """Identifies the increments of one checkpoint by the key of its measurements."""
+    return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
+
+
+def bound_document(sample: str, granularity: str, conditionals: Conditionals = "raw") -> dict[str, Any]:
+    """Identifies the bound of a sample's joint counts, with p(y|x) as counted or held out."""
+    return {
+        "schema": SCHEMA,
+        "kind": "bound",
+        "estimator": ESTIMATOR_VERSION,
+        "sample": sample,
+        "granularity": granularity,
+        "conditionals": conditionals,
+    }

@@ -1,0 +1,106 @@
+"""Computations that ``ib-explorer reproduce`` shows, in a process of their own: ``python -m … digits`` prints JSON.
+
+What a user can mend is one sentence on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from estimator.checkpoints.tokenizer import load_tokenizer
+from estimator.errors import InputError
+from estimator.progress import Progress
+from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.plane import sample_estimator
+from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
+from estimator.soft_entropy.temperature import exact_temperature, leading_order_temperature
+from estimator.states.anchors import stack_anchors
+from estimator.text.corpus import open_corpus
+from estimator.text.labels import label_set
+from estimator.text.sample import Sample, tokenise
+from ib_explorer.options import demo_request
+from ib_explorer.work.demo_run import RECIPE, demo_revisions
+
+
+def digits() -> dict[str, float]:
+    """The published example on scikit-learn's digits, with the published anchors and temperature.
+
+    Raises :class:`InputError` (``"extra"``) when scikit-learn is missing.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise InputError(
+            "extra", "The digits come with scikit-learn, which is missing: install ib-explorer[reproduce]."
+        ) from error
+    images, labels = load_digits(return_X_y=True)
+    anchors = torch.randn(100, 64, generator=torch.Generator().manual_seed(0))
+    states = torch.nn.functional.normalize(torch.tensor(images, dtype=torch.float32), dim=-1)
+    scores = states @ torch.nn.functional.normalize(anchors, dim=-1).T
+    temperature = leading_order_temperature(100, 64)
+    groups = document_groups(np.arange(len(labels)))
+    found = Estimator([label_set(labels)], groups, weights=("frequency", "uniform")).measure(scores[None], temperature)
+    plugin = {weights: value.plugin for _, weights, value in found.information}
+    p, _ = soft_assignments(scores, temperature)
+    return {
+        "H(Z)": found.entropy,
+        "I(digit;Z)": plugin["frequency"],
+        "I(digit;Z), digits weighed equally": plugin["uniform"],
+        **{f"H(Z|{digit})": float(entropy(p[labels == digit].mean(0))) for digit in range(10)},
+    }
+
+
+def noise(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, Mapping[str, float]]]:
+    """Complexity and expressivity per granularity of states that are pure noise, at the labels of a real text.
+
+    The states are independent normal vectors of size ``width``; anchors and temperature are the defaults.
+    """
+    request = demo_request()
+    states = np.random.Generator(np.random.PCG64(seed)).standard_normal((sample.positions, width))
+    states /= np.linalg.norm(states, axis=1, keepdims=True)
+    # Far from the seeds of the anchors: states drawn with an anchors' seed would be the anchors themselves.
+    anchors = stack_anchors(request.anchors, width, [10_000 + s for s in request.anchor_seeds])
+    scores = torch.from_numpy(np.einsum("pd,rad->rpa", states, anchors, optimize=True)).float()
+    found = sample_estimator(sample, ("frequency",)).measure(scores, exact_temperature(request.anchors, width))
+    values: dict[str, dict[str, Mapping[str, float]]] = {}
+    for labels, _, value in found.information:
+        values.setdefault(labels.granularity, {})[labels.side] = asdict(value)
+    return values
+
+
+def demo_sample(cache_dir: Path) -> Sample:
+    """The text that the demo is measured on, in the tokens of the demo's model, which must have been trained."""
+    request = demo_request()
+    tokenizer = load_tokenizer(demo_revisions(cache_dir / "runs")[0])
+    corpus = open_corpus(request.corpus, None, Progress())
+    return tokenise(corpus, tokenizer, request.documents, request.max_length, Progress())
+
+
+def main() -> int:
+    """Print what is asked for as one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("digits", "noise"))
+    parser.add_argument("--cache-dir", type=Path)
+    arguments = parser.parse_args()
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not mix with the JSON
+    try:
+        found = digits() if arguments.what == "digits" else noise(demo_sample(arguments.cache_dir), RECIPE.width)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(found), file=out, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

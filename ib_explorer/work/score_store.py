@@ -1,0 +1,176 @@
+"""Scores of checkpoints on the disk, finished there while they are already being estimated (this module imports torch).
+
+One entry of the store has the scores of all layers in one variant, an array each, and the geometry of their states.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cache.arrays import ArrayStore
+from cache.keys import key
+from estimator.errors import InputError
+from estimator.measurement import Variant
+from estimator.progress import Progress
+from estimator.soft_entropy.memory import score_bytes
+from estimator.soft_entropy.sweep import LayerScores
+from estimator.states.geometry import Geometry
+from estimator.states.transfer import copy_off
+
+Documents = Mapping[Variant, dict[str, Any]]
+Shape = tuple[int, int, int]
+_GEOMETRY = "geometry"
+_REPORT_EVERY = 0.1
+
+
+class KeptScores:
+    """The store of scores, and those that are on their way there: they are given out as if they had arrived."""
+
+    def __init__(self, store: ArrayStore) -> None:
+        self._store = store
+        self._writer = ThreadPoolExecutor(1, "keep")
+        self._last: Future[InputError | None] | None = None
+        self._is_own = True
+        self._on_the_way: dict[str, list[LayerScores]] = {}
+
+    def begin(self) -> None:
+        """A job begins: what is still being written is that of another one."""
+        self._is_own = False
+
+    def settle(self, progress: Progress) -> None:
+        """Wait until all is written (phase ``"keep"``).
+
+        Raises :class:`InputError` (``"disk"``) if it could not be; that of another job is only noted.
+        """
+        while self._last is not None and not wait([self._last], _REPORT_EVERY).done:
+            progress.phase("keep", 0, 1, "models")
+        last, self._last = self._last, None
+        problem = None if last is None else last.result()
+        if problem is not None and self._is_own:
+            raise problem
+        if problem is not None:
+            progress.note(str(problem))
+
+    def has(self, document: Mapping[str, Any]) -> bool:
+        """Whether the scores of ``document`` are there."""
+        return key(document) in self._on_the_way or self._store.get(document) is not None
+
+    def load(self, document: Mapping[str, Any], layers: Sequence[int], variant: Variant) -> list[LayerScores] | None:
+        """The scores of ``document``, which has ``layers`` in ``variant``; None where they are not there."""
+        if (held := self._on_the_way.get(key(document))) is not None:
+            return held
+        arrays = self._store.get(document)
+        if arrays is None:
+            return None
+        return [
+            LayerScores(layer, _read_only(arrays[_array(layer)]), variant, _geometry(lies))
+            for layer, lies in zip(layers, arrays[_GEOMETRY].tolist(), strict=True)
+        ]
+
+    def admits(self, layers: int, shape: Shape) -> bool:
+        """Whether there can be room for scores of ``layers`` layers, each of ``shape`` [draws, positions, anchors]."""
+        return self._store.admits(layers * _bytes(shape))
+
+    @contextlib.contextmanager
+    def create(self, documents: Documents, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
+        """Within the block, give files to write scores to; after it they are finished beside what comes next.
+
+        All else must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
+        (``"disk"``) where they do not fit.
+        """
+        with contextlib.ExitStack() as stack:
+            files = self._files(stack, documents, layers, shape)
+            yield files
+            self._write(stack.pop_all().close, files.found, documents)
+
+    def copy(self, found: Sequence[LayerScores], documents: Documents, layers: Sequence[int], shape: Shape) -> None:
+        """Copy scores from where they are to the disk, beside what comes next; all else must be settled."""
+
+        def write() -> None:
+            with contextlib.ExitStack() as stack:
+                files = self._files(stack, documents, layers, shape)
+                for one in found:
+                    copy_off(one.scores, files.scores(one.layer, one.variant))
+                files.finish(found)
+
+        self._write(write, found, documents)
+
+    def _write(self, write: Callable[[], None], found: Sequence[LayerScores], documents: Documents) -> None:
+        def run() -> InputError | None:
+            try:
+                write()
+            except InputError as error:
+                return InputError(error.kind, str(error))  # its traceback would hold all that was to be written
+            finally:
+                self._on_the_way = {}
+            return None
+
+        self._on_the_way = {
+            key(document): [one for one in found if one.variant == variant] for variant, document in documents.items()
+        }
+        self._last, self._is_own = self._writer.submit(run), True
+
+    def _files(self, stack: contextlib.ExitStack, documents: Documents, layers: Sequence[int], shape: Shape) -> Files:
+        # Room for all variants at once: those being written do not count yet when the next one makes room.
+        self._store.prune(self._store.budget - len(documents) * len(layers) * _bytes(shape))
+        shapes = {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
+        return Files(
+            {
+                variant: stack.enter_context(self._store.create(document, shapes))
+                for variant, document in documents.items()
+            }
+        )
+
+
+class Files:
+    """Files of scores that are being written, by variant."""
+
+    def __init__(self, arrays: Mapping[Variant, Mapping[str, npt.NDArray[Any]]]) -> None:
+        self._arrays = arrays
+        self.found: Sequence[LayerScores] = ()
+
+    def scores(self, layer: int, variant: Variant) -> Tensor:
+        """Where the scores of a layer are to be written, [draws, positions, anchors]."""
+        return torch.from_numpy(self._arrays[variant][_array(layer)])
+
+    def finish(self, found: Sequence[LayerScores]) -> None:
+        """Write what is to be kept beside the scores, which are those ``found``."""
+        self.found = found
+        for variant, arrays in self._arrays.items():
+            arrays[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
+
+
+def _bytes(shape: Shape) -> int:
+    draws, positions, anchors = shape
+    return score_bytes(positions, draws, anchors)
+
+
+def _geometry_array(scores: Iterable[LayerScores]) -> npt.NDArray[np.float64]:
+    """Resultant length and participation ratio of each layer, [layers, 2]; NaN where there is none."""
+    pairs = [(one.geometry.resultant_length, one.geometry.participation_ratio) for one in scores if one.geometry]
+    return np.array([(length, np.nan if ratio is None else ratio) for length, ratio in pairs])
+
+
+def _geometry(lies: tuple[float, float]) -> Geometry:
+    length, ratio = lies
+    return Geometry(length, None if np.isnan(ratio) else ratio)
+
+
+def _read_only(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor over a read-only map without a copy; nothing here writes to scores that are kept."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _array(layer: int) -> str:
+    return f"layer-{layer:03d}"

@@ -1,0 +1,211 @@
+"""A checkpoint's scores: from the cache, or from a forward pass that leaves them there (this module imports torch)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cache.arrays import ArrayStore
+from cache.locations import BUDGET_VARIABLE
+from estimator.errors import MeasurementError
+from estimator.measurement import CheckpointMeasurements, Variant
+from estimator.preference import CheckpointPreferences
+from estimator.progress import Progress
+from estimator.soft_entropy.memory import MemoryPlan, plan_memory
+from estimator.soft_entropy.sweep import LayerScores, ModelScores
+from estimator.states.anchors import stack_anchors
+from estimator.states.layers import parse_layers
+from estimator.states.loading import LoadedModel, load_model, resolve_device, tally_device
+from estimator.states.loss import LossSum
+from estimator.states.scores import compute_scores
+from estimator.states.variants import Normalisation, compute_moments, normalisation
+from estimator.text.sample import Sample
+from ib_explorer.work.identities import scores_document
+from ib_explorer.work.score_store import Documents, KeptScores, Shape
+from ib_explorer.work.subject import Subject
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A model's scores, the dtype that it ran in and the ``plan`` by which; ``losses`` fill as scores are taken."""
+
+    model: ModelScores
+    dtype: str
+    losses: LossSum | None
+    plan: MemoryPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """One layer in one variant, to be scored."""
+
+    layer: int
+    variant: Variant
+    normalisation: Normalisation | None
+
+
+class Scorer:
+    """Finds or makes the scores of one checkpoint after another."""
+
+    def __init__(self, store: ArrayStore) -> None:
+        self._kept = KeptScores(store)
+        self._told: set[str] = set()
+
+    def begin(self) -> None:
+        """A job begins: that one before it could not keep its scores is no failure of this one."""
+        self._kept.begin()
+
+    def settle(self, progress: Progress) -> None:
+        """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
+        self._kept.settle(progress)
+
+    def keeps(self, subject: Subject[Any]) -> bool:
+        """Whether the scores of a checkpoint are kept in all variants asked for."""
+        return all(map(self._kept.has, _documents(subject, subject.request.variants).values()))
+
+    def see(
+        self,
+        subject: Subject[Any],
+        known: CheckpointMeasurements | CheckpointPreferences | None,
+        labels: int,
+        progress: Progress,
+        *,
+        variants: Sequence[Variant] = ("raw",),
+        with_loss: bool = False,
+        from_kept: bool = False,
+    ) -> Seen | None:
+        """Scores of all layers asked for in ``variants``; loads the model only where they are not kept.
+
+        ``known`` is what the cache has of the checkpoint; ``labels`` are the bytes that the sample's labels take.
+        ``from_kept`` is to do without the model: None where scores are not kept, or memory is short beside a job at
+        work.
+        """
+        request, documents = subject.request, _documents(subject, variants)
+        kept: dict[Variant, list[LayerScores]] = {}
+        if known is not None:
+            layers = parse_layers(request.layers, known.depth)
+            found = {variant: self._kept.load(name, layers, variant) for variant, name in documents.items()}
+            kept = {variant: scores for variant, scores in found.items() if scores is not None}
+        missing = {variant: name for variant, name in documents.items() if variant not in kept}
+        from_disk = itertools.chain(*kept.values())
+        if known is not None and not missing and not with_loss:
+            try:
+                plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
+            except MeasurementError:
+                if from_kept:
+                    return None
+                raise
+            return Seen(_planned(from_disk, known.depth, known.width, plan), known.dtype, None, plan)
+        if from_kept:
+            return None
+        model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
+        self._kept.settle(progress)
+        layers = parse_layers(request.layers, model.depth)
+        on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
+        plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)
+        self._tell(plan, progress)
+        losses = LossSum(model.head, subject.sample) if model.head is not None else None
+        fresh = self._fresh(model, subject, layers, missing, losses, plan, on_disk, progress)
+        scores = itertools.chain(fresh, from_disk)
+        return Seen(_planned(scores, model.depth, model.width, plan), model.dtype, losses, plan)
+
+    def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
+        """Say the plan, once for all checkpoints that share it."""
+        if str(plan) not in self._told:
+            self._told.add(str(plan))
+            progress.note(str(plan))
+            if plan.passes > 1:
+                wanted = math.ceil(plan.layers * plan.scores / 1e9)
+                progress.note(f"One pass would do with the scores on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
+
+    def _fresh(
+        self,
+        model: LoadedModel,
+        subject: Subject[Any],
+        layers: tuple[int, ...],
+        documents: Documents,
+        losses: LossSum | None,
+        plan: MemoryPlan,
+        on_disk: bool,
+        progress: Progress,
+    ) -> Iterator[LayerScores]:
+        """Scores of each variant's layers in turn: written to the disk, or held in memory by blocks, as planned.
+
+        Those that are held and go to the disk as well are copied there while they are already being estimated.
+        Variants other than raw need the moments of z first: one forward pass more, however many variants.
+        """
+        sample, request = subject.sample, subject.request
+        anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
+        items = _items(model, sample, layers, tuple(documents), progress)
+        shape = _shape(subject)
+
+        def fill(part: Sequence[_Item], out: Sequence[Tensor], losses: LossSum | None) -> list[LayerScores]:
+            geometry = compute_scores(
+                model,
+                sample,
+                anchors,
+                [item.layer for item in part],
+                out,
+                progress,
+                normalisations=[item.normalisation for item in part],
+                loss=losses,
+            )
+            return [
+                LayerScores(item.layer, scores, item.variant, found)
+                for item, scores, found in zip(part, out, geometry, strict=True)
+            ]
+
+        if items and not plan.layers_at_once:
+            with self._kept.create(documents, layers, shape) as files:
+                found = fill(items, [files.scores(item.layer, item.variant) for item in items], losses)
+                files.finish(found)
+            yield from found
+            return
+        block = max(plan.layers_at_once, 1)
+        for start in range(0, max(len(items), 1), block):
+            part = items[start : start + block]
+            out = [torch.empty(shape, dtype=torch.float16, device=plan.holder) for _ in part]
+            found = fill(part, out, losses if not start else None)
+            if items and on_disk:
+                self._kept.copy(found, documents, layers, shape)
+            yield from found
+
+
+def _documents(subject: Subject[Any], variants: Sequence[Variant]) -> Documents:
+    return {variant: scores_document(subject.document, subject.request.layers, variant) for variant in variants}
+
+
+def _shape(subject: Subject[Any]) -> Shape:
+    return len(subject.request.anchor_seeds), subject.sample.positions, subject.request.anchors
+
+
+def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> MemoryPlan:
+    draws, positions, anchors = _shape(subject)
+    return plan_memory(
+        positions=positions,
+        draws=draws,
+        anchors=anchors,
+        layers=layers,
+        labels=labels,
+        on_disk=on_disk,
+        device=tally_device(resolve_device(subject.device)),
+    )
+
+
+def _planned(scores: Iterable[LayerScores], depth: int, width: int, plan: MemoryPlan) -> ModelScores:
+    return ModelScores(scores, plan.layers, depth, width, plan.estimates)
+
+
+def _items(
+    model: LoadedModel, sample: Sample, layers: tuple[int, ...], variants: Sequence[Variant], progress: Progress
+) -> list[_Item]:
+    if all(variant == "raw" for variant in variants):
+        return [_Item(layer, variant, None) for variant in variants for layer in layers]
+    moments = compute_moments(model, sample, layers, progress)
+    return [_Item(layer, variant, normalisation(variant, moments[layer])) for variant in variants for layer in layers]

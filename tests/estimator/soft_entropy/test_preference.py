@@ -1,0 +1,275 @@
+"""Preference information: pairs as they come, the sample that is made of them, and what is found in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from estimator.errors import InputError
+from estimator.progress import Progress
+from estimator.soft_entropy.preference import PreferenceEstimator, pair_groups
+from estimator.states.batches import batched
+from estimator.text.pair_sample import PairSample, tokenise_pairs
+from estimator.text.pairs import Pair, PairSource, open_pairs, read_pairs
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def text(content: str, role: str = "") -> tuple[dict[str, str], ...]:
+    return ({"role": role, "content": content},)
+
+
+def source(pairs: list[Pair]) -> PairSource:
+    return PairSource("set", {}, lambda: iter(pairs))
+
+
+def made(pairs: list[Pair], tokenizer: Any, count: int = 100, max_length: int = 64) -> PairSample:
+    return tokenise_pairs(source(pairs), tokenizer, count, max_length, Progress())
+
+
+def synthetic(pairs: int, seed: int, lengths: tuple[int, int] = (10, 40)) -> PairSample:
+    """Pairs with 5 tokens of prompt and completions of random length; the tokens do not matter."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(*lengths, 2 * pairs) + 5
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
+    return PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(2 * pairs, 5, dtype=np.int64))
+
+
+def scores(z: np.ndarray, seed: int, anchors: int = 40) -> torch.Tensor:
+    w = np.random.default_rng(1000 + seed).standard_normal((2, anchors, z.shape[1]))
+    unit = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    return torch.tensor(np.einsum("pd,rad->rpa", unit, w / np.linalg.norm(w, axis=-1, keepdims=True)).astype("f4"))
+
+
+def own_style(sample: PairSample, rng: np.random.Generator, width: int = 32) -> np.ndarray:
+    """States in which every completion has a direction of its own: tokens of one text resemble each other."""
+    document = sample.document_of_position()
+    return rng.standard_normal((sample.positions, width)) + rng.standard_normal((sample.documents, width))[document]
+
+
+def test_positions_are_the_completions_tokens(tiny_tokenizer: Any) -> None:
+    sample = made([Pair(text("of what "), text("it reads"), text("and forgets the rest"))] * 2, tiny_tokenizer)
+    assert (sample.pairs, sample.documents) == (2, 4)
+    parts = [
+        tiny_tokenizer.decode(sample.tokens[sample.offsets[d] :][sample.measured(d)]) for d in range(sample.documents)
+    ]
+    assert parts == ["it reads", "and forgets the rest"] * 2
+    measured = sample.tokens[sample.position_index()]
+    assert tiny_tokenizer.decode(measured) == "".join(parts)
+    assert (np.bincount(sample.document_of_position()) == np.diff(sample.first_position())).all()
+    seen = np.zeros(sample.positions, dtype=np.int64)
+    for batch in batched(sample, 30):
+        assert (batch.tokens.ravel()[batch.rows] == measured[batch.positions]).all()
+        seen[batch.positions] += 1
+    assert (seen == 1).all()
+
+
+def test_a_sample_comes_back_from_its_arrays(tiny_tokenizer: Any) -> None:
+    sample = made([Pair((), text("it reads"), text(f"it forgets {n}")) for n in range(3)], tiny_tokenizer)
+    again = PairSample.from_arrays(*sample.to_arrays())
+    assert (again.digest, again.positions, again.starts.tolist()) == (sample.digest, sample.positions, [0] * 6)
+    arrays, values = sample.to_arrays()
+    with pytest.raises(ValueError, match="digest"):
+        PairSample.from_arrays(arrays | {"starts": sample.starts + 1}, values)
+
+
+def test_long_completions_are_cut_and_long_prompts_left_out(tiny_tokenizer: Any) -> None:
+    notes: list[str] = []
+    progress = Progress()
+    progress.note = notes.append  # type: ignore[method-assign]
+    pairs = [Pair(text("a"), text("b " * 40), text("c")), Pair(text("d " * 40), text("e"), text("f"))]
+    pairs += [Pair(text("g"), text("h"), text(" ")), Pair(text("i"), text("j"), text("k"))]
+    sample = tokenise_pairs(source(pairs), tiny_tokenizer, 10, 20, progress)
+    assert sample.pairs == 2
+    assert np.diff(sample.offsets).max() == 20
+    (note,) = notes
+    assert "2 of the 4 pairs" in note and "1 have an empty completion" in note and "prompts of 1" in note
+
+
+def test_the_order_of_reading_does_not_matter(tiny_tokenizer: Any) -> None:
+    pairs = [Pair(text("on"), text(f"it reads {n}"), text(f"it forgets {n * n}")) for n in range(8)]
+    assert made(pairs, tiny_tokenizer).digest == made(pairs[::-1], tiny_tokenizer).digest
+    swapped = [Pair(pair.prompt, pair.rejected, pair.chosen) for pair in pairs]
+    assert made(pairs, tiny_tokenizer).digest != made(swapped, tiny_tokenizer).digest
+
+
+def test_a_chat_template_sets_the_roles(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", TEMPLATE)
+    user, better, worse = text("what?", "user"), text("this", "assistant"), text("that", "assistant")
+    for pair in (Pair(user, better, worse), Pair(text("what?"), text("this"), text("that"))):
+        sample = made([pair] * 2, tiny_tokenizer)
+        assert tiny_tokenizer.decode(sample.tokens[: sample.offsets[1]]) == "<user>what?\n<assistant>this\n"
+        assert tiny_tokenizer.decode(sample.tokens[sample.measured(0)]) == "this\n"
+
+
+def test_full_conversations_share_their_prompt() -> None:
+    ask, yes, no = ({"role": role, "content": role} for role in ("user", "assistant", "other"))
+    (pair,) = read_pairs([{"chosen": [ask, yes], "rejected": [ask, no], "prompt": "ignored"}], "set")
+    assert (pair.prompt, pair.chosen, pair.rejected) == ((ask,), (yes,), (no,))
+    (pair,) = read_pairs([{"chosen": [ask, yes], "rejected": [ask, yes]}], "set")
+    assert (pair.prompt, pair.chosen, pair.rejected) == ((ask,), (yes,), (yes,))
+    (pair,) = read_pairs([{"chosen": [yes], "rejected": [no], "prompt": [ask]}], "set")
+    assert (pair.prompt, pair.chosen) == ((ask,), (yes,))
+
+
+def test_files_of_pairs(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    records = [{"prompt": f"p{n}", "chosen": f"c{n}", "rejected": f"r{n}"} for n in range(3)]
+    lines, table = tmp_path / "pairs.jsonl", tmp_path / "pairs.parquet"
+    lines.write_text("".join(json.dumps(record) + "\n" for record in records))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), table)
+    for path in (lines, table):
+        pairs = list(open_pairs(str(path), Progress()).read())
+        assert [pair.chosen[0]["content"] for pair in pairs] == ["c0", "c1", "c2"]
+    assert open_pairs(str(lines), Progress()).identity == open_pairs(str(lines), Progress()).identity
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"question": "a", "chosen": "b"}, "no column rejected; its columns are question, chosen"),
+        ({"text": "a"}, "no column chosen and no rejected; its columns are text"),
+        ({"chosen": 3, "rejected": "a"}, "'chosen' of set holds neither text nor a list of messages"),
+        ({"chosen": [{"role": "user"}], "rejected": "a"}, "'chosen' of set holds neither"),
+    ],
+)
+def test_what_is_no_preference_set_is_refused(record: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        list(read_pairs([record], "set"))
+    assert caught.value.kind == "column"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([], "has no pairs in it"),
+        ([Pair((), text("a"), text("b"))], "1 of its 1 pairs can be used"),
+        ([Pair((), text("a"), ())] * 5, "0 of its 5 pairs can be used.* 5 have an empty completion"),
+    ],
+)
+def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        made(pairs, tiny_tokenizer)
+    assert caught.value.kind == "corpus"
+
+
+def test_a_file_without_records_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(InputError, match="no records"):
+        list(open_pairs(str(tmp_path / "a.txt"), Progress()).read())
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 40, 400])
+def test_pairs_are_never_split_between_groups(pairs: int) -> None:
+    sample = synthetic(pairs, pairs, (1, 200))
+    group = pair_groups(sample)
+    assert len(group) == pairs
+    assert (np.diff(group) >= 0).all()
+    assert 2 <= len(np.unique(group)) <= 16
+    by_position = group[sample.document_of_position() // 2]
+    positions = np.bincount(by_position)
+    assert positions.min() > 0
+
+
+def test_identical_completions_tell_nothing() -> None:
+    rng = np.random.default_rng(1)
+    one = synthetic(60, 1, (20, 21))
+    z = own_style(one, rng).reshape(60, 2, 20, -1)
+    z[:, 1] = z[:, 0]
+    _, _, found = PreferenceEstimator(one, weights=("frequency", "uniform")).measure(
+        scores(z.reshape(2400, -1), 1), 0.1
+    )
+    for information in found.values():
+        assert information.plugin == pytest.approx(0, abs=1e-9)
+        assert information.corrected == pytest.approx(0, abs=1e-9)
+        assert information.is_zero
+
+
+def test_completions_that_differ_only_in_style_of_their_own_tell_nothing() -> None:
+    """Piles of different texts differ: labels shuffled over tokens would call that information, swaps do not."""
+    z_scores = []
+    for seed in range(20):
+        sample = synthetic(40, seed)
+        _, _, found = PreferenceEstimator(sample).measure(
+            scores(own_style(sample, np.random.default_rng(seed)), seed), 0.1
+        )
+        information = found["frequency"]
+        z_scores.append(information.corrected / information.se)
+        assert information.null > 5e-4
+    assert abs(np.mean(z_scores)) < 4 / np.sqrt(20)
+    assert 0.3 < np.std(z_scores) < 1.6
+
+
+def test_a_marker_in_the_chosen_ones_is_found() -> None:
+    """One more direction at every second token of chosen completions; found although texts have styles of their own."""
+    sample = synthetic(120, 3)
+    rng = np.random.default_rng(3)
+    z = own_style(sample, rng)
+    marked = (sample.document_of_position() % 2 == 0) & (np.arange(sample.positions) % 2 == 0)
+    z[marked] += 2 * rng.standard_normal(z.shape[1])
+    entropy, ceiling, found = PreferenceEstimator(sample).measure(scores(z, 3), 0.1)
+    information = found["frequency"]
+    assert information.corrected > 5 * information.se
+    assert information.corrected <= information.high < ceiling < entropy
+    assert (information.labels, information.singletons) == (2, 0.0)
+
+
+def test_plugin_is_the_definition() -> None:
+    sample = synthetic(10, 5)
+    z = scores(own_style(sample, np.random.default_rng(5)), 5)[:1]
+    _, _, found = PreferenceEstimator(sample, weights=("frequency", "uniform")).measure(z, 0.1)
+    p = torch.softmax(z[0].double() / 0.1, -1).numpy()
+    label = sample.document_of_position() % 2
+
+    def h(q: np.ndarray) -> float:
+        return float(-(q * np.log(q)).sum() / np.log(len(q)))
+
+    each = [h(p[label == side].mean(0)) for side in (0, 1)]
+    shares = {"frequency": np.bincount(label) / len(label), "uniform": np.array([0.5, 0.5])}
+    for weights, information in found.items():
+        assert information.plugin == pytest.approx(h(p.mean(0)) - float(shares[weights] @ each), abs=1e-6)
+
+
+def test_real_states_of_a_tiny_model_are_scored_behind_the_prompt(
+    tiny_model: Callable[[str], Path], tiny_tokenizer: Any
+) -> None:
+    """Scores of a completion do not depend on what else is in the batch, and see the prompt."""
+    from estimator.checkpoints.resolve import resolve
+    from estimator.states.anchors import stack_anchors
+    from estimator.states.loading import load_model
+    from estimator.states.scores import compute_scores
+
+    (revision,) = resolve(str(tiny_model("llama")), None, Progress())
+    model = load_model(revision, "cpu", "float32", Progress())
+    anchors = stack_anchors(10, model.width, (0,))
+
+    def scored(pairs: list[Pair]) -> tuple[PairSample, torch.Tensor]:
+        sample = made(pairs, tiny_tokenizer)
+        out = [torch.zeros((1, sample.positions, 10), dtype=torch.float16)]
+        compute_scores(model, sample, anchors, (2,), out, Progress())
+        return sample, out[0][0]
+
+    pair = Pair(text("of what "), text("it reads"), text("it reads"))
+    sample, found = scored([pair] * 2 + [Pair(text("a longer prompt "), text("this"), text("and that"))])
+    first = sample.first_position()
+    same = [found[first[d] : first[d + 1]] for d in range(6) if "of what" in tiny_tokenizer.decode(_tokens(sample, d))]
+    assert len(same) == 4
+    assert all(torch.equal(one, same[0]) for one in same)
+    _, without = scored([Pair((), text("it reads"), text("it reads"))] * 2)
+    assert not torch.allclose(without[: len(same[0])], same[0], atol=1e-3)
+
+
+def _tokens(sample: PairSample, document: int) -> np.ndarray:
+    return sample.tokens[sample.offsets[document] : sample.offsets[document + 1]]

@@ -1,0 +1,265 @@
+"""Texts from docstrings, files and folders, and what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from estimator.checkpoints import hub
+from estimator.errors import Cancelled, InputError
+from estimator.progress import Progress
+from estimator.text.columns import choose_column
+from estimator.text.corpus import C4, DOCSTRINGS, Corpus, default_corpus, open_corpus
+from estimator.text.docstrings import docstring_documents
+
+TEXTS = ["The first text, which is long enough.", "A second text — with a dash.", "Third,\nover two lines."]
+
+
+def opened(path: Path | str, column: str | None = None) -> Corpus:
+    return open_corpus(str(path), column, Progress())
+
+
+def texts(path: Path | str, column: str | None = None) -> list[str]:
+    return list(opened(path, column).texts())
+
+
+def write_jsonl(path: Path, records: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    return path
+
+
+def write_csv(path: Path, records: list[dict]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    return path
+
+
+def write_parquet(path: Path, records: list[dict]) -> Path:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), path)
+    return path
+
+
+TABLES = [(write_jsonl, ".jsonl"), (write_csv, ".csv"), (write_parquet, ".parquet")]
+
+
+@pytest.mark.parametrize(("write", "suffix"), TABLES)
+def test_tables_give_their_text_column(tmp_path, write, suffix):
+    path = write(tmp_path / f"a{suffix}", [{"id": i, "url": "http://x", "text": text} for i, text in enumerate(TEXTS)])
+    assert texts(path) == TEXTS
+    assert texts(path, "url") == ["http://x"] * 3
+
+
+@pytest.mark.parametrize(("write", "suffix"), TABLES)
+def test_the_only_column_with_text_is_found(tmp_path, write, suffix):
+    path = write(tmp_path / f"a{suffix}", [{"n": i, "prose": text} for i, text in enumerate(TEXTS)])
+    assert texts(path) == TEXTS
+
+
+@pytest.mark.parametrize(("write", "suffix"), TABLES)
+def test_a_missing_column_names_those_there_are(tmp_path, write, suffix):
+    path = write(tmp_path / f"a{suffix}", [{"left": "one text", "right": "another"}])
+    with pytest.raises(InputError, match="no column 'words': its columns are left, right") as error:
+        texts(path, "words")
+    assert error.value.kind == "column"
+    with pytest.raises(InputError, match="--text-column: left, right"):
+        texts(path)
+
+
+def test_a_column_of_lists_is_refused(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": ["a", "b"]}])
+    with pytest.raises(InputError, match="holds lists, not text"):
+        texts(path, "text")
+
+
+def test_empty_cells_and_records_without_text_are_passed_over(tmp_path):
+    records = [{"text": TEXTS[0]}, {"text": None}, {"text": "  "}, {"other": "x"}, {"text": TEXTS[1]}]
+    assert texts(write_jsonl(tmp_path / "a.jsonl", records)) == TEXTS[:2]
+
+
+def test_usual_names_win_in_their_order():
+    assert choose_column(["url", "Body", "content"], ["url", "Body", "content"], None, "x") == "content"
+
+
+def test_a_csv_cell_may_be_longer_than_the_csv_modules_limit(tmp_path):
+    long = "word " * 40_000
+    assert texts(write_csv(tmp_path / "a.csv", [{"text": long}])) == [long.strip()]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])
+def test_gzip_is_read_like_the_plain_file(tmp_path, suffix):
+    content = {".txt": TEXTS[0], ".jsonl": json.dumps({"text": TEXTS[0]}), ".csv": f'text\n"{TEXTS[0]}"\n'}[suffix]
+    path = tmp_path / f"a{suffix}.gz"
+    path.write_bytes(gzip.compress(content.encode()))
+    assert texts(path) == [TEXTS[0]]
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(InputError, match="cut off"):
+        texts(path)
+
+
+def test_a_short_txt_is_one_document_and_a_long_one_is_cut_at_paragraphs(tmp_path):
+    paragraphs = [f"Paragraph {number}. " + "Some words of prose. " * 20 for number in range(120)]
+    short, long = tmp_path / "short.txt", tmp_path / "long.txt"
+    short.write_text("\n\n".join(paragraphs[:3]))
+    long.write_text("\n\n".join(paragraphs))
+    assert len(texts(short)) == 1
+    documents = texts(long)
+    assert all(1250 <= len(document) <= 2500 for document in documents[:-1])
+    assert all(document.startswith("Paragraph ") for document in documents)
+    assert "".join("".join(documents).split()) == "".join("".join(paragraphs).split())
+
+
+@pytest.mark.parametrize("filler", ["line of text\n", "word ", "x"])
+def test_text_without_paragraphs_is_cut_without_loss(tmp_path, filler):
+    path = tmp_path / "a.txt"
+    path.write_text(filler * (50_000 // len(filler)))
+    documents = texts(path)
+    assert max(map(len, documents)) <= 2500 and len(documents) >= 20
+    assert "".join("".join(documents).split()) == "".join(path.read_text().split())
+
+
+def test_a_folder_is_read_in_the_order_of_names(tmp_path):
+    (tmp_path / "b.txt").write_text("second")
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "first"}])
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "c.txt").write_text("third")
+    (tmp_path / ".hidden.txt").write_text("never")
+    (tmp_path / "readme.md").write_text("never")
+    assert texts(tmp_path) == ["first", "second", "third"]
+
+
+def test_identity_is_the_content_not_the_name(tmp_path):
+    one, two, other = (tmp_path / name for name in ("one.txt", "two.txt", "other.txt"))
+    one.write_text("the same")
+    two.write_text("the same")
+    other.write_text("not the same")
+    assert opened(one).identity == opened(two).identity != opened(other).identity
+    assert opened(one).name == "one.txt"
+    json.dumps(opened(one).identity)
+
+
+def test_texts_can_be_read_twice_and_lazily(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "good"}\nnot json\n')
+    corpus = opened(path)
+    assert [next(corpus.texts()), next(corpus.texts())] == ["good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.jsonl", b'{"text": "good"}\n\n{"text": \n', "Line 3 of .* is not JSON"),
+        ("a.jsonl", b'["text"]\n', "Line 1 of .* is not a JSON object"),
+        ("a.txt", b"caf\xe9", "not UTF-8"),
+        ("a.csv", b"text\ncaf\xe9\n", "not UTF-8"),
+        ("a.parquet", b"PAR1 or not", "not a parquet file"),
+        ("a.parquet", b"", "not a parquet file"),
+        ("a.txt.gz", b"plain", "not a gzip file"),
+        ("a.docx", b"x", "none of the kinds"),
+    ],
+)
+def test_unreadable_content_is_one_sentence(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says) as error:
+        texts(tmp_path / name)
+    assert error.value.kind == "corpus" and "\n" not in str(error.value)
+
+
+def test_missing_files_and_empty_folders(tmp_path):
+    for missing in (tmp_path / "no.txt", tmp_path / "nothing", "no-such-file.jsonl"):
+        with pytest.raises(InputError, match="There is no file"):
+            opened(missing)
+    with pytest.raises(InputError, match=r"has no \.txt"):
+        opened(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission(tmp_path):
+    (tmp_path / "a.txt").write_text("secret")
+    (tmp_path / "a.txt").chmod(0)
+    with pytest.raises(InputError, match="permission denied"):
+        opened(tmp_path / "a.txt")
+
+
+def test_permission_denied_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("secret")
+
+    def refuse(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match="permission denied"):
+        opened(tmp_path / "a.txt")
+
+
+def test_reading_can_be_cancelled(tmp_path):
+    class Stop(Progress):
+        def phase(self, phase, done, total, unit):
+            raise Cancelled
+
+    (tmp_path / "a.txt").write_text("text")
+    for spec in (str(tmp_path / "a.txt"), DOCSTRINGS):
+        with pytest.raises(Cancelled):
+            open_corpus(spec, None, Stop())
+
+
+def write_library(root: Path) -> None:
+    root.mkdir()
+    module = '"""Module."""\nclass A:\n    """Class."""\n    async def f(self):\n        """Method."""\n'
+    (root / "one.py").write_text(module + "x = '''not documentation'''\n")
+    (root / "copy.py").write_text(module)
+    (root / "long.py").write_text("".join(f'def f{i}():\n    """{"words " * 100}{i}"""\n' for i in range(10)))
+    (root / "broken.py").write_text('"""Never."""\ndef')
+    (root / "bare.py").write_text("x = 1\n")
+    (root / "test").mkdir()
+    (root / "test" / "t.py").write_text('"""Never."""')
+
+
+def test_docstrings_are_joined_by_module_cut_between_and_not_repeated(tmp_path):
+    write_library(tmp_path / "lib")
+    documents = docstring_documents(Progress(), tmp_path / "lib")
+    assert "Module.\n\nClass.\n\nMethod." in documents
+    assert len(documents) == len(set(documents)) == 4
+    assert not any("Never" in document or "not documentation" in document for document in documents)
+    assert all(len(document) <= 2500 for document in documents)
+
+
+def test_the_order_of_docstrings_does_not_depend_on_the_files(tmp_path):
+    write_library(tmp_path / "lib")
+    documents = docstring_documents(Progress(), tmp_path / "lib")
+    (tmp_path / "lib" / "one.py").rename(tmp_path / "lib" / "zzz.py")
+    (tmp_path / "lib" / "long.py").rename(tmp_path / "lib" / "a.py")
+    assert docstring_documents(Progress(), tmp_path / "lib") == documents
+
+
+def test_the_built_in_corpus_is_english_and_large():
+    corpus = opened(DOCSTRINGS)
+    documents = list(corpus.texts())
+    assert sum(map(len, documents)) > 1_000_000 and len(documents) == len(set(documents)) > 500
+    assert corpus.identity["python"] in sys.version and len(corpus.identity["sha256"]) == 64
+    assert corpus.identity == opened(DOCSTRINGS).identity
+    assert sum(document.count(" the ") for document in itertools.islice(documents, 200)) > 500
+
+
+def test_the_default_is_docstrings_where_there_is_no_hub(monkeypatch):
+    monkeypatch.setattr(hub, "answers", lambda within: False)
+    assert default_corpus() == DOCSTRINGS
+    monkeypatch.setattr(hub, "answers", lambda within: within <= 2)
+    assert default_corpus() == C4
+
+
+def test_offline_a_hub_dataset_is_refused_with_a_way_out():
+    with pytest.raises(InputError, match="name a file, or docstrings"):
+        opened("allenai/c4:en:validation")
+    with pytest.raises(InputError, match="name:configuration:split"):
+        opened("a:b:c:d")

@@ -1,0 +1,152 @@
+"""Datasets of a (loopback) hub, streamed as a corpus."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from estimator.errors import InputError, MeasurementError
+from estimator.progress import Progress
+from estimator.text.corpus import C4, Corpus, default_corpus, open_corpus
+from estimator.text.pairs import open_pairs
+from tests.hub import LoopbackHub, Repository
+
+CARD = """---
+configs:
+- config_name: en
+  data_files:
+  - split: train
+    path: en/train.jsonl
+  - split: validation
+    path: en/validation.jsonl
+- config_name: de
+  data_files:
+  - split: train
+    path: de/train.jsonl
+---
+"""
+
+
+def lines(texts: list[str], column: str = "text") -> bytes:
+    return "".join(json.dumps({"url": "http://x", column: text}) + "\n" for text in texts).encode()
+
+
+@pytest.fixture
+def published(hub: LoopbackHub, monkeypatch, tmp_path) -> LoopbackHub:
+    """A hub with a dataset of two configurations, a plain one, one with other columns and a gated one."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    files = {
+        "README.md": CARD.encode(),
+        "en/train.jsonl": lines(["train one", "train two"]),
+        "en/validation.jsonl": lines(["validation one", "", "validation two"]),
+        "de/train.jsonl": lines(["eins", "zwei"]),
+    }
+    for name, gated, content in [
+        ("org/texts", False, files),
+        ("org/plain", False, {"data.jsonl": lines(["only one"])}),
+        ("org/pairs", False, {"data.jsonl": b'{"left": "a b", "right": "c d"}\n'}),
+        ("org/broken", False, {"data.jsonl": b'{"text": "good"}\n{"text": \n'}),
+        ("org/gated", True, files),
+    ]:
+        hub.datasets[name] = Repository(gated=gated)
+        hub.datasets[name].commit(content, branch="main")
+    return hub
+
+
+def opened(spec: str, column: str | None = None) -> Corpus:
+    return open_corpus(spec, column, Progress())
+
+
+@pytest.mark.parametrize(
+    ("spec", "split", "texts"),
+    [
+        ("org/texts:en:validation", "validation", ["validation one", "validation two"]),
+        ("org/texts:en", "validation", ["validation one", "validation two"]),
+        ("org/texts:de", "train", ["eins", "zwei"]),
+        ("org/plain", "train", ["only one"]),
+        ("org/plain::train", "train", ["only one"]),
+    ],
+)
+def test_a_split_is_streamed_and_fixed_to_its_commit(published, spec, split, texts):
+    corpus = opened(spec)
+    assert list(corpus.texts()) == texts == list(corpus.texts())
+    name = spec.partition(":")[0]
+    assert corpus.name == spec and corpus.identity["split"] == split and corpus.identity["column"] == "text"
+    assert corpus.identity["commit"] == published.datasets[name].branches["main"]
+    json.dumps(corpus.identity)
+
+
+def test_a_named_column(published):
+    assert list(opened("org/pairs", "right").texts()) == ["c d"]
+    with pytest.raises(InputError, match="--text-column: left, right"):
+        opened("org/pairs")
+    with pytest.raises(InputError, match="no column 'middle': its columns are left, right") as error:
+        opened("org/pairs", "middle")
+    assert error.value.kind == "column"
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "says"),
+    [
+        ("org/none", "corpus", "no such dataset"),
+        ("org/texts:fr", "corpus", "'?fr'?.*en.*de"),
+        ("org/texts:en:test", "corpus", "no split 'test': it has train, validation"),
+        ("org/texts", "corpus", "en.*de"),
+        ("org/gated:en", "access", "gated"),
+        ("a/b/c", "corpus", "neither a file"),
+    ],
+)
+def test_datasets_that_cannot_be_opened(published, spec, kind, says):
+    with pytest.raises(InputError, match=says) as error:
+        opened(spec)
+    assert error.value.kind == kind and "\n" not in str(error.value)
+
+
+def test_a_damaged_file_is_one_sentence(published):
+    with pytest.raises(InputError, match="cannot be read") as error:
+        list(opened("org/broken").texts())
+    assert error.value.kind == "corpus" and "\n" not in str(error.value)
+
+
+def test_a_stream_that_breaks_off_is_bad_luck(published, monkeypatch):
+    corpus = opened("org/plain")
+
+    def broken():
+        yield {"text": "first"}
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr("datasets.IterableDataset.__iter__", lambda _self: broken())
+    with pytest.raises(MeasurementError, match="broke off") as error:
+        list(itertools.islice(corpus.texts(), 5))
+    assert error.value.kind == "network"
+
+
+def test_the_default_is_c4_where_the_hub_answers(published):
+    assert default_corpus() == C4
+
+
+def test_pairs_are_streamed_from_the_hub_and_missing_columns_named(published):
+    pairs = [
+        {"chosen": [m("user", "a"), m("assistant", reply)], "rejected": [m("user", "a"), m("assistant", "no")]}
+        for reply in ("yes", "well")
+    ]
+    content = "".join(json.dumps(pair) + "\n" for pair in pairs).encode()
+    published.datasets["org/preferences"] = Repository()
+    commit = published.datasets["org/preferences"].commit({"data.jsonl": content}, branch="main")
+    source = open_pairs("org/preferences", Progress())
+    assert (source.identity["commit"], source.identity["split"]) == (commit, "train")
+    read = list(source.read())
+    assert [(pair.prompt[0]["content"], pair.chosen[0]["content"]) for pair in read] == [("a", "yes"), ("a", "well")]
+    with pytest.raises(InputError, match="no column chosen and no rejected; its columns are left, right") as error:
+        list(open_pairs("org/pairs", Progress()).read())
+    assert error.value.kind == "column"
+
+
+def m(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cache import Cache
+from cache.keys import key
+from cache.locations import locations
+from ib_explorer import __version__
+from ib_explorer.__main__ import main
+from ib_explorer.tables.measurements import COLUMNS
+from ib_explorer.worker import client
+from tests.ib_explorer.synthetic import STEPS, preference
+
+FAKE = str(Path(__file__).parents[1] / "fake_worker.py")
+ROOT = str(Path(__file__).parents[3])
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a command line with fake workers: its exit code, stdout and stderr."""
+    for name in ("CACHE", "CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.delenv("IB_EXPLORER_CACHE", raising=False)
+    monkeypatch.setattr(client, "WORKER", (sys.executable, FAKE))
+
+    def command(*arguments):
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_version_and_help(run):
+    assert run("--version") == (0, f"ib-explorer, version {__version__}\n", "")
+    code, out, _ = run("--help")
+    assert code == 0 and "measure" in out and "doctor" in out
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "measure", "checkpoints", "bound", "plot", "export", "reproduce", "cache", "doctor"]
+)
+def test_every_command_has_help(run, name):
+    code, out, err = run(name, "--help")
+    assert (code, err) == (0, "") and "--cache-dir" in out
+
+
+def test_measure_prints_csv_on_stdout_and_tells_the_rest_on_stderr(run):
+    code, out, err = run("measure", "kept", "--granularity", "token")
+    rows = table(out)
+    assert code == 0 and out.startswith(",".join(COLUMNS))
+    assert [(row["revision"], row["layer"]) for row in rows] == [
+        (step, layer) for step in ("step1", "step2") for layer in ("1", "2", "mean")
+    ]
+    assert "kept step2: measured" in err
+
+
+def test_measure_with_csv_prints_the_path(run, tmp_path):
+    path = tmp_path / "out.csv"
+    code, out, _ = run("measure", "kept", "--layers", "mean", "--csv", str(path))
+    assert (code, out) == (0, f"{path}\n")
+    assert len(table(path.read_text())) == 4
+
+
+@pytest.mark.parametrize(
+    ("models", "code", "sentence"),
+    [
+        (["wrong-input"], 2, "There is no model here."),
+        (["bad-luck"], 1, "The device is out of memory."),
+        (["dying"], 1, "The worker stopped (signal 9)"),
+        (["fault"], 1, "ZeroDivisionError"),
+    ],
+)
+def test_a_failure_is_one_sentence_and_an_exit_code(run, models, code, sentence):
+    got, out, err = run("measure", *models)
+    assert (got, out) == (code, "")
+    lines = [line for line in err.splitlines() if line.startswith("ib-explorer: ")]
+    assert len(lines) == 1 and sentence in lines[0] and "Traceback" not in err
+
+
+def test_what_could_be_measured_is_printed_although_another_model_failed(run):
+    code, out, _ = run("measure", "wrong-input", "kept")
+    assert code == 2 and len(table(out)) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["measure"], "Missing argument"),
+        (["measure", "@main"], "names no model"),
+        (["measure", "m", "--anchors", "1"], "at least 2 anchors"),
+        (["measure", "m", "--anchors", "many"], "whole numbers"),
+        (["measure", "m", "--granularity", "word"], "choose from token"),
+        (["measure", "m", "--temperature", "0"], "is not a temperature"),
+        (["measure", "m", "--temperature", "hot"], "is not a temperature"),
+        (["measure", "m", "--layers", "some"], "is not a layer"),
+        (["measure", "m", "--documents", "1"], "at least 2 documents"),
+        (["measure", "m", "--csv", "/no/such/folder/out.csv"], "there is no folder"),
+        (["measure", "m", "--no-such"], "No such option"),
+        (["nonsense"], "No such command"),
+        (["bound"], "--tokenizer"),
+        (["plot"], "Nothing has been measured yet"),
+        (["export"], "Nothing has been measured yet"),
+        (["plot", "--layer", "first"], "is not a layer"),
+        ([], "needs a terminal"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_2(run, arguments, part):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("ib-explorer: ") and err.count("\n") == 1 and part in err
+
+
+def test_export_and_plot_read_what_measure_kept(run):
+    run("measure", "kept")
+    code, out, err = run("export")
+    assert (code, err, len(table(out))) == (0, "", 12)
+    code, out, _ = run("export", "--layer", "mean", "--granularity", "bigram", "--weights", "frequency")
+    assert code == 0 and {(row["layer"], row["granularity"]) for row in table(out)} == {("mean", "bigram")}
+    code, out, _ = run("plot", "--width", "60", "--height", "20")
+    assert code == 0 and len(out.splitlines()) == 20 and "\x1b" not in out
+    code, _, err = run("export", "--temperature", "x0.5")
+    assert code == 2 and "No measured point fits" in err
+    code, _, err = run("export", "--model", "other")
+    assert code == 2 and "Nothing is kept of other: there are measurements of kept." in err
+
+
+def test_export_and_plot_choose_variants_and_minimum_counts(run):
+    run("measure", "kept")
+    for command in ("export", "plot"):
+        assert run(command, "--variant", "raw", "--min-count", "3")[0] == 0
+        assert run(command, "--variant", "centred")[0] == 2
+
+
+def test_plot_draws_preference_over_training(run):
+    code, _, err = run("plot", "--granularity", "preference")
+    assert code == 2 and "No preference is kept" in err
+    for step in STEPS:
+        document = {"schema": 1, "kind": "preferences", "step": step}
+        Cache(locations().cache).preferences.merge(document, replace(preference(step), key=key(document)))
+    code, out, err = run("plot", "--granularity", "preference", "--layer", "each")
+    assert (code, err) == (0, "") and out.startswith("I(pref;Z)") and "layer 3" in out
+    assert "diagonal" not in out and out.splitlines()[-1].endswith("training step")
+    assert out.splitlines()[-2].split() == [str(step) for step in STEPS]
+    code, out, _ = run("export", "--granularity", "preference", "--layer", "mean")
+    assert code == 0 and [row["granularity"] for row in table(out)] == ["preference"] * len(STEPS)
+
+
+def test_plot_draws_the_held_out_curve_where_it_is_kept(run):
+    run("measure", "kept")
+    arguments = ("bound", "--corpus", "docstrings", "--tokenizer", "kept", "--granularity", "token")
+    run(*arguments)
+    assert "IB curve" not in run("plot", "--bound", "held-out")[1]
+    run(*arguments, "--held-out")
+    assert "held-out IB curve" in run("plot", "--bound", "held-out")[1]
+
+
+def test_measure_takes_the_loss_as_a_flag(run):
+    code, out, _ = run("measure", "kept", "--loss", "--min-count", "2", "--variant", "raw")
+    assert code == 0 and {row["loss"] for row in table(out)} == {"2.5"}
+    code, _, err = run("measure", "kept", "--min-count", "0")
+    assert code == 2 and "--min-count cannot be 0" in err
+    code, _, err = run("measure", "kept", "--variant", "bleached")
+    assert code == 2 and "choose from raw, centred, standardised" in err
+
+
+def test_a_cache_folder_can_be_named_before_or_after_the_command(run, tmp_path):
+    run("--cache-dir", str(tmp_path / "here"), "measure", "kept")
+    assert run("export", "--cache-dir", str(tmp_path / "here"))[0] == 0
+    assert run("export")[0] == 2
+
+
+def test_the_cache_is_shown_and_found_sound(run):
+    run("measure", "kept")
+    code, out, _ = run("cache", "info")
+    assert code == 0 and any(line.split()[:2] == ["measurements", "2"] for line in out.splitlines())
+    code, out, _ = run("cache", "verify")
+    assert code == 0 and out.splitlines()[0].split() == ["measurements", "2", "sound", "0", "set", "aside"]
+
+
+def test_a_damaged_measurement_is_named_and_set_aside(run, tmp_path):
+    run("measure", "kept")
+    victim = sorted((tmp_path / "cache").rglob("measurements/*/*.json"))[0]
+    victim.write_bytes(victim.read_bytes()[:-9])
+    code, out, _ = run("cache", "verify")
+    assert code == 1 and victim.stem in out
+    assert not victim.exists()
+    assert run("cache", "verify")[0] == 0
+
+
+def test_pruning_keeps_measurements_unless_they_are_named(run):
+    run("measure", "kept")
+    assert run("cache", "prune")[0] == 0
+    assert len(table(run("export")[1])) == 12
+    assert run("cache", "prune", "--room", "measurements")[1].startswith("removed 2 entries")
+    assert run("export")[0] == 2
+    assert run("cache", "prune", "--room", "attic")[0] == 2
+
+
+def test_checkpoints_are_listed(run):
+    code, out, _ = run("checkpoints", "kept")
+    assert code == 0 and table(out)[0]["revision"] == "step1" and table(out)[0]["commit"] == ""
+
+
+def test_bound_prints_the_curve_in_bits_and_on_the_planes_axes(run):
+    code, out, err = run("bound", "--tokenizer", "kept", "--anchors", "4")
+    rows = table(out)
+    assert code == 0 and [row["rate_bits"] for row in rows] == ["0.0", "1.0", "2.0"]
+    assert [row["complexity"] for row in rows] == ["0.0", "0.5", "1.0"]
+    assert [row["beta"] for row in rows] == ["", "4.0", ""]
+    assert "50 inputs" in err and "25%" in err
+    assert {(row["bound"], row["conditionals"]) for row in rows} == {("ib", "raw")}
+    assert (rows[0]["positions"], rows[0]["input_labels"], rows[0]["one_successor"]) == ("100", "50", "0.25")
+
+
+def test_bound_prints_every_kind_and_width_from_held_out_conditionals(run):
+    kinds = [word for kind in ("diagonal", "dpi", "ib") for word in ("--kind", kind)]
+    code, out, err = run("bound", "--tokenizer", "kept", "--granularity", "token,quadgram", "--held-out", *kinds)
+    rows = table(out)
+    assert code == 0 and "quadgram (held-out)" in err
+    assert {row["conditionals"] for row in rows} == {"held-out"}
+    corners = [(row["rate_bits"], row["relevance_bits"]) for row in rows if row["granularity"] == "quadgram"]
+    diagonal, dpi = [("0.0", "0.0"), ("2.0", "2.0")], [("0.0", "0.0"), ("1.0", "1.0"), ("2.0", "1.0")]
+    assert corners == [*diagonal, *dpi, ("0.0", "0.0"), ("1.0", "0.75"), ("2.0", "1.0")]
+
+
+def test_doctor_says_what_it_found_and_where_settings_come_from(run, monkeypatch):
+    monkeypatch.setenv("IB_EXPLORER_ANCHORS", "50")
+    code, out, err = run("doctor", "--documents", "9")
+    assert (code, err) == (0, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "anchors 50 (environment)" in lines
+    assert "documents 9 (command line)" in lines
+    assert "max-length 512 (default)" in lines
+    assert "auto fake" in lines
+    assert any(line.startswith("torch ") for line in lines)
+
+
+MEASURING = """
+import sys
+from ib_explorer.worker import client
+client.WORKER = (sys.executable, sys.argv[1])
+from ib_explorer.__main__ import main
+sys.exit(main(["--cache-dir", sys.argv[2], "measure", sys.argv[3]]))
+"""
+
+
+def started(tmp_path, model, **pipes):
+    environment = os.environ | {"PYTHONPATH": ROOT, "XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    # Whoever runs the tests in the background has Ctrl-C ignored, and so would every child.
+    hear_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-c", MEASURING, FAKE, str(tmp_path), model]
+    return subprocess.Popen(command, env=environment, preexec_fn=hear_ctrl_c, **pipes)
+
+
+def test_ctrl_c_cancels_and_exits_130(tmp_path):
+    process = started(tmp_path, "endless", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = [process.stderr.readline()]
+    while "training" not in lines[-1]:
+        lines.append(process.stderr.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert "ib-explorer: interrupted" in err and "Traceback" not in err
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    hear, tell = os.pipe()
+    os.close(hear)
+    process = started(tmp_path, "kept", stdout=tell, stderr=subprocess.PIPE, text=True)
+    os.close(tell)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err and "BrokenPipe" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("measure", "kept", "--granularity", "preference", "--increments", "i.csv"), "Preference has no increments"),
+        (("measure", "kept", "--granularity", "token,preference"), "ask for it alone"),
+        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "Preference has no bound"),
+        (("export", "--granularity", "preference"), "No preference is kept"),
+        (("measure", "kept", "--increments", "/no/such/folder/i.csv"), "there is no folder /no/such/folder"),
+    ],
+)
+def test_what_preference_and_increments_cannot_be_asked_for(run, arguments, sentence):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "") and sentence in err

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import replace
+
+import pytest
+
+from estimator.errors import InputError
+from ib_explorer.tables.measurements import COLUMNS, check_writable, csv_text, rows_of, table_text, write_csv
+from tests.ib_explorer.fake_worker import fabricated_checkpoint
+
+DESIGN = """model, revision, commit, stage, step, tokens, layer, site, granularity, weights, variant, anchors,
+anchor_seeds, temperature_rule, temperature, documents, positions, entropy, ceiling, complexity, complexity_null,
+complexity_corrected, complexity_high, complexity_se, expressivity, expressivity_null, expressivity_corrected,
+expressivity_high, expressivity_se, optimality, optimality_corrected, input_labels, output_labels, input_singletons,
+output_singletons, loss, resultant_length, participation_ratio, corpus, estimator_version, key"""
+
+
+@pytest.fixture
+def checkpoint():
+    return fabricated_checkpoint("k" * 64, "my, model", "step5")
+
+
+def read(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_the_columns_are_those_promised():
+    assert list(COLUMNS) == DESIGN.replace("\n", " ").split(", ")
+
+
+def test_values_survive_at_full_precision(checkpoint):
+    rows = read(csv_text(rows_of(checkpoint)))
+    first, row = rows[0], checkpoint.rows[0]
+    assert first["model"] == "my, model" and first["anchor_seeds"] == "0,1"
+    assert float(first["entropy"]) == row.entropy
+    assert float(first["complexity"]) == row.complexity.plugin
+    assert float(first["complexity_corrected"]) == row.complexity.corrected
+    assert float(first["complexity_high"]) == row.complexity.high
+    assert float(first["expressivity_se"]) == row.expressivity.se
+    assert float(first["optimality"]) == row.optimality
+    assert float(first["optimality_corrected"]) == row.optimality_corrected
+    assert (first["input_labels"], first["input_singletons"], first["loss"]) == ("50", "0.125", "2.5")
+
+
+def test_what_is_not_defined_is_empty(checkpoint):
+    first = read(csv_text(rows_of(checkpoint)))[0]
+    assert first["stage"] == first["tokens"] == first["participation_ratio"] == ""
+    assert table_text(["x"], [[float("nan")], [float("inf")], [None], [0.0]]) == 'x\r\n""\r\n""\r\n""\r\n0.0\r\n'
+
+
+def test_optimality_of_noise_is_withheld():
+    noise = fabricated_checkpoint("k", "m", "step1", noise=True)
+    first = read(csv_text(rows_of(noise)))[0]
+    assert first["optimality_corrected"] == "" and first["optimality"] != ""
+
+
+def test_the_header_is_there_without_rows_and_lines_end_as_rfc_4180_says():
+    assert csv_text([]) == ",".join(COLUMNS) + "\r\n"
+
+
+def test_every_row_has_a_key_of_its_own(checkpoint):
+    keys = [row["key"] for row in read(csv_text(rows_of(checkpoint)))]
+    assert len(set(keys)) == len(keys) == 6
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (None, [1, 1, 2, 2, "mean", "mean"]),
+        ("all", [1, 1, 2, 2, "mean", "mean"]),
+        ("mean", ["mean", "mean"]),
+        ("2", [2, 2]),
+    ],
+)
+def test_rows_are_of_the_layers_asked_for(checkpoint, layers, expected):
+    assert [row.layer for _, row in rows_of(checkpoint, layers)] == expected
+
+
+def test_rows_of_other_requests_are_left_out(checkpoint):
+    other = replace(checkpoint.rows[0], layer=0, site="embedding", temperature_rule="0.5", weights="uniform")
+    both = replace(checkpoint, rows=(other, *checkpoint.rows))
+    assert len(rows_of(both)) == 7
+    assert len(rows_of(both, "all")) == 6
+    assert len(rows_of(both, None, ("token",), ("exact",), ("frequency",))) == 3
+    assert rows_of(both, temperatures=("0.5",)) == [(both, other)]
+
+
+def test_variants_and_minimum_counts_are_told_apart(checkpoint):
+    row = checkpoint.rows[0]
+    uniform = [replace(row, weights="uniform", min_count=count) for count in (5, 3)]
+    both = replace(checkpoint, rows=(row, *uniform, replace(row, variant="centred")))
+    written = read(csv_text(rows_of(both, "1")))
+    assert [line["weights"] for line in written] == ["frequency", "uniform", "uniform>=3", "frequency"]
+    assert len({line["key"] for line in written}) == 4
+    assert [found.variant for _, found in rows_of(both, "1", variants=("centred",))] == ["centred"]
+    assert [found.min_count for _, found in rows_of(both, "1", min_count=3)] == [1, 3, 1]
+
+
+def test_writing_replaces_the_file_whole(checkpoint, tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("before")
+    write_csv(path, rows_of(checkpoint))
+    assert path.read_bytes().decode() == csv_text(rows_of(checkpoint))
+    assert os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_a_failed_write_leaves_what_was_there(checkpoint, tmp_path, monkeypatch):
+    path = tmp_path / "out.csv"
+    path.write_text("before")
+
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_csv(path, rows_of(checkpoint))
+    assert path.read_text() == "before" and os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_a_place_that_cannot_be_written_is_found_out_early(tmp_path):
+    check_writable(tmp_path / "out.csv")
+    with pytest.raises(InputError, match="there is no folder"):
+        check_writable(tmp_path / "no" / "out.csv")
+    with pytest.raises(InputError, match="it is a folder"):
+        check_writable(tmp_path)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ib_explorer.drawing.axes import Limits
+from ib_explorer.tui import moves
+from ib_explorer.tui.scene import MEASURED, RUNNING, WAITING, scene
+from ib_explorer.tui.state import LOG_LINES, Job, State, same_sample, with_event, with_job, with_log, with_records
+from ib_explorer.worker.messages import Failed, Measured, Note, PhaseProgress, Started
+from tests.ib_explorer.synthetic import DEPTH, REQUEST, STEPS, curve, listed, trajectory
+
+JOB = Job(1, "measure", REQUEST)
+
+
+def measured(state: State | None = None, steps: tuple[int, ...] = STEPS) -> State:
+    return with_records(state or State(), trajectory(steps=steps))
+
+
+def step_of(state: State) -> int | None:
+    return state.place.checkpoint.step if state.place else None
+
+
+def test_progress_gives_share_rate_and_time_left() -> None:
+    state = with_event(with_job(State(), JOB), Started(1), 0)
+    state = with_event(state, PhaseProgress(1, "forward", 0, 100, "documents", "step4"), 10)
+    state = with_event(state, PhaseProgress(1, "forward", 20, 100, "documents", "step4"), 12)
+    (job,) = state.jobs
+    assert (job.share, job.rate, job.seconds_left) == (0.2, 10, 8)
+    state = with_event(state, PhaseProgress(1, "estimate", 1, None, "values", "step4"), 13)
+    (job,) = state.jobs
+    assert (job.share, job.rate, job.seconds_left) == (None, None, None)
+
+
+def test_events_of_unknown_jobs_change_nothing() -> None:
+    state = measured()
+    assert with_event(state, Note(99, "who?"), 0) is state
+    assert with_event(state, Failed(0, "worker", "could not start", False), 0) is state
+
+
+def test_failure_is_logged_and_ends_the_job() -> None:
+    state = with_event(with_job(State(), JOB), Failed(1, "model", "There is no such model.", True), 0)
+    assert not state.jobs[0].is_open
+    assert "There is no such model." in state.log[-1]
+
+
+def test_the_log_keeps_the_newest_lines() -> None:
+    state = State()
+    for number in range(LOG_LINES + 5):
+        state = with_log(state, str(number))
+    assert len(state.log) == LOG_LINES and state.log[-1] == str(LOG_LINES + 4)
+
+
+def test_the_cursor_follows_new_checkpoints_until_the_user_steps_back() -> None:
+    state = measured(steps=STEPS[:2])
+    assert step_of(state) == STEPS[1]
+    state = measured(state, STEPS[:3])
+    assert step_of(state) == STEPS[2]
+    state = moves.by_checkpoints(scene(state), -1)
+    state = measured(state, STEPS[:4])
+    assert step_of(state) == STEPS[1] and not state.live
+    state = moves.to_checkpoint(scene(state), 99)
+    assert step_of(state) == STEPS[3] and state.live
+
+
+def test_measuring_known_checkpoints_anew_does_not_move_the_cursor() -> None:
+    state = measured(measured(), STEPS[:1])
+    assert step_of(state) == STEPS[-1] and len(state.records) == len(STEPS)
+
+
+def test_stepping_stays_at_the_ends() -> None:
+    state = measured()
+    assert step_of(moves.by_checkpoints(scene(state), 1)) == STEPS[-1]
+    assert step_of(moves.by_checkpoints(scene(state), -99)) == STEPS[0]
+    assert moves.by_checkpoints(scene(State()), 1) == State()
+
+
+@pytest.mark.parametrize("aspect", ["layer", "granularity", "temperature_rule", "weights", "preset", "bound"])
+def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
+    state = measured()
+    seen = set()
+    there = state
+    for _ in range(20):
+        there = moves.stepped_view(scene(there), aspect, 1)
+        seen.add(getattr(there.view, aspect))
+    assert (
+        len(seen)
+        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2, "bound": 4}[aspect]
+    )
+    assert moves.stepped_view(scene(moves.stepped_view(scene(state), aspect, 1)), aspect, -1) == state
+
+
+def test_up_and_down_move_over_the_layers_at_one_checkpoint() -> None:
+    state = moves.stepped_view(scene(measured()), "layer", 1)
+    assert state.view.layer == "each"
+    state = moves.across(scene(moves.by_checkpoints(scene(state), -2)), 2)
+    point = scene(state).point
+    assert point is not None
+    assert (point.measurement.layer, point.checkpoint.step) == (3, STEPS[-3])
+    state = moves.by_checkpoints(scene(state), 1)
+    assert scene(state).point.measurement.layer == 3
+
+
+def test_zoom_keeps_the_point_where_it_is_and_pan_moves_by_a_fifth() -> None:
+    state = measured()
+    now = scene(state)
+    window, point = now.plane.limits, now.point
+    zoomed = moves.zoomed(now, 0.5).limits
+    before = (point.x - window.x[0]) / (window.x[1] - window.x[0])
+    assert (point.x - zoomed.x[0]) / (zoomed.x[1] - zoomed.x[0]) == pytest.approx(before)
+    assert zoomed.x[1] - zoomed.x[0] == pytest.approx((window.x[1] - window.x[0]) / 2)
+    panned = moves.panned(scene(replace(state, limits=Limits((0, 1), (0, 1)))), 1, -1).limits
+    assert panned.x == pytest.approx((0.2, 1.2)) and panned.y == pytest.approx((-0.2, 0.8))
+
+
+def test_zooming_far_in_and_out_stops_somewhere() -> None:
+    state = measured()
+    for factor in (0.1, 10):
+        for _ in range(40):
+            state = moves.zoomed(scene(state), factor)
+        assert 0 < state.limits.x[1] - state.limits.x[0] < 1e4
+
+
+def test_the_tree_marks_what_is_measured_running_and_waiting() -> None:
+    state = with_event(with_job(State(), JOB), Started(1), 0)
+    (branch,) = scene(state).branches
+    assert (branch.name, branch.trajectory, branch.leaves) == ("demo", None, ())
+    state = with_event(state, listed(1), 0)
+    state = with_event(state, Measured(1, "demo-0", "step0", False), 0)
+    state = with_records(state, trajectory(steps=STEPS[:1]))
+    state = with_event(state, PhaseProgress(1, "forward", 3, 10, "documents", "step1"), 0)
+    (branch,) = scene(state).branches
+    assert [leaf.mark for leaf in branch.leaves] == [MEASURED, RUNNING] + [WAITING] * 4
+    assert branch.leaves[1].percent == 30
+
+
+def test_asking_for_another_temperature_adds_no_second_model_to_the_tree() -> None:
+    state = replace(measured(), requests={measured().place.trajectory: REQUEST})
+    again = replace(REQUEST, temperatures=("x2",))
+    state = with_event(with_job(state, Job(2, "measure", again)), Started(2), 0)
+    assert len(scene(state).branches) == 1
+    assert same_sample(REQUEST, again) and not same_sample(REQUEST, replace(REQUEST, documents=9))
+
+
+def test_a_bound_is_drawn_only_beside_its_own_sample() -> None:
+    assert scene(replace(measured(), curves=(curve(),))).plane.bound
+    assert not scene(replace(measured(), curves=(replace(curve(), positions=4999),))).plane.bound
+    held_out = replace(measured(), curves=(replace(curve(), conditionals="held-out"),))
+    assert not scene(held_out).plane.bound
+    assert scene(moves.stepped_view(scene(held_out), "bound", 1)).plane.bound
+    wider = moves.stepped_view(scene(replace(measured(), curves=(curve(),))), "granularity", 1)
+    assert not scene(wider).plane.bound
+
+
+def test_other_models_share_the_plane_only_when_asked() -> None:
+    state = with_records(measured(), trajectory("other"))
+    assert [series.name for series in scene(state).plane.series] == ["other"]
+    assert [series.name for series in scene(replace(state, overlay=True)).plane.series] == ["demo", "other"]
