@@ -1,0 +1,99 @@
+"""Entries by name: the built-in ones of a seam, and those that other packages declare for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, TypeVar
+
+from estimator.errors import InputError
+
+
+class Named(Protocol):
+    """What can be registered."""
+
+    @property
+    def name(self) -> str:
+        """How users write it."""
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+
+class Registry(Mapping[str, Entry]):
+    """The entries of one ``kind`` (a word for messages) by name: the ``builtin`` ones in order, then all others.
+
+    Installed packages declare theirs as entry points of ``group``, each naming one entry; they are loaded when the
+    registry is first read. An entry that cannot be loaded is left out, and :meth:`find` says why.
+    """
+
+    def __init__(self, kind: str, group: str, builtin: Iterable[Entry]) -> None:
+        self.kind, self.group = kind, group
+        self._entries: dict[str, Entry] = {}
+        self._origins: dict[str, str] = {}
+        self._broken: dict[str, str] = {}
+        self._is_complete = False
+        for entry in builtin:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> Entry:
+        """Register ``entry`` for this process and return it; raises ValueError when its name is taken."""
+        if entry.name in self._entries:
+            raise ValueError(f"there is a {self.kind} {entry.name!r} already")
+        self._entries[entry.name] = entry
+        return entry
+
+    def remove(self, name: str) -> None:
+        """Take back what :meth:`add` registered."""
+        del self._entries[name]
+
+    def find(self, name: str) -> Entry:
+        """The entry of that name; raises :class:`InputError` (of this kind) that says which there are."""
+        entries = self._complete()
+        if name in entries:
+            return entries[name]
+        if name in self._broken:
+            raise InputError(self.kind, self._broken[name])
+        raise InputError(self.kind, f"There is no {self.kind} {name!r}: choose from {', '.join(entries)}.")
+
+    def origin(self, name: str) -> str | None:
+        """The package and version that declares an entry; None for the built-in ones and those added by hand."""
+        self._complete()
+        return self._origins.get(name)
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Declared entries that cannot be loaded, each with a sentence that says why."""
+        self._complete()
+        return self._broken
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._complete()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._complete())
+
+    def __len__(self) -> int:
+        return len(self._complete())
+
+    def _complete(self) -> dict[str, Entry]:
+        if not self._is_complete:
+            self._is_complete = True
+            for declared in sorted(entry_points(group=self.group), key=lambda point: point.name):
+                self._load(declared)
+        return self._entries
+
+    def _load(self, declared: EntryPoint) -> None:
+        package = f"{declared.dist.name} {declared.dist.version}" if declared.dist else declared.module
+        try:
+            entry = declared.load()
+            if entry.name != declared.name:
+                raise ValueError(f"it is declared as {declared.name!r} and calls itself {entry.name!r}")
+            self.add(entry)
+        except Exception as error:  # code of another package: whatever it does must not stop what does not need it
+            self._broken[declared.name] = (
+                f"The {self.kind} {declared.name!r} of {package} cannot be loaded "
+                f"({type(error).__name__}: {error}): update or remove that package."
+            )
+        else:
+            self._origins[declared.name] = package
