@@ -18,10 +18,10 @@ from estimator.bottleneck.joint import JointDistribution, joint_counts
 from estimator.bottleneck.solver import DEFAULT_BETAS, information_bottleneck
 from estimator.demo.recipe import Recipe
 from estimator.demo.training import _train_tokenizer
-from estimator.measurement import GRANULARITIES, Granularity
+from estimator.measurement import Granularity
 from estimator.progress import Progress
 from estimator.text.corpus import open_corpus
-from estimator.text.labels import ngram_labels
+from estimator.text.kinds import NGRAMS, ngram_labels
 from estimator.text.sample import Sample, tokenise
 
 DOCUMENTS, LENGTH = 4000, 512
@@ -55,12 +55,12 @@ def report(name: str, joint: JointDistribution, granularity: Granularity) -> Non
 def main() -> None:
     print(f"{len(DEFAULT_BETAS)} β")
     for vocabulary in map(int, sys.argv[1:] or ("2000", "10000")):
-        x, y = ngram_labels(sample_of(vocabulary, DOCUMENTS, LENGTH), ["token"])
+        x, y = ngram_labels(sample_of(vocabulary, DOCUMENTS, LENGTH), "token")
         report(f"V = {vocabulary:,}, token", joint_counts(x.ids, y.ids), "token")
     sample = sample_of(2000, WIDE_DOCUMENTS, WIDE_LENGTH)
     labels = ngram_labels(sample)
-    inputs, outputs = labels[: len(GRANULARITIES)], labels[len(GRANULARITIES) :]
-    for width, granularity in enumerate(GRANULARITIES):
+    inputs, outputs = labels[: len(NGRAMS)], labels[len(NGRAMS) :]
+    for width, granularity in enumerate(NGRAMS):
         contexts, following = [narrow.ids for narrow in inputs[: width + 1]], outputs[width].ids
         report(f"demo, {granularity}", joint_counts(contexts[-1], following), granularity)
         held_out = held_out_joint(contexts, following, sample.document_of_position())

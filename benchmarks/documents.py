@@ -22,7 +22,8 @@ from estimator.soft_entropy.temperature import exact_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import load_model
 from estimator.states.scores import compute_scores
-from estimator.text.labels import IntArray, ngram_labels
+from estimator.text.kinds import ngram_labels
+from estimator.text.labels import IntArray
 from ib_explorer.options import demo_request
 from ib_explorer.work.demo_run import demo_revisions
 from ib_explorer.work.reproduction import demo_sample

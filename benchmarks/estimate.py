@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.setting import Timing, in_turn, zipf_sample
-from estimator.soft_entropy.plane import sample_estimator
+from estimator.soft_entropy.plane import ngram_estimator
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
-from estimator.text.labels import LabelSet, ngram_labels
+from estimator.text.kinds import ngram_labels
+from estimator.text.labels import LabelSet
 
 WIDTH, ANCHORS, VOCABULARY, LENGTH = 512, 100, 16_384, 512
 BATCH = 2048
@@ -54,10 +55,10 @@ def compare(positions: int, rounds: int) -> dict[str, Timing]:
     def project() -> Tensor:
         return (z @ directions).div_(torch.linalg.vector_norm(z, dim=1, keepdim=True)).half()[None]
 
-    scores, estimator = project(), sample_estimator(sample, ("frequency",))
+    scores, estimator = project(), ngram_estimator(sample, ("frequency",))
     contenders: dict[str, Callable[[], object]] = {
         PROJECT: project,
-        SORT: lambda: sample_estimator(sample, ("frequency",)),
+        SORT: lambda: ngram_estimator(sample, ("frequency",)),
         ESTIMATE: lambda: estimator.measure(scores, epsilon),
     }
     if peer := accumulator(z, labels):

@@ -27,7 +27,7 @@ from benchmarks.setting import SHAPES, forward_alone, random_model, zipf_sample
 from estimator.measurement import Measurement
 from estimator.progress import Progress
 from estimator.soft_entropy.memory import MemoryPlan, plan_memory
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -36,7 +36,7 @@ from estimator.states.forward import run_forward
 from estimator.states.loading import LoadedModel
 from estimator.states.scores import compute_scores
 from estimator.states.transfer import copy_off
-from estimator.text.labels import ngram_labels
+from estimator.text.kinds import ngram_labels
 from estimator.text.sample import Sample
 
 LENGTH, ANCHORS = 512, 100
@@ -67,7 +67,7 @@ def score(model: LoadedModel, sample: Sample, out: list[Tensor]) -> None:
 
 def estimate(model: LoadedModel, sample: Sample, out: list[Tensor], device: torch.device) -> list[Measurement]:
     """Values of all layers from their scores, estimated on ``device``."""
-    estimator = sample_estimator(sample, ("frequency",), device)
+    estimator = ngram_estimator(sample, ("frequency",), device)
     scores = map(LayerScores, range(1, model.depth + 1), out)
     at_once = torch.get_num_threads() if device.type == "cpu" else 1
     given = ModelScores(scores, model.depth, model.depth, model.width, at_once)
@@ -131,7 +131,7 @@ def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> f
 
     Where the plan is to leave the scores on the device, the way through main memory is timed as well.
     """
-    device, labels = model.device, sample_estimator(sample, ("frequency",), model.device).nbytes
+    device, labels = model.device, ngram_estimator(sample, ("frequency",), model.device).nbytes
     plan = plan_memory(
         positions=sample.positions,
         draws=draws,

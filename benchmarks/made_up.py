@@ -14,8 +14,9 @@ from cache import Cache
 from cache.keys import key
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.request import MeasurementRequest
+from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
     Event,
     Finished,
@@ -53,7 +54,7 @@ def made_up(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
             complexity=_information(0.05 + 0.2 * grown + 0.02 * noise.random(), 1000),
             expressivity=_information(0.02 + 0.1 * grown * layer / DEPTH + 0.02 * noise.random(), 1001),
         )
-        for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, RULES)
+        for layer, granularity, rule in itertools.product(range(DEPTH + 1), NGRAMS, RULES)
     )
     return document, CheckpointMeasurements(
         key=key(document),
@@ -86,7 +87,7 @@ def fill(folder: Path, steps: Sequence[int]) -> None:
     cache = Cache(folder)
     for step in steps:
         cache.measurements.merge(*made_up(step))
-    for granularity in GRANULARITIES:
+    for granularity in NGRAMS:
         rate = tuple(0.1 * index for index in range(50))
         relevance = tuple(0.5 * bits for bits in rate)
         curve = BoundCurve(granularity, rate, relevance, (None,) * 50, 5.0, 3.0, 100_000, 1000, 1001, 0.1)

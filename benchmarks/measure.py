@@ -24,7 +24,7 @@ from transformers import Olmo2ForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.setting import SHAPES, Timing, forward_alone, in_turn, random_model
 from estimator.progress import Progress
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -62,7 +62,7 @@ def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, docume
     anchors = stack_anchors(ANCHORS, model.width, range(draws))
     geometry = compute_scores(model, sample, anchors, layers, out, progress)
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(layers, out, geometry, strict=True))
-    estimator = sample_estimator(sample, ("frequency",))
+    estimator = ngram_estimator(sample, ("frequency",))
     given = ModelScores(scores, model.depth, model.depth, model.width, torch.get_num_threads())
     return len(list(measure_layers(estimator, given, [parse_temperature("exact")], progress)))
 

@@ -23,8 +23,10 @@ from estimator.checkpoints.revision import Revision
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy import memory
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.temperature import parse_temperature
+from estimator.text.kinds import LABELS
+from estimator.text.labels import LabelText
 from ib_explorer.work.scorer import Scorer
 from ib_explorer.work.subject import Subject
 
@@ -35,13 +37,14 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
     """Measure once and print the plan beside what was taken."""
     sample = zipf_sample(positions, LENGTH, VOCABULARY)
     request = MeasurementRequest(str(folder), anchor_seeds=(0,), device="cpu", dtype="float32")
-    subject = Subject(Revision(str(folder), "model", folder=str(folder)), "", {}, sample, request, "cpu")
+    revision, text = Revision(str(folder), "model", folder=str(folder)), LabelText(sample, LABELS)
+    subject = Subject(revision, "", {}, {}, text, request.kinds, request, "cpu")
     progress = Progress()
     start = time.perf_counter()
     with Peak() as peak:
-        estimator = sample_estimator(sample, request.weights)
+        estimator = ngram_estimator(sample, request.weights)
         scorer = Scorer(store)
-        seen = scorer.see(subject, None, estimator.nbytes, progress)
+        seen = scorer.see(subject, estimator.nbytes, progress)
         assert seen is not None
         plan = seen.plan
         for _ in measure_layers(estimator, seen.model, [parse_temperature("exact")], progress):

@@ -22,9 +22,8 @@ from torch import Tensor
 from benchmarks.peak import Peak
 from benchmarks.setting import Shape, forward_alone, in_turn, random_model, zipf_sample
 from estimator.progress import Progress
-from estimator.soft_entropy.information import Estimator
 from estimator.soft_entropy.memory import estimate_bytes
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import LabelEstimator, measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -46,7 +45,7 @@ def random_scores(positions: int, anchors: int) -> Tensor:
     return out
 
 
-def timed(estimator: Estimator, scores: Tensor) -> tuple[float, int]:
+def timed(estimator: LabelEstimator, scores: Tensor) -> tuple[float, int]:
     """Seconds of one estimate (the second of two, or the only one where it is long) and the bytes it took at most."""
     epsilon = parse_temperature("exact").value(scores.shape[-1], WIDTH)
     with Peak() as peak:
@@ -60,10 +59,10 @@ def timed(estimator: Estimator, scores: Tensor) -> tuple[float, int]:
     return taken, peak.bytes
 
 
-def sorted_labels(sample: Sample) -> tuple[Estimator, float]:
+def sorted_labels(sample: Sample) -> tuple[LabelEstimator, float]:
     """The estimator of a sample, and the seconds it took to sort its labels."""
     start = time.perf_counter()
-    estimator = sample_estimator(sample, ("frequency",))
+    estimator = ngram_estimator(sample, ("frequency",))
     return estimator, time.perf_counter() - start
 
 
@@ -151,7 +150,7 @@ def by_depth() -> Iterator[str]:
 
         def whole() -> None:
             compute_scores(model, sample, anchors, layers, out, Progress())  # noqa: B023 (called within the turn)
-            estimator = sample_estimator(sample, ("frequency",))  # noqa: B023
+            estimator = ngram_estimator(sample, ("frequency",))  # noqa: B023
             scores = map(LayerScores, layers, out)  # noqa: B023
             given = ModelScores(scores, depth, depth, shape.width, torch.get_num_threads())  # noqa: B023
             list(measure_layers(estimator, given, exact, Progress()))  # noqa: B023

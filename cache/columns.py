@@ -16,9 +16,10 @@ from estimator.measurement import Information, Measurement
 IDENTITY = ("layer", "site", "granularity", "weights", "min_count", "variant", "temperature_rule")
 """What tells a row from the others of its checkpoint: few different values, kept as numbers into a list of them."""
 FLOATS = ("temperature", "entropy", "ceiling")
-OPTIONAL = ("loss", "resultant_length", "participation_ratio")
+OPTIONAL = ("resultant_length", "participation_ratio")
 """Columns that may be None, which is kept as NaN."""
 SIDES = ("complexity", "expressivity")
+"""Columns that hold information; of labels with one side the second is None, which is stored as NaN and 0 labels."""
 INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")
 INFORMATION_INTEGERS = ("labels",)
 
@@ -39,8 +40,8 @@ def encode_rows(rows: Sequence[Measurement]) -> dict[str, Any]:
     values = {name: list(dict.fromkeys(getattr(row, name) for row in rows)) for name in IDENTITY}
     codes = {name: {value: code for code, value in enumerate(known)} for name, known in values.items()}
     integers = [[codes[name][getattr(row, name)] for row in rows] for name in IDENTITY]
-    integers += [[_inner(row, name) for row in rows] for name in _SIDE_INTEGERS]
-    floats = [[_finite(_inner(row, name), name) for row in rows] for name in _FLOAT_COLUMNS]
+    integers += [[_inner(row, name, 0) for row in rows] for name in _SIDE_INTEGERS]
+    floats = [[_inner(row, name, math.nan) for row in rows] for name in _FLOAT_COLUMNS]
     floats += [[_optional(getattr(row, name), name) for row in rows] for name in OPTIONAL]
     return {
         "rows": len(rows),
@@ -71,6 +72,8 @@ def decode_rows(encoded: Mapping[str, Any]) -> tuple[Measurement, ...]:
         inner = {field.name: f"{side}.{field.name}" for field in fields(Information)}
         parts = [integers[inner[n]] if n in INFORMATION_INTEGERS else floats[inner[n]] for n in inner]
         columns[side] = _fill(Information, parts, count)
+        if side == "expressivity" and 0 in integers[f"{side}.labels"]:
+            columns[side] = [found if found.labels else None for found in columns[side]]
     return tuple(_fill(Measurement, [columns[field.name] for field in fields(Measurement)], count))
 
 
@@ -88,11 +91,14 @@ def _fill(record: type[Record], columns: Sequence[Sequence[Any]], count: int) ->
     return records
 
 
-def _inner(row: Measurement, path: str) -> Any:
+def _inner(row: Measurement, path: str, missing: float) -> Any:
+    """The value at a path of a row; ``missing`` where the side that it belongs to is None."""
     value: Any = row
     for name in path.split("."):
         value = getattr(value, name)
-    return value
+        if value is None:
+            return missing
+    return _finite(value, path) if isinstance(value, float) else value
 
 
 def _finite(value: float, name: str) -> float:

@@ -11,7 +11,8 @@ from cache.columns import IDENTITY, decode_rows, encode_rows
 from cache.documents import Entry
 from cache.keys import key
 from cache.records import RecordStore
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Measurement
+from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.text.kinds import LABELS
 
 _ABOUT = ("model", "revision", "corpus")
 _FIELDS = tuple(field.name for field in fields(CheckpointMeasurements) if field.name not in ("key", "rows"))
@@ -20,7 +21,7 @@ _FIELDS = tuple(field.name for field in fields(CheckpointMeasurements) if field.
 class MeasurementStore(RecordStore[CheckpointMeasurements]):
     """All measurements, by the key of what decides them."""
 
-    schema = 2
+    schema = 3
 
     def all(self) -> list[CheckpointMeasurements]:
         """Every checkpoint's measurements, in the order of their keys."""
@@ -37,7 +38,8 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
             raise ValueError("the measurements carry another key than that of their document")
         known = self.load(measurements.key)
         rows = {_identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
-        merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)))
+        loss = known.loss if known and measurements.loss is None else measurements.loss
+        merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)), loss=loss)
         if merged != known:
             self._put(document, merged)
         return merged
@@ -63,7 +65,7 @@ _identity = attrgetter(*IDENTITY)
 
 
 def _place(row: Measurement) -> tuple[Any, ...]:
-    """Where a row stands: by layer and then granularity from token to quadgram; means come last."""
+    """Where a row stands: by layer and then by kind of labels; means come last."""
     layer = (1, 0) if row.layer == "mean" else (0, row.layer)
-    granularity = GRANULARITIES.index(row.granularity)
-    return *layer, row.site, granularity, row.weights, row.min_count, row.variant, row.temperature_rule
+    labels = LABELS.place(row.granularity)
+    return *layer, row.site, labels, row.weights, row.min_count, row.variant, row.temperature_rule

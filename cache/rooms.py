@@ -15,11 +15,10 @@ from cache.files import contents, last_change, listing, prune_partial, remove
 from cache.increments import IncrementStore
 from cache.locations import SCORE_BUDGET
 from cache.measurements import MeasurementStore
-from cache.preferences import PreferenceStore
 from estimator.errors import InputError
 
-ROOMS = ("measurements", "preferences", "increments", "curves", "scores", "samples", "runs", "aside")
-VALUES = ("measurements", "preferences", "increments", "curves")
+ROOMS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
+VALUES = ("measurements", "increments", "curves")
 """Rooms of sealed files, each one value."""
 RECOVERABLE = ("scores", "aside")
 """Rooms that can be emptied without losing a measured value."""
@@ -61,7 +60,6 @@ class Cache:
         self.aside = root / "aside"
         self.runs = root / "runs"
         self.measurements = MeasurementStore(DocumentStore(root / "measurements", self.aside))
-        self.preferences = PreferenceStore(DocumentStore(root / "preferences", self.aside))
         self.increments = IncrementStore(DocumentStore(root / "increments", self.aside))
         self.curves = CurveStore(DocumentStore(root / "curves", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
@@ -83,7 +81,6 @@ class Cache:
         """Read every byte of everything but runs; what does not verify is set aside."""
         stores: dict[str, DocumentStore | ArrayStore] = {
             "measurements": self.measurements.documents,
-            "preferences": self.preferences.documents,
             "increments": self.increments.documents,
             "curves": self.curves.documents,
             "scores": self.scores,

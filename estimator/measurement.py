@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import log
 from typing import Literal
 
-Granularity = Literal["token", "bigram", "trigram", "quadgram"]
-GRANULARITIES: tuple[Granularity, ...] = ("token", "bigram", "trigram", "quadgram")
+Granularity = str
+"""The name of a kind of labels: :data:`estimator.text.kinds.LABELS` has them."""
 Side = Literal["input", "output"]
 SIDES: tuple[Side, ...] = ("input", "output")
 Weights = Literal["frequency", "uniform"]
@@ -66,10 +66,10 @@ class Measurement:
     """One point of the information plane: a layer, a granularity, a weighting and a temperature of one checkpoint.
 
     ``entropy`` is H(Z) and ``ceiling`` what one label per position would score, both as fractions of log n.
-    ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z). ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to
-    the depth. ``variant`` says what was done to hidden states before their directions were taken, and ``min_count`` how
-    often a label had to occur to have a part in the weights (1 for frequency weights). ``loss`` is the model's
-    cross-entropy on the sample in nats per token; ``resultant_length`` and ``participation_ratio`` are those of
+    ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z), None for labels with one side.
+    ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to the depth. ``variant`` says what was done to hidden
+    states before their directions were taken, and ``min_count`` how often a label had to occur to have a part in the
+    weights (1 for frequency weights). ``resultant_length`` and ``participation_ratio`` are those of
     :class:`estimator.states.geometry.Geometry`.
     """
 
@@ -83,8 +83,7 @@ class Measurement:
     entropy: float
     ceiling: float
     complexity: Information
-    expressivity: Information
-    loss: float | None = None
+    expressivity: Information | None
     resultant_length: float | None = None
     participation_ratio: float | None = None
     min_count: int = 1
@@ -95,16 +94,6 @@ class Measurement:
         usual = self.weights == "frequency" or self.min_count == MIN_COUNT
         return self.weights if usual else f"{self.weights}>={self.min_count}"
 
-    @property
-    def optimality(self) -> float | None:
-        """I(Y;Z) / I(X;Z) of the plug-in values, as the paper has it; None where I(X;Z) is 0."""
-        return self.expressivity.plugin / self.complexity.plugin if self.complexity.plugin > 0 else None
-
-    @property
-    def optimality_corrected(self) -> float | None:
-        """The ratio of the corrected values; withheld (None) when the denominator cannot be told from zero."""
-        return None if self.complexity.is_zero else self.expressivity.corrected / self.complexity.corrected
-
 
 @dataclass(frozen=True, slots=True)
 class CheckpointMeasurements:
@@ -113,7 +102,7 @@ class CheckpointMeasurements:
     ``model`` and ``revision`` are names for people; ``commit`` (a hub commit, or the digest of a local folder) and
     ``key`` identify. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state, ``positions`` the
     number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token`` is the length of
-    its text in UTF-8 over that of its tokens.
+    its text in UTF-8 over that of its tokens. ``loss`` is the model's cross-entropy on the sample in nats per token.
     """
 
     key: str
@@ -135,12 +124,12 @@ class CheckpointMeasurements:
     estimator_version: str
     rows: tuple[Measurement, ...]
     bytes_per_token: float | None = None
+    loss: float | None = None
 
     @property
     def bits_per_byte(self) -> float | None:
         """The loss in bits for each byte of text, which tokenizers do not change; None where it was not measured."""
-        loss = next((row.loss for row in self.rows if row.loss is not None), None)
-        return None if loss is None or not self.bytes_per_token else loss / log(2) / self.bytes_per_token
+        return None if self.loss is None or not self.bytes_per_token else self.loss / log(2) / self.bytes_per_token
 
     def select(
         self,
@@ -211,6 +200,8 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
         known = [value for value in values if value is not None]
         return mean(known) if len(known) == len(values) else None
 
+    outputs = [row.expressivity for row in rows if row.expressivity is not None]
+
     return replace(
         rows[0],
         layer="mean",
@@ -218,7 +209,7 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
         entropy=mean([row.entropy for row in rows]),
         ceiling=mean([row.ceiling for row in rows]),
         complexity=mean_information([row.complexity for row in rows]),
-        expressivity=mean_information([row.expressivity for row in rows]),
+        expressivity=mean_information(outputs) if outputs else None,
         resultant_length=maybe([row.resultant_length for row in rows]),
         participation_ratio=maybe([row.participation_ratio for row in rows]),
     )

@@ -35,6 +35,7 @@ class Registry(Mapping[str, Entry]):
         self._is_complete = False
         for entry in builtin:
             self.add(entry)
+        self._builtin = frozenset(self._entries)
 
     def add(self, entry: Entry) -> Entry:
         """Register ``entry`` for this process and return it; raises ValueError when its name is taken."""
@@ -54,12 +55,25 @@ class Registry(Mapping[str, Entry]):
             return entries[name]
         if name in self._broken:
             raise InputError(self.kind, self._broken[name])
-        raise InputError(self.kind, f"There is no {self.kind} {name!r}: choose from {', '.join(entries)}.")
+        raise self.unknown(name)
+
+    @property
+    def choices(self) -> list[str]:
+        """How each entry is written by users."""
+        return list(self)
+
+    def unknown(self, name: str) -> InputError:
+        """The error that says there is no entry ``name``, and which there are."""
+        return InputError(self.kind, f"There is no {self.kind} {name!r}: choose from {', '.join(self.choices)}.")
 
     def origin(self, name: str) -> str | None:
         """The package and version that declares an entry; None for the built-in ones and those added by hand."""
         self._complete()
         return self._origins.get(name)
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether an entry comes with the tool."""
+        return name in self._builtin
 
     @property
     def broken(self) -> Mapping[str, str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Variant, Weights
-from estimator.preference import PREFERENCE
-
-Preset = Literal["corrected", "paper"]
-PRESETS: tuple[Preset, ...] = ("corrected", "paper")
+from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Variant, Weights
+from estimator.text.kinds import LABELS, NGRAMS
+from estimator.text.labels import LabelKind, SampleKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +21,9 @@ class MeasurementRequest:
     ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are rules or
     numbers as the user wrote them. Labels that occur less than ``min_count`` times have no part in uniform weights.
     ``variants`` say what is done to hidden states before their directions are taken; ``loss`` asks for the model's
-    cross-entropy on the same text. The granularity ``"preference"``, alone, measures on pairs of completions instead of
-    texts: ``corpus`` is then a preference set, and ``documents`` counts pairs. Raises :class:`InputError` when a value
-    is out of its range.
+    cross-entropy on the same text. ``granularities`` are kinds of labels (:data:`estimator.text.kinds.LABELS`), all of
+    one sort of sample: for those of pairs, such as ``"preference"``, ``corpus`` is a preference set and ``documents``
+    counts pairs. Raises :class:`InputError` when a value is out of its range.
     """
 
     model: str
@@ -35,7 +33,7 @@ class MeasurementRequest:
     documents: int = 256
     max_length: int = 512
     layers: str = "all"
-    granularities: tuple[Granularity | Literal["preference"], ...] = GRANULARITIES
+    granularities: tuple[Granularity, ...] = NGRAMS
     temperatures: tuple[str, ...] = ("exact",)
     weights: tuple[Weights, ...] = ("frequency",)
     min_count: int = MIN_COUNT
@@ -60,11 +58,7 @@ class MeasurementRequest:
             raise InputError("anchors", f"The soft assignment needs at least 2 anchors, not {self.anchors}.")
         if not self.anchor_seeds or len(set(self.anchor_seeds)) != len(self.anchor_seeds) or min(self.anchor_seeds) < 0:
             raise InputError("anchor-seeds", "Give one or more different anchor seeds, each 0 or larger.")
-        _check_choices("granularity", self.granularities, (*GRANULARITIES, PREFERENCE))
-        if self.is_preference and len(self.granularities) > 1:
-            raise InputError(
-                "granularity", "Preference is measured on a sample of its own, of pairs: ask for it alone."
-            )
+        _check_labels(self.granularities)
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
         if self.min_count < 1:
@@ -73,9 +67,19 @@ class MeasurementRequest:
             raise InputError("temperature", "Give a temperature: exact, leading-order, a number such as 0.01, or x0.5.")
 
     @property
-    def is_preference(self) -> bool:
-        """Whether preference is asked for, which is measured on pairs of completions."""
-        return PREFERENCE in self.granularities
+    def kinds(self) -> list[LabelKind]:
+        """The kinds of labels to measure: those asked for, and those that are measured together with them."""
+        return LABELS.family(self.granularities)
+
+    @property
+    def sample_kind(self) -> SampleKind:
+        """What the sample is made of: texts or pairs."""
+        return LABELS.find(self.granularities[0]).sample
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the corpus that the labels need."""
+        return tuple(dict.fromkeys(column for kind in self.kinds for column in kind.columns))
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready copy, for the pipe to the worker."""
@@ -89,6 +93,18 @@ class MeasurementRequest:
             raise TypeError(f"unknown request fields: {', '.join(sorted(unknown))}")
         fields_given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**fields_given)
+
+
+def _check_labels(names: tuple[str, ...]) -> None:
+    if not names:
+        raise InputError("granularity", f"Choose at least one granularity from {', '.join(LABELS.choices)}.")
+    samples = {LABELS.find(name).sample: name for name in names}
+    if len(samples) > 1:
+        raise InputError(
+            "granularity",
+            f"{' and '.join(samples.values())} are measured on different samples, {' and '.join(samples)}: "
+            "ask for them separately.",
+        )
 
 
 def _check_choices(name: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:

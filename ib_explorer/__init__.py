@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from cache import Cache
     from estimator.measurement import CheckpointMeasurements
-    from estimator.preference import CheckpointPreferences
     from estimator.progress import Progress
     from estimator.request import MeasurementRequest
 
@@ -21,32 +20,14 @@ def measure(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> list[CheckpointMeasurements]:
-    """Measure in this process, reading and filling the same cache as the command line; one item per checkpoint.
+    """Measure in this process, reading and filling the same cache as the command line; one item per checkpoint,
+    and one more for each kind of labels with a record of its own.
 
     ``cache_dir`` None is the usual folder. Raises InputError, MeasurementError, or what ``progress`` raises to stop.
     """
-    from estimator.errors import InputError
-
-    if request.is_preference:
-        raise InputError("granularity", "Preference is no point of the plane: use ib_explorer.measure_preference.")
     cache, keys = _run(request, cache_dir, progress)
     found = [cache.measurements.load(key) for key in keys]
     return [measurements for measurements in found if measurements is not None]
-
-
-def measure_preference(
-    request: MeasurementRequest,
-    cache_dir: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> list[CheckpointPreferences]:
-    """The same of preference information, whatever the granularities of ``request``; its corpus is a preference set."""
-    from dataclasses import replace
-
-    from estimator.preference import PREFERENCE
-
-    cache, keys = _run(replace(request, granularities=(PREFERENCE,)), cache_dir, progress)
-    found = [cache.preferences.load(key) for key in keys]
-    return [preferences for preferences in found if preferences is not None]
 
 
 def _run(

@@ -10,7 +10,8 @@ from typing import Any
 
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
-from ib_explorer.options import OPTIONS, PRESET_VALUES
+from estimator.values import VALUES
+from ib_explorer.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str
     for source, values in layers:
         found = {option.name: option.read(values[option.name]) for option in OPTIONS if option.name in values}
         if "preset" in found:
-            implied = PRESET_VALUES[found["preset"]]
+            implied = VALUES.find(found["preset"]).options
             settings |= {name: Setting(value, f"preset {found['preset']}") for name, value in implied.items()}
         settings |= {name: Setting(value, source) for name, value in found.items()}
     return settings

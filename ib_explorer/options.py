@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
-from estimator.preference import PREFERENCE
-from estimator.request import PRESETS, MeasurementRequest
+from estimator.measurement import VARIANTS, WEIGHTS
+from estimator.registry import Registry
+from estimator.request import MeasurementRequest
+from estimator.text.kinds import LABELS
+from estimator.values import VALUES
 
 FLAG_ON = "yes"
 """What a flag is on the command line's behalf when it is named there."""
@@ -23,7 +24,7 @@ class Option:
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
     text, a whole number, a list of either, written with commas, or is on when it is named. ``choices`` are all that it
-    can be, if few.
+    can be, if few, or ``entries`` has them.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Option:
     metavar: str
     help: str
     choices: tuple[str, ...] = ()
+    entries: Registry[Any] | None = None
 
     @property
     def variable(self) -> str:
@@ -41,7 +43,7 @@ class Option:
     @property
     def default(self) -> Any:
         """Its value when nobody sets it."""
-        return PRESETS[0] if self.field is None else _DEFAULTS[self.field]
+        return next(iter(VALUES)) if self.field is None else _DEFAULTS[self.field]
 
     def read(self, value: object) -> Any:
         """A value as written on the command line, in a form or in TOML; raises :class:`InputError` if it is none."""
@@ -76,6 +78,8 @@ class Option:
         text = str(value).strip()
         if not text:
             raise InputError(self.name, f"{self.name} is empty: give {self.metavar}.")
+        if self.entries is not None:
+            self.entries.find(text)
         if self.choices and text not in self.choices:
             raise InputError(self.name, f"There is no {self.name} {text!r}: choose from {', '.join(self.choices)}.")
         if self.kind in ("text", "texts"):
@@ -107,9 +111,9 @@ OPTIONS = (
         "granularities",
         "texts",
         "LIST",
-        f"widths of the labels, of {', '.join(GRANULARITIES)}; or {PREFERENCE}: on --documents pairs of the preference "
+        f"kinds of labels, of {', '.join(LABELS.choices)}; preference: on --documents pairs of the preference "
         "set that --corpus names (by default Tulu 3's)",
-        (*GRANULARITIES, PREFERENCE),
+        entries=LABELS,
     ),
     Option(
         "temperature",
@@ -129,7 +133,15 @@ OPTIONS = (
         "second forward pass",
         VARIANTS,
     ),
-    Option("preset", None, "text", "|".join(PRESETS), "paper: the published estimate, as it was made", PRESETS),
+    Option(
+        "preset",
+        None,
+        "text",
+        "|".join(VALUES),
+        "value to draw and the options that belong to it; "
+        + "; ".join(f"{value.name}: {value.help}" for value in VALUES.values()),
+        entries=VALUES,
+    ),
     Option("anchors", "anchors", "number", "N", "anchors of the soft assignment"),
     Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "seeds of the anchor draws to average over"),
     Option("device", "device", "text", "DEVICE", "auto, cpu, cuda, cuda:1, mps"),
@@ -137,20 +149,14 @@ OPTIONS = (
     Option("loss", "loss", "flag", "", "the model's loss on the same text beside, in nats per token"),
 )
 
-PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
-    "corrected": {},
-    "paper": {"temperature": ("leading-order",), "weights": ("frequency",), "variant": ("raw",)},
-}
-"""What a preset sets among the options above, where nobody sets them as plainly as the preset."""
 
-
-NOT_OF_PREFERENCE = ("text-column", "min-count", "variant", "loss")
-"""Options that preference has no use for."""
+NOT_OF_PAIRS = ("text-column",)
+"""Options that samples of pairs have no use for."""
 PREFERENCE_SET = (
     "preference set: a hub dataset, a .jsonl or .parquet file, or a folder of them, with the columns chosen and "
     "rejected; by default Tulu 3's"
 )
-"""What ``corpus`` takes where preference is measured."""
+"""What ``corpus`` takes where pairs are measured."""
 
 
 def option(name: str) -> Option:

@@ -29,8 +29,8 @@ from estimator.soft_entropy.sweep import ModelScores, sweep
 from estimator.soft_entropy.tally import Tally, document_groups, soft_assignments
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
-from estimator.text.labels import IntArray, LabelSet, ngram_labels
-from estimator.text.sample import Sample
+from estimator.text.kinds import LABELS, NGRAMS
+from estimator.text.labels import IntArray, LabelSet, LabelText
 
 SHUFFLES = 8
 _ROWS = 1 << 15
@@ -187,16 +187,17 @@ class IncrementEstimator:
         return Excess(nesting.side, nesting.order, float(value), error, spread(by_draw), nesting.share)
 
 
-def increment_estimator(sample: Sample, device: torch.device | str = "cpu") -> IncrementEstimator:
+def increment_estimator(text: LabelText, device: torch.device | str = "cpu") -> IncrementEstimator:
     """The increments of a sample's n-gram labels, with whole documents as groups."""
-    return IncrementEstimator(ngram_labels(sample), document_groups(sample.document_of_position()), device=device)
+    sets = text.label_sets(LABELS.chain(NGRAMS[-1]))
+    return IncrementEstimator(sets, document_groups(text.sample.document_of_position()), device=device)
 
 
 def measure_increments(
-    estimator: IncrementEstimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
+    prepared: IncrementEstimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
 ) -> Iterator[Increment]:
     """Increments of each layer at each temperature, in the order of :func:`estimator.soft_entropy.sweep.sweep`."""
-    for estimate in sweep(estimator.measure, model, temperatures, progress):
+    for estimate in sweep(prepared.measure, model, temperatures, progress):
         for excess in estimate.found:
             yield Increment(
                 layer=estimate.item.layer,

@@ -1,54 +1,90 @@
-"""Measurements from scores: every granularity, side and weighting of every layer and temperature."""
+"""Measurements from scores: every label set, side and weighting of every layer and temperature."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, Measurement, Weights
 from estimator.progress import Progress
+from estimator.soft_entropy.documents import DocumentEstimator
 from estimator.soft_entropy.information import Estimator, LayerInformation
 from estimator.soft_entropy.sweep import Estimate, ModelScores, sweep
 from estimator.soft_entropy.tally import document_groups
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
-from estimator.text.labels import ngram_labels
+from estimator.text.kinds import LABELS, NGRAMS
+from estimator.text.labels import LabelKind, LabelText
 from estimator.text.sample import Sample
 
 
-def sample_estimator(
-    sample: Sample, weights: Iterable[Weights], device: torch.device | str = "cpu", min_count: int = MIN_COUNT
-) -> Estimator:
-    """The estimator of a sample's n-gram labels of every granularity, with whole documents as jackknife groups.
+class LabelEstimator(Protocol):
+    """Information about some label sets of one sample, for every layer, draw and temperature."""
 
-    Raises :class:`InputError` (``"min-count"``) when no label occurs ``min_count`` times.
+    min_count: int
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes of memory."""
+
+    def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
+        """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
+
+
+def label_estimator(
+    text: LabelText,
+    kinds: Sequence[LabelKind],
+    weights: Iterable[Weights],
+    device: torch.device | str = "cpu",
+    min_count: int = MIN_COUNT,
+) -> LabelEstimator:
+    """The estimator of ``kinds`` of labels, which share a null, with whole documents as jackknife groups.
+
+    Raises :class:`InputError`: ``"min-count"`` when no label occurs ``min_count`` times, ``"granularity"`` when all
+    positions have the same label.
     """
-    groups = document_groups(sample.document_of_position())
-    labels = ngram_labels(sample)
-    weights = tuple(weights)
-    if "uniform" in weights and max(int(one.counts.max()) for one in labels) < min_count:
+    sets, weights, sample = text.label_sets(kinds), tuple(weights), text.sample
+    for labels in sets:
+        if labels.labels < 2:
+            raise InputError("granularity", f"All positions have the same {labels.granularity} label: nothing to tell.")
+    if "uniform" in weights and max(int(one.counts.max()) for one in sets) < min_count:
         raise InputError("min-count", f"No label of this sample occurs {min_count} times: lower --min-count.")
-    return Estimator(labels, groups, weights=weights, min_count=min_count, device=device)
+    if kinds[0].null == "positions":
+        groups = document_groups(sample.document_of_position())
+        return Estimator(sets, groups, weights=weights, min_count=min_count, device=device)
+    (labels,) = sets
+    in_pairs = kinds[0].null == "pairs"
+    return DocumentEstimator(sample, labels, in_pairs=in_pairs, weights=weights, min_count=min_count, device=device)
+
+
+def ngram_estimator(
+    sample: Sample, weights: Iterable[Weights], device: torch.device | str = "cpu", min_count: int = MIN_COUNT
+) -> LabelEstimator:
+    """The estimator of a sample's token to quadgram labels; raises as :func:`label_estimator` does."""
+    return label_estimator(LabelText(sample, LABELS), LABELS.chain(NGRAMS[-1]), weights, device, min_count)
 
 
 def measure_layers(
-    estimator: Estimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
+    measured: LabelEstimator, model: ModelScores, temperatures: Sequence[Temperature], progress: Progress
 ) -> Iterator[Measurement]:
     """Measurements of each layer at each temperature, in the order of :func:`estimator.soft_entropy.sweep.sweep`."""
-    for estimate in sweep(estimator.measure, model, temperatures, progress):
-        yield from _rows(estimate, model.depth, estimator.min_count)
+    for estimate in sweep(measured.measure, model, temperatures, progress):
+        yield from _rows(estimate, model.depth, measured.min_count)
 
 
 def _rows(estimate: Estimate[LayerInformation], depth: int, min_count: int) -> Iterator[Measurement]:
     item, found = estimate.item, estimate.found
+    two_sided = {labels.granularity for labels, _, _ in found.information if labels.side == "output"}
     for labels, weights, complexity in found.information:
         if labels.side != "input":
             continue
         expressivity = found.find(labels.granularity, "output", weights)
-        if expressivity is None:
-            continue
+        if expressivity is None and labels.granularity in two_sided:
+            continue  # no output label is frequent enough for these weights
         yield Measurement(
             layer=item.layer,
             site=site(item.layer, depth),

@@ -14,12 +14,11 @@ from cache.locations import locations
 from estimator.checkpoints.resolve import split_reference
 from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals
 from estimator.errors import InputError
-from estimator.preference import PREFERENCE
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
-from ib_explorer.tables.measurements import table_text
+from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
 COLUMNS = (
@@ -84,10 +83,11 @@ def command(
             partial(Bound, request=request, granularity=granularity, conditionals=conditionals),
         )
         for granularity in request.granularities
-        if granularity != PREFERENCE
     ]
-    if not jobs:
-        raise InputError("granularity", "Preference has no bound: it is one value, and no point of the plane.")
+    if one_sided := [kind.name for kind in request.kinds if not kind.is_two_sided]:
+        raise InputError(
+            "granularity", f"{one_sided[0]} labels have no bound, which applies to the plane only: choose others."
+        )
     folder = chosen_cache_dir(ctx, cache_dir)
     session = run_jobs(jobs, folder, "cpu")
     kept = Cache(locations(folder).cache).curves

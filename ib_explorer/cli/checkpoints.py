@@ -12,7 +12,7 @@ from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.session import run_jobs
-from ib_explorer.tables.measurements import table_text
+from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import ListRevisions, Revisions
 
 COLUMNS = ("model", "revision", "commit", "stage", "ingredient", "step", "tokens")

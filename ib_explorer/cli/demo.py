@@ -18,7 +18,8 @@ from ib_explorer.cli.measure import measure_all
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.options import demo_request
-from ib_explorer.tables.measurements import check_writable, rows_of, write_csv
+from ib_explorer.tables.csv import check_writable, write_text
+from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
 
@@ -51,7 +52,8 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
     session, measured = measure_all([request], cache_dir)
     if measured:
         print(_picture(measured, request, cache_dir))
-        write_csv(path, (row for measurements in measured for row in rows_of(measurements)))
+        points = (point for measurements in measured for point in points_of(measurements))
+        write_text(path, points_text(points))
         print(os.path.abspath(path))
     return session.exit_code
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import click
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
-from estimator.preference import PREFERENCE
+from estimator.measurement import VARIANTS, WEIGHTS
+from estimator.text.kinds import LABELS
+from ib_explorer.cli.cached import cached_measurements, canonical_temperature
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.kept import canonical_temperature, kept_measurements, kept_preferences
-from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
-from ib_explorer.tables.preference import preference_values
+from ib_explorer.tables.csv import check_writable, write_text
+from ib_explorer.tables.measurements import points_of, points_text
 
 
 @click.command("export")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
-@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), help="Only this.")
+@click.option("--granularity", metavar="LABELS", help="Only this.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
 @click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
@@ -39,25 +39,22 @@ def command(
     csv: Path | None,
     cache_dir: Path | None,
 ) -> None:
-    """Write what has been measured as CSV: all of the plane, or what the filters leave; preference if asked for."""
-    granularities = None if granularity is None else (granularity,)
+    """Write what has been measured as CSV: all of it, or what the filters leave."""
+    granularities = None if granularity is None else (LABELS.find(granularity).name,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
     variants = None if variant is None else (variant,)
     folder = chosen_cache_dir(ctx, cache_dir)
-    rows: list[list[object]] = []
-    if granularity == PREFERENCE:
-        for found in kept_preferences(folder, models):
-            rows += preference_values(found, layers, temperatures, chosen_weights)
-    else:
-        for measurements in kept_measurements(folder, models):
-            fitting = rows_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
-            rows += [row_values(*row) for row in fitting]
-    if not rows:
+    points = [
+        point
+        for measurements in cached_measurements(folder, models)
+        for point in points_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
+    ]
+    if not points:
         raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
     if csv is None:
-        sys.stdout.write(table_text(COLUMNS, rows))
+        sys.stdout.write(points_text(points))
     else:
         check_writable(csv)
-        write_text(csv, table_text(COLUMNS, rows))
+        write_text(csv, points_text(points))
         print(csv)

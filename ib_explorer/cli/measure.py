@@ -14,18 +14,18 @@ from cache.locations import locations
 from estimator.checkpoints.resolve import split_reference
 from estimator.errors import InputError
 from estimator.measurement import CheckpointMeasurements
-from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
+from estimator.text.kinds import NGRAM, NGRAMS
+from ib_explorer.cli.cached import cached_increments
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.kept import kept_increments
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
 from ib_explorer.config import request_from
+from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.increments import increments_text
-from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
-from ib_explorer.tables.preference import preference_values
+from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.worker.messages import Measure, Measured
 
 
@@ -58,10 +58,13 @@ def command(
     What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
     """
     settings = chosen_settings(given)
-    if increments is not None and PREFERENCE in settings["granularity"].value:
-        raise InputError("increments", "Preference has no increments: leave out --increments, or --granularity.")
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]
+    if increments is not None and not any(kind.family == NGRAM for kind in requests[0].kinds):
+        raise InputError(
+            "increments",
+            f"Increments exist only for n-gram labels: leave out --increments, or ask for {NGRAMS[0]} too.",
+        )
     temperatures = [parse_temperature(text).rule for text in settings["temperature"].value]
     for path in (csv, increments):
         if path is not None:
@@ -70,12 +73,12 @@ def command(
     session, measured = measure_all(requests, cache, increments=increments is not None)
     wanted = requests[0]
     if increments is not None and measured:
-        beside = kept_increments(cache, measured)
+        beside = cached_increments(cache, measured)
         write_text(increments, increments_text(beside, wanted.layers, temperatures))
-    rows = [
-        row_values(*row)
+    points = [
+        point
         for measurements in measured
-        for row in rows_of(
+        for point in points_of(
             measurements,
             wanted.layers,
             wanted.granularities,
@@ -85,11 +88,9 @@ def command(
             wanted.min_count,
         )
     ]
-    for found in measured_preferences(session, cache):
-        rows += preference_values(found, wanted.layers, temperatures, wanted.weights)
-    if not rows:
+    if not points:
         return session.exit_code
-    text = table_text(COLUMNS, rows)
+    text = points_text(points)
     if csv is None:
         sys.stdout.write(text)
     else:
@@ -107,10 +108,3 @@ def measure_all(
     measurements = Cache(locations(cache_dir).cache).measurements
     found = [measurements.load(event.key) for event in session.events if isinstance(event, Measured)]
     return session, [measured for measured in found if measured is not None]
-
-
-def measured_preferences(session: Session, cache_dir: Path | None) -> list[CheckpointPreferences]:
-    """The preference information that a session measured, from the cache, in the order measured."""
-    preferences = Cache(locations(cache_dir).cache).preferences
-    found = [preferences.load(event.key) for event in session.events if isinstance(event, Measured)]
-    return [one for one in found if one is not None]

@@ -11,13 +11,12 @@ from typing import Literal
 import click
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
-from estimator.preference import PREFERENCE
-from estimator.request import PRESETS, Preset
+from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
+from estimator.text.kinds import LABELS
+from estimator.values import VALUES
+from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
 from ib_explorer.drawing.plane import BOUNDS, Bound, View, plane
-from ib_explorer.drawing.records import Labels
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that goes to a pipe or a file."""
@@ -26,14 +25,12 @@ WITHOUT_TERMINAL = (100, 32)
 @click.command("plot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
-@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), default="token", show_default=True)
+@click.option("--granularity", metavar="LABELS", default="token", show_default=True, help="Which labels to draw.")
 @click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
 @click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
 @click.option("--variant", type=click.Choice(VARIANTS), default="raw", show_default=True)
-@click.option(
-    "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
-)
+@click.option("--preset", metavar="PRESET", default=next(iter(VALUES)), show_default=True, help="Which value to draw.")
 @click.option(
     "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
 )
@@ -45,12 +42,12 @@ def command(
     ctx: click.Context,
     models: tuple[str, ...],
     layer: str,
-    granularity: Labels,
+    granularity: str,
     temperature: str,
     weights: Weights,
     min_count: int,
     variant: Variant,
-    preset: Preset,
+    preset: str,
     bound: Bound,
     width: int | None,
     height: int | None,
@@ -58,19 +55,23 @@ def command(
 ) -> None:
     """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set).
 
-    Preference is no plane: its information is drawn over the training steps.
+    Labels with one side, such as preference, have no plane: their information is drawn over the training steps.
     """
     from ib_explorer.drawing.picture import draw_plane
 
     view = View(
-        _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound
+        _layer(layer),
+        LABELS.find(granularity).name,
+        canonical_temperature(temperature),
+        weights,
+        VALUES.find(preset).name,
+        variant,
+        min_count,
+        bound,
     )
     folder = chosen_cache_dir(ctx, cache_dir)
-    if granularity == PREFERENCE:
-        drawn = plane(kept_preferences(folder, models), view, None)
-    else:
-        measured = kept_measurements(folder, models)
-        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.conditionals))
+    measured = [found for found in cached_measurements(folder, models) if view.shows(found)]
+    drawn = plane(measured, view, cached_curve(folder, measured, granularity, view.conditionals))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

@@ -16,7 +16,9 @@ import click
 
 from cache.locations import locations
 from estimator.errors import InputError, MeasurementError
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Information, Measurement
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.text.kinds import NGRAMS
+from estimator.values import VALUES
 from ib_explorer.cli import DONE, FAILED
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.measure import measure_all
@@ -68,7 +70,7 @@ def findings(cache_dir: Path | None, **given: str | None) -> int:
     random = _computed("noise", "--cache-dir", str(locations(cache_dir).cache))
     print(f"{'':28}{'raw':^22}    {'corrected ± error':^42}")
     print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22}    {'I(X;Z)':>8}{'I(Y;Z)':>18}{'ratio':>16}")
-    for granularity in GRANULARITIES:
+    for granularity in NGRAMS:
         sides = random[granularity]
         noise = Information(**sides["input"]), Information(**sides["output"])
         print(granularity)
@@ -99,8 +101,10 @@ def _layer_means(measurements: CheckpointMeasurements) -> dict[str, Measurement]
 
 def _line(name: str, row: Measurement) -> str:
     x, y = row.complexity, row.expressivity
-    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {_ratio(row.optimality)}"
-    corrected = f"{x.corrected:8.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {_ratio(row.optimality_corrected)}"
+    assert y is not None, "n-grams have two sides"
+    plugin, ratio = (_ratio(VALUES[name].optimality(row)) for name in ("paper", "corrected"))
+    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {plugin}"
+    corrected = f"{x.corrected:8.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {ratio}"
     return f"  {name:26}{raw:22}    {corrected}"
 
 

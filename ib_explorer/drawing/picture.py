@@ -116,7 +116,7 @@ def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], widt
     Remembered: a step along a series moves nothing else.
     """
     canvas, series = Canvas(width, height), plane.value.series
-    if not plane.value.view.is_preference:
+    if not plane.value.view.is_over_training:
         far = max(window.x[1], window.y[1], 0.0)
         canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
     canvas.line(_places(plane.value.bound, window), BOUND)
@@ -132,7 +132,7 @@ def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -
     """The bracket as a cross of two arms, and the point on top."""
     canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
     canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
-    if plane.view.preset == "paper":
+    if point.null[1]:
         canvas.marks(_places([point.null], window), _NULL, SELECTED)
     canvas.marks(_places([(point.x, point.y)], window), _SELECTED, SELECTED)
 
@@ -196,7 +196,7 @@ def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
 def _legend(plane: Plane, width: int) -> list[Run]:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
-        *([] if plane.view.is_preference else [("·", "diagonal", DIAGONAL)]),
+        *([] if plane.view.is_over_training else [("·", "diagonal", DIAGONAL)]),
         *([("⠒", BOUND_NAMES[plane.view.drawn_bound], BOUND)] if plane.bound else []),
     ]
     count = len(plane.series)

@@ -1,26 +1,25 @@
 """The information plane as data: which measured values are points, in which order, and what bounds them.
 
-Preference information has one side only: its picture shows that side over training.
+Labels with one side have no plane: their picture shows that side over training.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from typing import Literal
 
 from estimator.checkpoints.names import in_training_order, parse_checkpoint
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
-from estimator.measurement import MIN_COUNT, Layer, Measurement, Variant, Weights
-from estimator.preference import PREFERENCE, CheckpointPreferences
-from estimator.request import Preset
+from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
+from estimator.text.kinds import LABELS
+from estimator.values import VALUES, Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
-from ib_explorer.drawing.records import COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE, Labels, Record, Row, sample_size, sides
+from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.drawing.shelf import Same, shelf_of
 
 Bound = BoundKind | Literal["held-out"]
@@ -28,26 +27,34 @@ BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
 """What can be drawn beside the points: the bounds of the sample, and its IB curve with p(y|x) held out."""
 
 
+Records = tuple[CheckpointMeasurements, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the measurements is shown; ``preset`` chooses the value that is the point: corrected or plug-in.
+    """What of the measurements is shown; ``preset`` names the value that is the point.
 
-    ``bound`` is the bound drawn beside the points, which in the paper preset is the diagonal alone.
+    ``bound`` is the bound drawn with the points, unless the value may be compared with another one only.
     """
 
     layer: Layer | Literal["each"] = "mean"
-    granularity: Labels = "token"
+    granularity: Granularity = "token"
     temperature_rule: str = "exact"
     weights: Weights = "frequency"
-    preset: Preset = "corrected"
+    preset: str = next(iter(VALUES))
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
     bound: Bound = "ib"
 
     @property
-    def is_preference(self) -> bool:
-        """Whether preference information is shown over training, instead of the plane."""
-        return self.granularity == PREFERENCE
+    def is_over_training(self) -> bool:
+        """Whether the labels have one side, which is shown over training instead of on the plane."""
+        return len(LABELS.titles(self.granularity)) == 1
+
+    @property
+    def value(self) -> Value:
+        """The value that is the point."""
+        return VALUES.find(self.preset)
 
     @property
     def drawn_bound(self) -> Bound:
@@ -59,18 +66,14 @@ class View:
         """Where p(y|x) of the curve beside the points comes from."""
         return "held-out" if self.drawn_bound == "held-out" else "raw"
 
-    def with_labels(self, labels: Labels) -> View:
-        """The same view of other labels; preference is measured of raw states only."""
-        return replace(self, granularity=labels, variant="raw" if labels == PREFERENCE else self.variant)
+    def shows(self, record: CheckpointMeasurements) -> bool:
+        """Whether ``record`` has rows of the labels in view."""
+        return self.granularity in shelf_of(record).granularities
 
-    def shows(self, record: Record) -> bool:
-        """Whether ``record`` is of the kind that is shown: of preference, or of n-grams."""
-        return self.is_preference == isinstance(record, CheckpointPreferences)
-
-    def rows(self, record: Record, layers: Sequence[Layer] | None = None) -> tuple[Row, ...]:
+    def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
         """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
         shelf = shelf_of(record)
-        least = 1 if self.weights == "frequency" or self.is_preference else self.min_count
+        least = 1 if self.weights == "frequency" else self.min_count
         choice = (self.granularity, self.weights, least, self.variant, self.temperature_rule)
         rows = shelf.rows(choice)
         if layers is None:
@@ -91,7 +94,7 @@ class Trajectory:
     estimator_version: str
 
     @classmethod
-    def of(cls, checkpoint: Record) -> Trajectory:
+    def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
         """The trajectory that a measured checkpoint belongs to."""
         return cls(
             checkpoint.model,
@@ -107,12 +110,13 @@ class Trajectory:
 class Point:
     """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
-    Of preference, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` I(pref;Z).
+    Of labels with one side, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` their
+    information.
     """
 
-    checkpoint: Record
-    measurement: Row
-    preset: Preset
+    checkpoint: CheckpointMeasurements
+    measurement: Measurement
+    value: Value
     x: float
     y: float
 
@@ -120,18 +124,18 @@ class Point:
     def x_bracket(self) -> tuple[float, float]:
         """Where I(X;Z) is expected to be: :attr:`estimator.measurement.Information.bracket`."""
         row = self.measurement
-        return row.complexity.bracket if isinstance(row, Measurement) else (self.x, self.x)
+        return (self.x, self.x) if row.expressivity is None else row.complexity.bracket
 
     @property
     def y_bracket(self) -> tuple[float, float]:
-        """The same of I(Y;Z), or of I(pref;Z)."""
+        """The same of I(Y;Z), or of the one side that there is."""
         row = self.measurement
-        return row.expressivity.bracket if isinstance(row, Measurement) else row.information.bracket
+        return (row.expressivity or row.complexity).bracket
 
     @property
     def null(self) -> tuple[float, float]:
         """Where the point would lie if its labels had nothing to do with Z."""
-        x, *rest = (0.0 if self.preset == "corrected" else side.null for side in sides(self.measurement).values())
+        x, *rest = (self.value.null(side) for side in sides(self.measurement).values())
         return (x, rest[0]) if rest else (self.x, x)
 
     @property
@@ -172,16 +176,17 @@ class Plane:
         return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
-def plane(records: Iterable[Record], view: View, curve: BoundCurve | None) -> Plane:
+def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCurve | None) -> Plane:
     """The plane that ``view`` makes of ``records``, with ``curve`` (bits) divided by log2 n anchors beside it."""
     series: list[Series] = []
     trajectories = _trajectories(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
-    x_axis, y_axis = Axis(COMPLEXITY), Axis(EXPRESSIVITY)
+    titles = list(LABELS.titles(view.granularity).values())
+    x_axis, y_axis = Axis(titles[0]), Axis(titles[-1])
     places: list[Mapping[Revision, float]] = [{} for _ in checkpoints]
-    if view.is_preference:
+    if view.is_over_training:
         runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
-        (x_axis, places), y_axis = training_axis(runs), Axis(OF_PREFERENCE)
+        x_axis, places = training_axis(runs)
     for (trajectory, run), place in zip(checkpoints.items(), places, strict=True):
         layers = tuple(_layers(trajectories[trajectory], view))
         found = [_points(tuple(map(Same, parts)), layers, view, place.get(revision_of(parts[0]))) for parts in run]
@@ -199,26 +204,30 @@ def distance(point: Point, curve: BoundCurve) -> Distance:
     return distance_to_bound(curve, point.x * bits, point.y * bits)
 
 
-def checkpoints_of(records: Iterable[Record]) -> list[tuple[Record, ...]]:
+def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
     """The checkpoints of one trajectory in training order, each with all records kept of it (one as a rule)."""
-    parts: dict[Revision, list[Record]] = {}
+    parts: dict[Revision, list[CheckpointMeasurements]] = {}
     for record in records:
         parts.setdefault(revision_of(record), []).append(record)
     return [tuple(parts[revision]) for revision in in_training_order(parts)]
 
 
-def by_trajectory(records: tuple[Record, ...]) -> Mapping[Trajectory, tuple[Record, ...]]:
+def by_trajectory(
+    records: tuple[CheckpointMeasurements, ...],
+) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
     """The records of each trajectory in training order; remembered for the very tuple."""
     return _by_trajectory(Same(records))
 
 
 @lru_cache(maxsize=4)
-def _by_trajectory(records: Same[tuple[Record, ...]]) -> Mapping[Trajectory, tuple[Record, ...]]:
+def _by_trajectory(
+    records: Same[tuple[CheckpointMeasurements, ...]],
+) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
     groups = _trajectories(records.value)
     return {trajectory: tuple(chain(*checkpoints_of(mine))) for trajectory, mine in groups.items()}
 
 
-def revision_of(record: Record) -> Revision:
+def revision_of(record: CheckpointMeasurements) -> Revision:
     """The checkpoint that ``record`` measured, as its revision."""
     return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
 
@@ -229,7 +238,7 @@ def _revision(model: str, name: str, commit: str, stage: str | None, step: int |
     return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
 
 
-def layers_measured(records: Iterable[Record]) -> list[int]:
+def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
     """The layers that any of ``records`` has rows of, ascending."""
     return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
 
@@ -252,14 +261,14 @@ def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) ->
     return series.points[at]
 
 
-def _trajectories(records: Iterable[Record]) -> dict[Trajectory, list[Record]]:
-    groups: dict[Trajectory, list[Record]] = {}
+def _trajectories(records: Iterable[CheckpointMeasurements]) -> dict[Trajectory, list[CheckpointMeasurements]]:
+    groups: dict[Trajectory, list[CheckpointMeasurements]] = {}
     for record in records:
         groups.setdefault(Trajectory.of(record), []).append(record)
     return groups
 
 
-def _layers(records: Sequence[Record], view: View) -> list[Layer]:
+def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer]:
     if view.layer != "each":
         return [view.layer]
     return [layer for layer in layers_measured(records) if layer != 0] or [0]
@@ -267,7 +276,7 @@ def _layers(records: Sequence[Record], view: View) -> list[Layer]:
 
 @lru_cache(maxsize=2048)
 def _points(
-    records: tuple[Same[Record], ...], layers: tuple[Layer, ...], view: View, place: float | None
+    records: tuple[Same[CheckpointMeasurements], ...], layers: tuple[Layer, ...], view: View, place: float | None
 ) -> dict[Layer, Point]:
     """One checkpoint's points by layer; where several records have the same row, the first one's counts.
 
@@ -275,27 +284,24 @@ def _points(
     arrives leaves the points of all others as they are.
     """
     points: dict[Layer, Point] = {}
+    value = view.value
     for record in records:
         for row in view.rows(record.value, layers):
             if row.layer not in points:
-                points[row.layer] = _point(record.value, row, view, place)
+                points[row.layer] = _point(record.value, row, value, place)
     return points
 
 
-def _point(record: Record, row: Row, view: View, place: float | None) -> Point:
-    drawn = _corrected if view.preset == "corrected" else _plugin
-    if isinstance(row, Measurement):
-        return Point(record, row, view.preset, drawn(row.complexity), drawn(row.expressivity))
-    assert place is not None, "preference is drawn over training"
-    return Point(record, row, view.preset, place, drawn(row.information))
-
-
-_corrected, _plugin = attrgetter("corrected"), attrgetter("plugin")
+def _point(record: CheckpointMeasurements, row: Measurement, value: Value, place: float | None) -> Point:
+    if row.expressivity is not None:
+        return Point(record, row, value, value.of(row.complexity), value.of(row.expressivity))
+    assert place is not None, "labels with one side are drawn over training"
+    return Point(record, row, value, place, value.of(row.complexity))
 
 
 def _series_name(
     trajectory: Trajectory,
-    checkpoint: Record,
+    checkpoint: CheckpointMeasurements,
     layer: Layer,
     view: View,
     trajectories: Sequence[Trajectory],

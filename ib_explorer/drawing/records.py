@@ -1,28 +1,20 @@
-"""What a checkpoint was measured for, n-grams or preference, and what the two have in common for whoever shows them."""
+"""What a measurement holds, by its names on the screen."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
-from estimator.preference import CheckpointPreferences, Preference
-
-Labels = Granularity | Literal["preference"]
-Record = CheckpointMeasurements | CheckpointPreferences
-Row = Measurement | Preference
-
-COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE = "I(X;Z)", "I(Y;Z)", "I(pref;Z)"
+from estimator.measurement import SIDES, CheckpointMeasurements, Information, Measurement
+from estimator.text.kinds import LABELS
 
 
-def sides(row: Row) -> dict[str, Information]:
-    """The information that a row holds, by its name on the screen."""
-    if isinstance(row, Preference):
-        return {OF_PREFERENCE: row.information}
-    return {COMPLEXITY: row.complexity, EXPRESSIVITY: row.expressivity}
+def sides(row: Measurement) -> dict[str, Information]:
+    """The information that a row holds, by its name on the screen: one or two sides."""
+    titles = LABELS.titles(row.granularity)
+    found = zip(SIDES, (row.complexity, row.expressivity), strict=True)
+    return {titles[side]: information for side, information in found if information is not None}
 
 
-def sample_size(record: Record) -> str:
+def sample_size(measurements: CheckpointMeasurements) -> str:
     """How many texts, or pairs of them, were measured."""
-    if isinstance(record, CheckpointPreferences):
-        return f"{record.documents // 2:,} pairs"
-    return f"{record.documents:,} documents"
+    if any(LABELS.sample(row.granularity) == "pairs" for row in measurements.rows[:1]):
+        return f"{measurements.documents // 2:,} pairs"
+    return f"{measurements.documents:,} documents"

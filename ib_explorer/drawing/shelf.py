@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from estimator.measurement import Layer, Measurement, Weights
-from estimator.measurement import mean_over_layers as mean_of
-from estimator.preference import PREFERENCE, CheckpointPreferences, Preference
-from ib_explorer.drawing.records import Labels, Record, Row
+from estimator.measurement import CheckpointMeasurements, Granularity, Layer, Measurement, Weights, mean_over_layers
 
 Value = TypeVar("Value")
-Choice = tuple[Labels, Weights, int, str, str]
+Choice = tuple[Granularity, Weights, int, str, str]
 """What tells the rows of one layer apart: labels, weights, minimum count (1: all), variant and temperature rule."""
 
 _choice = attrgetter("granularity", "weights", "min_count", "variant", "temperature_rule")
-
-
-def _choice_of_preference(row: Preference) -> Choice:
-    return PREFERENCE, row.weights, 1, row.variant, row.temperature_rule
 
 
 class Same(Generic[Value]):
@@ -41,27 +34,22 @@ class Same(Generic[Value]):
 class Shelf:
     """The rows of ``record`` by choice and layer; means over layers are made when they are first asked for."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: CheckpointMeasurements) -> None:
         self.record = record
-        self._rows: dict[Choice, dict[Layer, Row]] = {}
-        self._means: dict[Choice, Row | None] = {}
-        if isinstance(record, CheckpointPreferences):
-            self._means.update((_choice_of_preference(mean), mean) for mean in record.select(["mean"]))
-            for preference in record.rows:
-                self._rows.setdefault(_choice_of_preference(preference), {}).setdefault(preference.layer, preference)
-        else:
-            for row in record.rows:
-                self._rows.setdefault(_choice(row), {}).setdefault(row.layer, row)
+        self._rows: dict[Choice, dict[Layer, Measurement]] = {}
+        self._means: dict[Choice, Measurement | None] = {}
+        for row in record.rows:
+            self._rows.setdefault(_choice(row), {}).setdefault(row.layer, row)
 
-    def rows(self, choice: Choice) -> Mapping[Layer, Row]:
+    def rows(self, choice: Choice) -> Mapping[Layer, Measurement]:
         """The rows of a choice by layer, without their mean."""
         return self._rows.get(choice, {})
 
-    def mean(self, choice: Choice) -> Row | None:
+    def mean(self, choice: Choice) -> Measurement | None:
         """The mean over layers 1 to the depth; None unless all of them are measured."""
         if choice not in self._means:
-            rows = [row for row in self.rows(choice).values() if isinstance(row, Measurement) and row.layer != 0]
-            self._means[choice] = mean_of(rows) if len(rows) == self.record.depth else None
+            rows = [row for row in self.rows(choice).values() if row.layer != 0]
+            self._means[choice] = mean_over_layers(rows) if len(rows) == self.record.depth else None
         return self._means[choice]
 
     @cached_property
@@ -80,21 +68,26 @@ class Shelf:
         return frozenset(variant for *_, variant, _ in self._rows)
 
     @cached_property
-    def labels(self) -> frozenset[tuple[Any, int, int]]:
-        """Granularity, and how many different input and output labels of it the sample has."""
-        firsts = (next(iter(rows.values())) for rows in self._rows.values())
+    def granularities(self) -> frozenset[Granularity]:
+        """The kinds of labels of the rows."""
+        return frozenset(granularity for granularity, *_ in self._rows)
+
+    @cached_property
+    def labels(self) -> frozenset[tuple[Granularity, int, int]]:
+        """Granularity, and how many different input and output labels of it the sample has; of those with two sides."""
+        firsts = [next(iter(rows.values())) for rows in self._rows.values()]
         return frozenset(
             (row.granularity, row.complexity.labels, row.expressivity.labels)
             for row in firsts
-            if isinstance(row, Measurement)
+            if row.expressivity is not None
         )
 
 
-def shelf_of(record: Record) -> Shelf:
+def shelf_of(record: CheckpointMeasurements) -> Shelf:
     """The shelf of a record, made once."""
     return _shelf_of(Same(record))
 
 
 @lru_cache(maxsize=4096)
-def _shelf_of(record: Same[Record]) -> Shelf:
+def _shelf_of(record: Same[CheckpointMeasurements]) -> Shelf:
     return Shelf(record.value)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import CheckpointMeasurements
-from ib_explorer.tables.measurements import shown_layers, table_text
+from ib_explorer.tables.csv import shown_layers, table_text
 
 Found = tuple[CheckpointMeasurements, CheckpointIncrements]
 

@@ -1,69 +1,95 @@
-"""Measurements as CSV: one row per point of the plane, with the columns that every surface of the tool shares."""
+"""Measurements as CSV: one row per point, with the columns that every surface of the tool shares."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import os
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
-from cache.files import partial_path
 from cache.measurements import row_key
-from estimator.errors import InputError
-from estimator.measurement import CheckpointMeasurements, Information, Layer, Measurement
-from estimator.states.layers import parse_layers
+from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.values import VALUES, Value, added_values
+from ib_explorer.tables.csv import shown_layers, table_text
 
-Row = tuple[CheckpointMeasurements, Measurement]
-
-COLUMNS = (
-    "model",
-    "revision",
-    "commit",
-    "stage",
-    "step",
-    "tokens",
-    "layer",
-    "site",
-    "granularity",
-    "weights",
-    "variant",
-    "anchors",
-    "anchor_seeds",
-    "temperature_rule",
-    "temperature",
-    "documents",
-    "positions",
-    "entropy",
-    "ceiling",
-    "complexity",
-    "complexity_null",
-    "complexity_corrected",
-    "complexity_high",
-    "complexity_se",
-    "expressivity",
-    "expressivity_null",
-    "expressivity_corrected",
-    "expressivity_high",
-    "expressivity_se",
-    "optimality",
-    "optimality_corrected",
-    "input_labels",
-    "output_labels",
-    "input_singletons",
-    "output_singletons",
-    "loss",
-    "resultant_length",
-    "participation_ratio",
-    "corpus",
-    "estimator_version",
-    "key",
-)
+Point = tuple[CheckpointMeasurements, Measurement]
+Column = Callable[[CheckpointMeasurements, Measurement], object]
 
 
-def rows_of(
+def _of_checkpoint(*names: str) -> dict[str, Column]:
+    return {name: _field(0, name) for name in names}
+
+
+def _of_row(*names: str) -> dict[str, Column]:
+    return {name: _field(1, name) for name in names}
+
+
+def _field(at: int, name: str) -> Column:
+    return lambda *point: getattr(point[at], name)
+
+
+def _part(quantity: str, of: Callable[[Information], Any]) -> Column:
+    def column(_: CheckpointMeasurements, row: Measurement) -> object:
+        information: Information | None = getattr(row, quantity)
+        return None if information is None else of(information)
+
+    return column
+
+
+def _information(quantity: str) -> dict[str, Column]:
+    return {
+        quantity: _part(quantity, lambda one: one.plugin),
+        f"{quantity}_null": _part(quantity, lambda one: one.null),
+        f"{quantity}_corrected": _part(quantity, lambda one: one.corrected),
+        f"{quantity}_high": _part(quantity, lambda one: one.high),
+        f"{quantity}_se": _part(quantity, lambda one: one.se),
+    }
+
+
+def _optimality(value: Value) -> dict[str, Column]:
+    return {value.column("optimality"): lambda _, row: value.optimality(row)}
+
+
+_COLUMNS: dict[str, Column] = {
+    **_of_checkpoint("model", "revision", "commit", "stage", "step", "tokens"),
+    **_of_row("layer", "site", "granularity"),
+    "weights": lambda _, row: row.weighting,
+    **_of_row("variant"),
+    **_of_checkpoint("anchors"),
+    "anchor_seeds": lambda measurements, _: ",".join(map(str, measurements.anchor_seeds)),
+    **_of_row("temperature_rule", "temperature"),
+    **_of_checkpoint("documents", "positions"),
+    **_of_row("entropy", "ceiling"),
+    **_information("complexity"),
+    **_information("expressivity"),
+    **_optimality(VALUES["paper"]),
+    **_optimality(VALUES["corrected"]),
+    "input_labels": _part("complexity", lambda one: one.labels),
+    "output_labels": _part("expressivity", lambda one: one.labels),
+    "input_singletons": _part("complexity", lambda one: one.singletons),
+    "output_singletons": _part("expressivity", lambda one: one.singletons),
+    **_of_checkpoint("loss"),
+    **_of_row("resultant_length", "participation_ratio"),
+    **_of_checkpoint("corpus", "estimator_version"),
+    "key": row_key,
+}
+
+
+def columns() -> dict[str, Column]:
+    """The columns in order, each with what makes its value; those of values that are not built in come last."""
+    found = dict(_COLUMNS)
+    for value in added_values():
+        for quantity in ("complexity", "expressivity"):
+            found[value.column(quantity)] = _part(quantity, value.of)
+        found |= _optimality(value)
+    return found
+
+
+def points_text(points: Iterable[Point]) -> str:
+    """The points as CSV with :func:`columns`; a withheld optimality is empty."""
+    made = columns()
+    return table_text(list(made), ([column(*point) for column in made.values()] for point in points))
+
+
+def points_of(
     measurements: CheckpointMeasurements,
     layers: str | None = None,
     granularities: Collection[str] | None = None,
@@ -71,8 +97,8 @@ def rows_of(
     weights: Collection[str] | None = None,
     variants: Collection[str] | None = None,
     min_count: int | None = None,
-) -> list[Row]:
-    """The rows of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
+) -> list[Point]:
+    """The points of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
 
     ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text;
     ``min_count`` chooses among uniform weights only.
@@ -86,107 +112,3 @@ def rows_of(
         and (weights is None or row.weights in weights)
         and (variants is None or row.variant in variants)
     ]
-
-
-def shown_layers(layers: str | None, depth: int) -> list[Layer]:
-    """The layers that a request's ``layers`` shows: ``all`` is 1 to the depth and their mean, None any and it."""
-    chosen: list[Layer] = []
-    if layers is None:
-        chosen = list(range(depth + 1))
-    elif layers != "mean":
-        chosen = list(parse_layers(layers, depth))
-    return [*chosen, "mean"] if layers in (None, "all", "mean") else chosen
-
-
-def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as RFC 4180 CSV: header always, floats at full precision, empty where a value is None or not finite."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_field(value) for value in row] for row in rows)
-    return out.getvalue()
-
-
-def csv_text(pairs: Iterable[Row]) -> str:
-    """The rows as CSV with :data:`COLUMNS`; a withheld optimality is empty."""
-    return table_text(COLUMNS, (row_values(measurements, row) for measurements, row in pairs))
-
-
-def write_csv(path: Path, pairs: Iterable[Row]) -> None:
-    """Write the rows to ``path`` as :func:`write_text` does."""
-    write_text(path, csv_text(pairs))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a table's text to ``path`` so that it holds all of it or what it held before.
-
-    Raises :class:`InputError` (``"csv"``) when the file cannot be written.
-    """
-    temporary = partial_path(path)
-    try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise InputError("csv", f"The CSV cannot be written to {path}: {error.strerror}.") from error
-
-
-def check_writable(path: Path) -> None:
-    """Find out before hours of work that ``path`` cannot be written; raises :class:`InputError` (``"csv"``)."""
-    if not path.parent.is_dir():
-        raise InputError("csv", f"The CSV cannot be written to {path}: there is no folder {path.parent}.")
-    if path.is_dir():
-        raise InputError("csv", f"The CSV cannot be written to {path}: it is a folder; name a file in it.")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError("csv", f"The CSV cannot be written to {path}: you may not write in {path.parent}.")
-
-
-def row_values(measurements: CheckpointMeasurements, row: Measurement) -> list[object]:
-    """The values of a row under :data:`COLUMNS`."""
-    return [
-        measurements.model,
-        measurements.revision,
-        measurements.commit,
-        measurements.stage,
-        measurements.step,
-        measurements.tokens,
-        row.layer,
-        row.site,
-        row.granularity,
-        row.weighting,
-        row.variant,
-        measurements.anchors,
-        ",".join(map(str, measurements.anchor_seeds)),
-        row.temperature_rule,
-        row.temperature,
-        measurements.documents,
-        measurements.positions,
-        row.entropy,
-        row.ceiling,
-        *_side(row.complexity),
-        *_side(row.expressivity),
-        row.optimality,
-        row.optimality_corrected,
-        row.complexity.labels,
-        row.expressivity.labels,
-        row.complexity.singletons,
-        row.expressivity.singletons,
-        row.loss,
-        row.resultant_length,
-        row.participation_ratio,
-        measurements.corpus,
-        measurements.estimator_version,
-        row_key(measurements, row),
-    ]
-
-
-def _side(side: Information) -> tuple[float, ...]:
-    return side.plugin, side.null, side.corrected, side.high, side.se
-
-
-def _field(value: object) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return repr(float(value)) if isinstance(value, float) else str(value)

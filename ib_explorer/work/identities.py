@@ -23,7 +23,7 @@ def sample_document(corpus: dict[str, Any], tokenizer: str, request: Measurement
         "tokenizer": tokenizer,
         "documents": request.documents,
         "max_length": request.max_length,
-    }
+    } | ({"columns": list(request.columns)} if request.columns else {})
 
 
 def checkpoint_document(
@@ -51,12 +51,12 @@ def checkpoint_document(
 
 def scores_document(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
     """Identifies the scores of some layers (as a request names them) of a checkpoint, in one variant."""
-    return {**checkpoint, "kind": "scores", "layers": layers, "variant": variant}
+    return {**checkpoint, "kind": "layer scores", "layers": layers, "variant": variant}
 
 
-def preferences_document(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Identifies the preference information of a checkpoint on one sample of pairs."""
-    return {**checkpoint, "kind": "preferences"}
+def labels_document(checkpoint: dict[str, Any], labels: str | None) -> dict[str, Any]:
+    """Identifies the measurements of one family of labels, by their digest; None for n-grams, which tokens decide."""
+    return checkpoint if labels is None else {**checkpoint, "labels": labels}
 
 
 def increments_document(measurements: str) -> dict[str, Any]:

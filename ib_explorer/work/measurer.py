@@ -1,51 +1,62 @@
-"""Measuring a checkpoint: its scores, then what they tell of each kind of label (this module imports torch)."""
+"""Measuring a checkpoint: its scores, then the information of each kind of labels (this module imports torch)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from cache.arrays import ArrayStore
 from estimator.increments import Increment
-from estimator.measurement import CheckpointMeasurements, Measurement
-from estimator.preference import CheckpointPreferences, Preference
+from estimator.measurement import Measurement
 from estimator.progress import Progress
 from estimator.soft_entropy.increments import IncrementEstimator, increment_estimator, measure_increments
-from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
-from estimator.soft_entropy.preference import PreferenceEstimator, measure_preferences
+from estimator.soft_entropy.plane import LabelEstimator, label_estimator, measure_layers
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.loading import resolve_device, tally_device
-from estimator.text.pair_sample import PairSample
-from estimator.text.sample import Sample
+from ib_explorer.work.score_store import ModelFacts
 from ib_explorer.work.scorer import Scorer
 from ib_explorer.work.subject import Subject
 
+LABELS_HELD = 2**28
+"""Bytes of sorted labels up to which those of earlier views are held in memory as well as the last ones."""
+
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was measured of a checkpoint, and what of the model belongs beside it; ``loss`` is that of all its rows."""
+class Measured:
+    """What was measured of a checkpoint; ``loss`` is None where it was not asked for."""
 
-    depth: int
-    width: int
-    dtype: str
+    model: ModelFacts
     rows: tuple[Measurement, ...]
     loss: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPreferences:
-    """The same of preference information."""
-
-    depth: int
-    width: int
-    dtype: str
-    rows: tuple[Preference, ...]
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
 
 
-LABELS_KEPT = 2**28
-"""Bytes of sorted labels up to which those of earlier views are kept beside the last ones."""
+Prepared = TypeVar("Prepared", bound=_Sized)
+
+
+class _Recent(Generic[Prepared]):
+    """Estimators by what decides their labels, the least recently used dropped first."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[Any, ...], Prepared] = {}
+
+    def get(self, wanted: tuple[Any, ...], prepare: Callable[[], Prepared]) -> Prepared:
+        """The estimator of ``wanted``, prepared where it is not held."""
+        found = self._held.pop(wanted, None)
+        self._held[wanted] = prepare() if found is None else found
+        while len(self._held) > 1 and self.nbytes > LABELS_HELD:
+            del self._held[next(iter(self._held))]
+        return self._held[wanted]
+
+    @property
+    def nbytes(self) -> int:
+        """What all of them take of memory."""
+        return sum(one.nbytes for one in self._held.values())
 
 
 class Measurer:
@@ -53,11 +64,11 @@ class Measurer:
 
     def __init__(self, scores: ArrayStore) -> None:
         self._scorer = Scorer(scores)
-        self._estimators: dict[tuple[Any, ...], Estimator] = {}
-        self._increments: dict[tuple[str, str], IncrementEstimator] = {}
+        self._estimators = _Recent[LabelEstimator]()
+        self._increments = _Recent[IncrementEstimator]()
 
     def begin(self) -> None:
-        """A job begins: that one before it could not keep its scores is no failure of this one."""
+        """A job begins: that one before it could not store its scores is no failure of this one."""
         self._scorer.begin()
 
     def settle(self, progress: Progress) -> None:
@@ -66,89 +77,47 @@ class Measurer:
 
     def measure(
         self,
-        subject: Subject[Sample],
-        known: CheckpointMeasurements | None,
+        subject: Subject,
         temperatures: Sequence[Temperature],
         progress: Progress,
         *,
-        from_kept: bool = False,
-    ) -> Found | None:
-        """Values at ``temperatures`` of all layers asked for; ``known`` is what the cache has of the checkpoint.
+        with_loss: bool = False,
+        from_stored: bool = False,
+    ) -> Measured | None:
+        """Information at ``temperatures`` of all layers asked for, and the model's loss if ``with_loss``.
 
-        ``from_kept`` is to do without its model; None where that cannot be done.
+        With ``from_stored`` the model is not loaded; None where scores are not stored.
         """
-        if from_kept and not self._scorer.keeps(subject):
+        if from_stored and not self._scorer.keeps(subject):
             return None  # before its labels are sorted
-        estimator, request = self._estimator(subject), subject.request
-        loss = known_loss(known)
+        request = subject.request
+        labels = subject.text.sample.digest, subject.document.get("labels")
+        wanted = (*labels, request.weights, request.min_count, subject.device)
+        device = tally_device(resolve_device(subject.device))
+        prepared = self._estimators.get(
+            wanted, lambda: label_estimator(subject.text, subject.kinds, request.weights, device, request.min_count)
+        )
         seen = self._scorer.see(
             subject,
-            known,
-            self._labels(),
+            self._estimators.nbytes,
             progress,
             variants=request.variants if temperatures else (),
-            with_loss=request.loss and loss is None,
-            from_kept=from_kept,
+            with_loss=with_loss,
+            from_kept=from_stored,
         )
         if seen is None:
             return None
-        rows = list(measure_layers(estimator, seen.model, temperatures, progress))
-        if seen.losses is not None:
-            loss = seen.losses.mean
-        rows = [replace(row, loss=loss) for row in rows]
-        return Found(seen.model.depth, seen.model.width, seen.dtype, tuple(rows), loss)
+        rows = tuple(measure_layers(prepared, seen.model, temperatures, progress))
+        return Measured(seen.facts, rows, seen.losses.mean if seen.losses is not None else None)
 
     def measure_increments(
-        self,
-        subject: Subject[Sample],
-        known: CheckpointMeasurements,
-        temperatures: Sequence[Temperature],
-        progress: Progress,
+        self, subject: Subject, temperatures: Sequence[Temperature], progress: Progress
     ) -> tuple[Increment, ...]:
-        """Increments at ``temperatures`` of all layers asked for, of a checkpoint whose measurements are ``known``."""
-        wanted = (subject.sample.digest, subject.device)
-        if wanted not in self._increments:
-            device = tally_device(resolve_device(subject.device))
-            self._increments = {wanted: increment_estimator(subject.sample, device)}
-        estimator = self._increments[wanted]
-        seen = self._scorer.see(subject, known, estimator.nbytes, progress)
+        """Increments at ``temperatures`` of all layers asked for."""
+        device = tally_device(resolve_device(subject.device))
+        prepared = self._increments.get(
+            (subject.text.sample.digest, subject.device), lambda: increment_estimator(subject.text, device)
+        )
+        seen = self._scorer.see(subject, prepared.nbytes, progress)
         assert seen is not None
-        return tuple(measure_increments(estimator, seen.model, temperatures, progress))
-
-    def measure_preferences(
-        self,
-        subject: Subject[PairSample],
-        known: CheckpointPreferences | None,
-        temperatures: Sequence[Temperature],
-        progress: Progress,
-        *,
-        from_kept: bool = False,
-    ) -> FoundPreferences | None:
-        """Preference information at ``temperatures`` of all layers asked for; otherwise as :meth:`measure`."""
-        weights, device = subject.request.weights, tally_device(resolve_device(subject.device))
-        estimator = PreferenceEstimator(subject.sample, weights=weights, device=device)
-        seen = self._scorer.see(subject, known, estimator.nbytes, progress, from_kept=from_kept)
-        if seen is None:
-            return None
-        rows = tuple(measure_preferences(estimator, seen.model, temperatures, progress))
-        return FoundPreferences(seen.model.depth, seen.model.width, seen.dtype, rows)
-
-    def _estimator(self, subject: Subject[Sample]) -> Estimator:
-        request = subject.request
-        wanted = (subject.sample.digest, request.weights, request.min_count, subject.device)
-        estimator = self._estimators.pop(wanted, None)
-        if estimator is None:
-            device = tally_device(resolve_device(subject.device))
-            estimator = sample_estimator(subject.sample, request.weights, device, request.min_count)
-        self._estimators[wanted] = estimator
-        while len(self._estimators) > 1 and self._labels() > LABELS_KEPT:
-            del self._estimators[next(iter(self._estimators))]
-        return estimator
-
-    def _labels(self) -> int:
-        return sum(estimator.nbytes for estimator in self._estimators.values())
-
-
-def known_loss(known: CheckpointMeasurements | None) -> float | None:
-    """The loss of a measured checkpoint, if it was ever asked for."""
-    return next((row.loss for row in known.rows if row.loss is not None), None) if known else None
+        return tuple(measure_increments(prepared, seen.model, temperatures, progress))

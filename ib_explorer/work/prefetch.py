@@ -17,63 +17,61 @@ _PATIENCE = 2.0
 
 
 class Prefetch(Progress):
-    """Calls ``fetch`` in a thread once, and listens to it; what fails there is left for the checkpoint's own turn."""
+    """Passes a measurement's progress on, and calls ``fetch`` in a thread when its forward pass begins.
 
-    def __init__(self, fetch: Callable[[Prefetch], None] = lambda _: None) -> None:
+    By then the measurement's own files have been read. What fails in the thread is left for the checkpoint's own turn.
+    """
+
+    def __init__(self, progress: Progress, fetch: Callable[[Fetching], None]) -> None:
+        self._progress = progress
         self._fetch = fetch
-        self._said: tuple[Phase, int, int | None, str] = ("download", 0, None, "MB")
-        self._stopped = False
+        self._fetching = Fetching()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin, unless it has begun."""
-        if self._thread is None:
+    def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
+        """Pass it on, and begin to fetch with the forward pass."""
+        if phase == "forward" and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
             self._thread.start()
-
-    def finish(self, progress: Progress) -> None:
-        """Wait for the end, with the download's progress as that of the task."""
-        while self._thread is not None and self._thread.is_alive():
-            progress.phase(*self._said)
-            self._thread.join(0.1)
-
-    def stop(self) -> None:
-        """End what still goes on, and wait a little until it has."""
-        self._stopped = True
-        if self._thread is not None:
-            self._thread.join(_PATIENCE)
-
-    def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
-        """Keep what was said last; raises :class:`Cancelled` once stopped."""
-        self.check()
-        self._said = (phase, done, total, unit)
-
-    def check(self) -> None:
-        """Raise :class:`Cancelled` once stopped."""
-        if self._stopped:
-            raise Cancelled
-
-    def _run(self) -> None:
-        with contextlib.suppress(InputError, Cancelled, OSError):
-            self._fetch(self)
-
-
-class StartsPrefetch(Progress):
-    """Passes on what a measurement says, and starts a prefetch when its forward pass begins: its own files are here."""
-
-    def __init__(self, progress: Progress, prefetch: Prefetch) -> None:
-        self._progress = progress
-        self._prefetch = prefetch
-
-    def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
-        """Pass it on."""
-        if phase == "forward":
-            self._prefetch.start()
         self._progress.phase(phase, done, total, unit)
 
     def note(self, text: str) -> None:
         """Pass it on."""
         self._progress.note(text)
+
+    def finish(self) -> None:
+        """Wait until all is fetched, with the download's progress as that of the task."""
+        while self._thread is not None and self._thread.is_alive():
+            self._progress.phase(*self._fetching.latest)
+            self._thread.join(0.1)
+
+    def stop(self) -> None:
+        """End what still goes on, and wait a little until it has."""
+        self._fetching.is_stopped = True
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+
+    def _run(self) -> None:
+        with contextlib.suppress(InputError, Cancelled, OSError):
+            self._fetch(self._fetching)
+
+
+class Fetching(Progress):
+    """What the thread reports to: holds the ``latest`` report, and ends the thread once it ``is_stopped``."""
+
+    def __init__(self) -> None:
+        self.latest: tuple[Phase, int, int | None, str] = ("download", 0, None, "MB")
+        self.is_stopped = False
+
+    def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
+        """Hold the report; raises :class:`Cancelled` once stopped."""
+        self.check()
+        self.latest = (phase, done, total, unit)
+
+    def check(self) -> None:
+        """Raise :class:`Cancelled` once stopped."""
+        if self.is_stopped:
+            raise Cancelled
 
 
 def read_ahead(folder: Path, check: Callable[[], None]) -> None:

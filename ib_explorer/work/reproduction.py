@@ -20,7 +20,7 @@ from estimator.checkpoints.tokenizer import load_tokenizer
 from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.plane import sample_estimator
+from estimator.soft_entropy.plane import ngram_estimator
 from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
 from estimator.soft_entropy.temperature import exact_temperature, leading_order_temperature
 from estimator.states.anchors import stack_anchors
@@ -70,7 +70,7 @@ def noise(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, Mapp
     # Far from the seeds of the anchors: states drawn with an anchors' seed would be the anchors themselves.
     anchors = stack_anchors(request.anchors, width, [10_000 + s for s in request.anchor_seeds])
     scores = torch.from_numpy(np.einsum("pd,rad->rpa", states, anchors, optimize=True)).float()
-    found = sample_estimator(sample, ("frequency",)).measure(scores, exact_temperature(request.anchors, width))
+    found = ngram_estimator(sample, ("frequency",)).measure(scores, exact_temperature(request.anchors, width))
     values: dict[str, dict[str, Mapping[str, float]]] = {}
     for labels, _, value in found.information:
         values.setdefault(labels.granularity, {})[labels.side] = asdict(value)

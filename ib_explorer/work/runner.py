@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from cache import Cache
 from cache.keys import key
 from cache.locations import prepare, score_budget
-from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.names import select
-from estimator.checkpoints.resolve import content_files, list_revisions, model_folder
+from estimator.checkpoints.resolve import list_revisions, model_folder
 from estimator.checkpoints.revision import Revision
 from estimator.curve import Conditionals
 from estimator.errors import InputError, MeasurementError
-from estimator.increments import CheckpointIncrements
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Measurement
-from estimator.preference import CheckpointPreferences
+from estimator.measurement import Granularity
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
-from estimator.soft_entropy.temperature import Temperature, parse_temperature
-from estimator.states.layers import check_layers, parse_layers
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.layers import check_layers
 from estimator.text.corpus import DOCSTRINGS
-from estimator.text.labels import ngram_labels
-from estimator.text.pair_sample import PairSample
-from estimator.text.sample import Sample
+from estimator.text.kinds import LABELS
+from estimator.text.labels import LabelText
+from ib_explorer.work.checkpoint import CheckpointWork
 from ib_explorer.work.demo_run import DEMO, demo_revisions
-from ib_explorer.work.identities import (
-    bound_document,
-    checkpoint_document,
-    increments_document,
-    preferences_document,
-)
-from ib_explorer.work.prefetch import Prefetch, StartsPrefetch, read_ahead
+from ib_explorer.work.identities import bound_document
+from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
-from ib_explorer.work.subject import AnySample, Subject
-from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Revisions
 
 if TYPE_CHECKING:
     from estimator.bottleneck.joint import JointDistribution
     from ib_explorer.work.measurer import Measurer
 
 Emit = Callable[[Event], None]
-_MB = 10**6
 
 
 class Runner:
@@ -60,6 +49,7 @@ class Runner:
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
         self._measurer: Measurer | None = None
+        self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
         self._at_work = False
 
     def run(self, request: Job, emit: Emit, progress: Progress) -> None:
@@ -96,7 +86,8 @@ class Runner:
     def _measure(self, job: Measure, emit: Emit, progress: Progress) -> None:
         request = job.request
         check_layers(request.layers)
-        temperatures = [parse_temperature(text) for text in request.temperatures]
+        for rule in request.temperatures:
+            parse_temperature(rule)
         if self._measurer is not None and not job.kept:
             self._measurer.begin()
         if job.only:
@@ -105,13 +96,15 @@ class Runner:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
         is_fetched = request.model != DEMO and not job.kept
-        prefetch = Prefetch()
+        prefetch: Prefetch | None = None
         try:
             for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
                 progress.revision = revision.name
-                prefetch.finish(progress)
-                prefetch = Prefetch(partial(self._fetch, chosen[number:], request)) if is_fetched else Prefetch()
-                if (measured := self._measure_one(job, revision, temperatures, progress, prefetch)) is not None:
+                if prefetch is not None:
+                    prefetch.finish()
+                following = chosen[number:] if is_fetched else []
+                prefetch = Prefetch(progress, partial(self._fetch, following, request))
+                for measured in self._work.measure(job, revision, prefetch):
                     emit(measured)
             if not job.kept:
                 self._settle(progress)
@@ -121,7 +114,8 @@ class Runner:
                     self._settle(progress)
             raise
         finally:
-            prefetch.stop()
+            if prefetch is not None:
+                prefetch.stop()
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         if job.kept:
@@ -133,97 +127,13 @@ class Runner:
         if self._measurer is not None:
             self._measurer.settle(progress)
 
-    def _measure_one(
-        self,
-        job: Measure,
-        revision: Revision,
-        temperatures: Sequence[Temperature],
-        progress: Progress,
-        prefetch: Prefetch,
-    ) -> Measured | None:
-        """Measure what the cache lacks of one checkpoint, and keep it; None where a job on kept scores passes it."""
-        request = job.request
-        if request.is_preference:
-            pairs = self._subject(request, revision, self._samples.pairs(request, revision, progress), progress)
-            return self._prefer(job, pairs, temperatures, progress)
-        subject = self._subject(request, revision, self._samples.text(request, revision, progress), progress)
-        name = key(subject.document)
-        known = self._cache.measurements.load(name)
-        missing = _missing(known, request, temperatures)
-        wants_loss = known is not None and _lacks_loss(known, request)
-        if job.kept and (known is None or wants_loss):
-            return None
-        if missing or wants_loss:
-            listener = StartsPrefetch(progress, prefetch)
-            found = self._measuring().measure(subject, known, missing, listener, from_kept=job.kept)
-            if found is None:
-                return None
-            # A loss belongs to the checkpoint and the text, so to rows that were measured without it as well: those
-            # of now, as a job on kept scores may have added some.
-            others = self._cache.measurements.load(name) if wants_loss else None
-            measurements = CheckpointMeasurements(
-                **self._identity(name, subject),
-                depth=found.depth,
-                width=found.width,
-                dtype=found.dtype,
-                rows=tuple(replace(row, loss=found.loss) for row in (others.rows if others else ())) + found.rows,
-                bytes_per_token=subject.sample.bytes_per_token,
-            )
-            known = self._cache.measurements.merge(subject.document, measurements)
-        if job.increments and known is not None:
-            self._increments(subject, known, temperatures, progress)
-        return Measured(job.job, name, revision.name, cached=not (missing or wants_loss))
-
-    def _subject(
-        self, request: MeasurementRequest, revision: Revision, sampled: tuple[AnySample, str], progress: Progress
-    ) -> Subject[AnySample]:
-        """What is to be measured of a revision, on a sample in its tokens (and the digest of their tokenizer)."""
-        sample, tokenizer = sampled
-        commit = self._commit(revision, progress)
-        document = checkpoint_document(revision, commit, tokenizer, sample.digest, self._dtype(request), request)
-        if request.is_preference:
-            document = preferences_document(document)
-        return Subject(revision, commit, document, sample, request, self._device(request))
-
-    def _prefer(
-        self, job: Measure, subject: Subject[PairSample], temperatures: Sequence[Temperature], progress: Progress
-    ) -> Measured | None:
-        """The same for a checkpoint's preference information."""
-        name = key(subject.document)
-        known = self._cache.preferences.load(name)
-        missing = _missing(known, subject.request, temperatures)
-        if job.kept and known is None:
-            return None
-        if missing:
-            found = self._measuring().measure_preferences(subject, known, missing, progress, from_kept=job.kept)
-            if found is None:
-                return None
-            preferences = CheckpointPreferences(
-                **self._identity(name, subject),
-                depth=found.depth,
-                width=found.width,
-                dtype=found.dtype,
-                rows=found.rows,
-            )
-            self._cache.preferences.merge(subject.document, preferences)
-        return Measured(job.job, name, subject.revision.name, cached=not missing)
-
-    def _increments(
-        self,
-        subject: Subject[Sample],
-        known: CheckpointMeasurements,
-        temperatures: Sequence[Temperature],
-        progress: Progress,
-    ) -> None:
-        """Measure the increments of a checkpoint that the cache lacks, and keep them beside its measurements."""
-        name = increments_document(known.key)
-        kept = self._cache.increments.load(key(name))
-        present = {(row.temperature_rule, row.layer) for row in (kept.rows if kept else ())}
-        layers = parse_layers(subject.request.layers, known.depth)
-        missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
-        if missing:
-            rows = self._measuring().measure_increments(subject, known, missing, progress)
-            self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
+    def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, fetching: Fetching) -> None:
+        """Have the files of the first of ``revisions`` that will be loaded at hand."""
+        for revision in revisions:
+            fetching.check()
+            if not self._work.is_measured(request, revision, fetching):
+                read_ahead(model_folder(revision, fetching), fetching.check)
+                return
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
         from estimator.bottleneck.solver import information_bottleneck
@@ -233,62 +143,13 @@ class Runner:
             raise InputError(
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
-        sample, _ = self._samples.text(job.request, present[0], progress)
-        document = bound_document(sample.digest, job.granularity, job.conditionals)
+        text, _ = self._samples.text(job.request, present[0], progress)
+        document = bound_document(text.sample.digest, job.granularity, job.conditionals)
         if self._cache.curves.load(key(document)) is None:
-            joint = _joint(sample, job.granularity, job.conditionals)
+            joint = _joint(text, job.granularity, job.conditionals)
             curve = information_bottleneck(joint, job.granularity, progress=progress)
             self._cache.curves.put(document, curve)
         emit(BoundReady(job.job, key(document)))
-
-    def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, prefetch: Prefetch) -> None:
-        """Have the files of the first of ``revisions`` that will be loaded at hand."""
-        for revision in revisions:
-            prefetch.check()
-            known = None
-            if (sampled := self._samples.known(request, revision, prefetch)) is not None:
-                known = self._cache.measurements.load(key(self._subject(request, revision, sampled, prefetch).document))
-            if known is None or _lacks_loss(known, request):
-                read_ahead(model_folder(revision, prefetch), prefetch.check)
-                return
-
-    def _commit(self, revision: Revision, progress: Progress) -> str:
-        if revision.folder is None:
-            return str(revision.commit)
-
-        def heard(done: int, total: int) -> None:
-            progress.phase("resolve", done // _MB, total // _MB, "MB")
-
-        return self._cache.folder_digest(content_files(Path(revision.folder)), heard)
-
-    def _identity(self, name: str, subject: Subject[Any]) -> dict[str, Any]:
-        """The fields of a record that say what was measured; ``name`` is its key."""
-        revision, sample, request = subject.revision, subject.sample, subject.request
-        return {
-            "key": name,
-            "model": revision.model,
-            "revision": revision.name,
-            "commit": subject.commit,
-            "stage": revision.stage,
-            "step": revision.step,
-            "tokens": revision.tokens,
-            "corpus": sample.corpus,
-            "sample": sample.digest,
-            "documents": sample.documents,
-            "positions": sample.positions,
-            "anchors": request.anchors,
-            "anchor_seeds": request.anchor_seeds,
-            "estimator_version": ESTIMATOR_VERSION,
-        }
-
-    def _dtype(self, request: MeasurementRequest) -> str:
-        """What ``auto`` is as part of a key: on the CPU float32, elsewhere the checkpoint's own."""
-        if request.dtype != "auto":
-            return request.dtype
-        return "float32" if self._device(request) == "cpu" else "own"
-
-    def _device(self, request: MeasurementRequest) -> str:
-        return self.device if request.device == "auto" else request.device
 
     def _measuring(self) -> Measurer:
         if self._measurer is None:
@@ -298,17 +159,16 @@ class Runner:
         return self._measurer
 
 
-def _joint(sample: Sample, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
-    """The joint of a sample's input and output labels of one width."""
+def _joint(text: LabelText, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
+    """The joint of a sample's input and output labels of one kind."""
     from estimator.bottleneck.held_out import held_out_joint
     from estimator.bottleneck.joint import joint_counts
 
-    widths = GRANULARITIES[: GRANULARITIES.index(granularity) + 1]
-    labels = ngram_labels(sample, widths)
-    inputs, y = labels[: len(widths)], labels[-1]
+    chain = LABELS.chain(granularity)
+    inputs, y = [text.labels(kind, "input").ids for kind in chain], text.labels(chain[-1], "output").ids
     if conditionals == "raw":
-        return joint_counts(inputs[-1].ids, y.ids)
-    return held_out_joint([narrow.ids for narrow in inputs], y.ids, sample.document_of_position())
+        return joint_counts(inputs[-1], y)
+    return held_out_joint(inputs, y, text.sample.document_of_position())
 
 
 def _device_name(device: str) -> str:
@@ -316,30 +176,3 @@ def _device_name(device: str) -> str:
     from estimator.states.loading import resolve_device
 
     return str(resolve_device(device))
-
-
-def _lacks_loss(known: CheckpointMeasurements, request: MeasurementRequest) -> bool:
-    return request.loss and all(row.loss is None for row in known.rows)
-
-
-def _missing(
-    known: CheckpointMeasurements | CheckpointPreferences | None,
-    request: MeasurementRequest,
-    temperatures: Sequence[Temperature],
-) -> list[Temperature]:
-    """The temperatures at which ``known`` lacks a layer, weights or variant asked for; granularities come together."""
-    if known is None:
-        return list(temperatures)
-    present = {
-        (
-            row.temperature_rule,
-            row.layer,
-            (row.weights, row.min_count if isinstance(row, Measurement) else 1),
-            row.variant,
-        )
-        for row in known.rows
-    }
-    least = 1 if request.is_preference else request.min_count
-    weights = [(weights, least if weights == "uniform" else 1) for weights in request.weights]
-    wanted = list(itertools.product(parse_layers(request.layers, known.depth), weights, request.variants))
-    return [t for t in temperatures if any((t.rule, *parts) not in present for parts in wanted)]

@@ -1,4 +1,4 @@
-"""The samples of a worker's requests: known to this process, else in the cache, else made and put there."""
+"""The samples of a worker's requests: known to this process, else from the cache, else made and stored there."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,25 @@ from estimator.states.transfer import copy_off
 
 Documents = Mapping[Variant, dict[str, Any]]
 Shape = tuple[int, int, int]
-_GEOMETRY = "geometry"
+_GEOMETRY, _LAYER = "geometry", "layer-"
 _REPORT_EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What of a model belongs to its scores: its blocks, the size of a hidden state, and the dtype that it ran in."""
+
+    depth: int
+    width: int
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredScores:
+    """The scores of a model's layers in one variant."""
+
+    model: ModelFacts
+    layers: Sequence[LayerScores]
 
 
 class KeptScores:
@@ -40,7 +58,7 @@ class KeptScores:
         self._writer = ThreadPoolExecutor(1, "keep")
         self._last: Future[InputError | None] | None = None
         self._is_own = True
-        self._on_the_way: dict[str, list[LayerScores]] = {}
+        self._on_the_way: dict[str, StoredScores] = {}
 
     def begin(self) -> None:
         """A job begins: what is still being written is that of another one."""
@@ -64,47 +82,58 @@ class KeptScores:
         """Whether the scores of ``document`` are there."""
         return key(document) in self._on_the_way or self._store.get(document) is not None
 
-    def load(self, document: Mapping[str, Any], layers: Sequence[int], variant: Variant) -> list[LayerScores] | None:
-        """The scores of ``document``, which has ``layers`` in ``variant``; None where they are not there."""
+    def load(self, document: Mapping[str, Any], variant: Variant) -> StoredScores | None:
+        """The scores of ``document``, which are of ``variant``; None where they are not there."""
         if (held := self._on_the_way.get(key(document))) is not None:
             return held
         arrays = self._store.get(document)
         if arrays is None:
             return None
-        return [
-            LayerScores(layer, _read_only(arrays[_array(layer)]), variant, _geometry(lies))
-            for layer, lies in zip(layers, arrays[_GEOMETRY].tolist(), strict=True)
+        names = sorted(name for name in arrays if name != _GEOMETRY)
+        scores = [
+            LayerScores(_layer(name), _read_only(arrays[name]), variant, _geometry(lies))
+            for name, lies in zip(names, arrays[_GEOMETRY].tolist(), strict=True)
         ]
+        return StoredScores(ModelFacts(**arrays.about["model"]), scores)
 
     def admits(self, layers: int, shape: Shape) -> bool:
         """Whether there can be room for scores of ``layers`` layers, each of ``shape`` [draws, positions, anchors]."""
         return self._store.admits(layers * _bytes(shape))
 
     @contextlib.contextmanager
-    def create(self, documents: Documents, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
+    def create(self, model: ModelFacts, documents: Documents, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
         """Within the block, give files to write scores to; after it they are finished beside what comes next.
 
         All else must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
         (``"disk"``) where they do not fit.
         """
         with contextlib.ExitStack() as stack:
-            files = self._files(stack, documents, layers, shape)
+            files = self._files(stack, model, documents, layers, shape)
             yield files
-            self._write(stack.pop_all().close, files.found, documents)
+            self._write(stack.pop_all().close, model, files.found, documents)
 
-    def copy(self, found: Sequence[LayerScores], documents: Documents, layers: Sequence[int], shape: Shape) -> None:
+    def copy(
+        self,
+        model: ModelFacts,
+        found: Sequence[LayerScores],
+        documents: Documents,
+        layers: Sequence[int],
+        shape: Shape,
+    ) -> None:
         """Copy scores from where they are to the disk, beside what comes next; all else must be settled."""
 
         def write() -> None:
             with contextlib.ExitStack() as stack:
-                files = self._files(stack, documents, layers, shape)
+                files = self._files(stack, model, documents, layers, shape)
                 for one in found:
                     copy_off(one.scores, files.scores(one.layer, one.variant))
                 files.finish(found)
 
-        self._write(write, found, documents)
+        self._write(write, model, found, documents)
 
-    def _write(self, write: Callable[[], None], found: Sequence[LayerScores], documents: Documents) -> None:
+    def _write(
+        self, write: Callable[[], None], model: ModelFacts, found: Sequence[LayerScores], documents: Documents
+    ) -> None:
         def run() -> InputError | None:
             try:
                 write()
@@ -115,17 +144,25 @@ class KeptScores:
             return None
 
         self._on_the_way = {
-            key(document): [one for one in found if one.variant == variant] for variant, document in documents.items()
+            key(document): StoredScores(model, [one for one in found if one.variant == variant])
+            for variant, document in documents.items()
         }
         self._last, self._is_own = self._writer.submit(run), True
 
-    def _files(self, stack: contextlib.ExitStack, documents: Documents, layers: Sequence[int], shape: Shape) -> Files:
+    def _files(
+        self,
+        stack: contextlib.ExitStack,
+        model: ModelFacts,
+        documents: Documents,
+        layers: Sequence[int],
+        shape: Shape,
+    ) -> Files:
         # Room for all variants at once: those being written do not count yet when the next one makes room.
         self._store.prune(self._store.budget - len(documents) * len(layers) * _bytes(shape))
         shapes = {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
         return Files(
             {
-                variant: stack.enter_context(self._store.create(document, shapes))
+                variant: stack.enter_context(self._store.create(document, shapes, {"model": asdict(model)}))
                 for variant, document in documents.items()
             }
         )
@@ -173,4 +210,8 @@ def _read_only(array: npt.NDArray[Any]) -> Tensor:
 
 
 def _array(layer: int) -> str:
-    return f"layer-{layer:03d}"
+    return f"{_LAYER}{layer:05d}"
+
+
+def _layer(array: str) -> int:
+    return int(array.removeprefix(_LAYER))

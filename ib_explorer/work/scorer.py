@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +13,7 @@ from torch import Tensor
 from cache.arrays import ArrayStore
 from cache.locations import BUDGET_VARIABLE
 from estimator.errors import MeasurementError
-from estimator.measurement import CheckpointMeasurements, Variant
-from estimator.preference import CheckpointPreferences
+from estimator.measurement import Variant
 from estimator.progress import Progress
 from estimator.soft_entropy.memory import MemoryPlan, plan_memory
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
@@ -27,16 +25,16 @@ from estimator.states.scores import compute_scores
 from estimator.states.variants import Normalisation, compute_moments, normalisation
 from estimator.text.sample import Sample
 from ib_explorer.work.identities import scores_document
-from ib_explorer.work.score_store import Documents, KeptScores, Shape
+from ib_explorer.work.score_store import Documents, KeptScores, ModelFacts, Shape
 from ib_explorer.work.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A model's scores, the dtype that it ran in and the ``plan`` by which; ``losses`` fill as scores are taken."""
+    """A model's scores and the ``plan`` by which they are taken, and the ``losses`` that fill as they are."""
 
+    facts: ModelFacts
     model: ModelScores
-    dtype: str
     losses: LossSum | None
     plan: MemoryPlan
 
@@ -65,14 +63,13 @@ class Scorer:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
         self._kept.settle(progress)
 
-    def keeps(self, subject: Subject[Any]) -> bool:
+    def keeps(self, subject: Subject) -> bool:
         """Whether the scores of a checkpoint are kept in all variants asked for."""
         return all(map(self._kept.has, _documents(subject, subject.request.variants).values()))
 
     def see(
         self,
-        subject: Subject[Any],
-        known: CheckpointMeasurements | CheckpointPreferences | None,
+        subject: Subject,
         labels: int,
         progress: Progress,
         *,
@@ -82,38 +79,36 @@ class Scorer:
     ) -> Seen | None:
         """Scores of all layers asked for in ``variants``; loads the model only where they are not kept.
 
-        ``known`` is what the cache has of the checkpoint; ``labels`` are the bytes that the sample's labels take.
-        ``from_kept`` is to do without the model: None where scores are not kept, or memory is short beside a job at
-        work.
+        ``labels`` are the bytes that the sample's labels take. ``from_kept`` is to do without the model: None where
+        scores are not kept, or memory is short beside a job at work.
         """
         request, documents = subject.request, _documents(subject, variants)
-        kept: dict[Variant, list[LayerScores]] = {}
-        if known is not None:
-            layers = parse_layers(request.layers, known.depth)
-            found = {variant: self._kept.load(name, layers, variant) for variant, name in documents.items()}
-            kept = {variant: scores for variant, scores in found.items() if scores is not None}
+        found = {variant: self._kept.load(name, variant) for variant, name in documents.items()}
+        kept = {variant: scores for variant, scores in found.items() if scores is not None}
         missing = {variant: name for variant, name in documents.items() if variant not in kept}
-        from_disk = itertools.chain(*kept.values())
-        if known is not None and not missing and not with_loss:
+        from_disk = itertools.chain(*(scores.layers for scores in kept.values()))
+        if kept and not missing and not with_loss:
+            facts = next(iter(kept.values())).model
             try:
-                plan = _plan(subject, len(layers) * len(variants), labels, on_disk=True)
+                plan = _plan(subject, sum(len(scores.layers) for scores in kept.values()), labels, on_disk=True)
             except MeasurementError:
                 if from_kept:
                     return None
                 raise
-            return Seen(_planned(from_disk, known.depth, known.width, plan), known.dtype, None, plan)
+            return Seen(facts, _planned(from_disk, facts, plan), None, plan)
         if from_kept:
             return None
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
+        facts = ModelFacts(model.depth, model.width, model.dtype)
         self._kept.settle(progress)
         layers = parse_layers(request.layers, model.depth)
         on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
         plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)
         self._tell(plan, progress)
-        losses = LossSum(model.head, subject.sample) if model.head is not None else None
-        fresh = self._fresh(model, subject, layers, missing, losses, plan, on_disk, progress)
+        losses = LossSum(model.head, subject.text.sample) if model.head is not None else None
+        fresh = self._fresh(model, facts, subject, layers, missing, losses, plan, on_disk, progress)
         scores = itertools.chain(fresh, from_disk)
-        return Seen(_planned(scores, model.depth, model.width, plan), model.dtype, losses, plan)
+        return Seen(facts, _planned(scores, facts, plan), losses, plan)
 
     def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
         """Say the plan, once for all checkpoints that share it."""
@@ -127,7 +122,8 @@ class Scorer:
     def _fresh(
         self,
         model: LoadedModel,
-        subject: Subject[Any],
+        facts: ModelFacts,
+        subject: Subject,
         layers: tuple[int, ...],
         documents: Documents,
         losses: LossSum | None,
@@ -140,7 +136,7 @@ class Scorer:
         Those that are held and go to the disk as well are copied there while they are already being estimated.
         Variants other than raw need the moments of z first: one forward pass more, however many variants.
         """
-        sample, request = subject.sample, subject.request
+        sample, request = subject.text.sample, subject.request
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
         items = _items(model, sample, layers, tuple(documents), progress)
         shape = _shape(subject)
@@ -162,7 +158,7 @@ class Scorer:
             ]
 
         if items and not plan.layers_at_once:
-            with self._kept.create(documents, layers, shape) as files:
+            with self._kept.create(facts, documents, layers, shape) as files:
                 found = fill(items, [files.scores(item.layer, item.variant) for item in items], losses)
                 files.finish(found)
             yield from found
@@ -173,19 +169,19 @@ class Scorer:
             out = [torch.empty(shape, dtype=torch.float16, device=plan.holder) for _ in part]
             found = fill(part, out, losses if not start else None)
             if items and on_disk:
-                self._kept.copy(found, documents, layers, shape)
+                self._kept.copy(facts, found, documents, layers, shape)
             yield from found
 
 
-def _documents(subject: Subject[Any], variants: Sequence[Variant]) -> Documents:
-    return {variant: scores_document(subject.document, subject.request.layers, variant) for variant in variants}
+def _documents(subject: Subject, variants: Sequence[Variant]) -> Documents:
+    return {variant: scores_document(subject.states, subject.request.layers, variant) for variant in variants}
 
 
-def _shape(subject: Subject[Any]) -> Shape:
-    return len(subject.request.anchor_seeds), subject.sample.positions, subject.request.anchors
+def _shape(subject: Subject) -> Shape:
+    return len(subject.request.anchor_seeds), subject.text.sample.positions, subject.request.anchors
 
 
-def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> MemoryPlan:
+def _plan(subject: Subject, layers: int, labels: int, *, on_disk: bool) -> MemoryPlan:
     draws, positions, anchors = _shape(subject)
     return plan_memory(
         positions=positions,
@@ -198,8 +194,8 @@ def _plan(subject: Subject[Any], layers: int, labels: int, *, on_disk: bool) -> 
     )
 
 
-def _planned(scores: Iterable[LayerScores], depth: int, width: int, plan: MemoryPlan) -> ModelScores:
-    return ModelScores(scores, plan.layers, depth, width, plan.estimates)
+def _planned(scores: Iterable[LayerScores], facts: ModelFacts, plan: MemoryPlan) -> ModelScores:
+    return ModelScores(scores, plan.layers, facts.depth, facts.width, plan.estimates)
 
 
 def _items(

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
-from estimator.text.sample import Sample
-
-AnySample = TypeVar("AnySample", bound=Sample)
+from estimator.text.labels import LabelKind, LabelText
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subject(Generic[AnySample]):
-    """What a request means for one checkpoint: on this sample and device, under the name of ``document``.
+class Subject:
+    """What a request means for one checkpoint: some ``kinds`` of labels of a text, on a device.
 
+    ``document`` decides the measurements, ``states`` the scores that they are made from, whatever the labels.
     ``commit`` is the revision's, or the digest of a folder's files.
     """
 
     revision: Revision
     commit: str
     document: dict[str, Any]
-    sample: AnySample
+    states: dict[str, Any]
+    text: LabelText
+    kinds: Sequence[LabelKind]
     request: MeasurementRequest
     device: str

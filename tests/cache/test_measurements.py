@@ -19,18 +19,19 @@ from cache.documents import DocumentStore
 from cache.keys import key
 from cache.measurements import MeasurementStore, row_key
 from estimator.curve import BoundCurve
-from estimator.measurement import GRANULARITIES, WEIGHTS, CheckpointMeasurements, Information, Measurement
+from estimator.measurement import WEIGHTS, CheckpointMeasurements, Information, Measurement
+from estimator.text.kinds import NGRAMS
 
 DOCUMENT = {"kind": "measurements", "commit": "abc"}
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-counts = st.integers(min_value=0, max_value=2**62)
+counts = st.integers(min_value=1, max_value=2**62)
 information = st.builds(Information, numbers, numbers, numbers, numbers, numbers, counts, numbers)
 measurement_rows = st.builds(
     Measurement,
     layer=st.integers(0, 200) | st.just("mean"),
     site=st.sampled_from(["embedding", "block", "final_norm", "mean"]),
-    granularity=st.sampled_from(GRANULARITIES),
+    granularity=st.sampled_from(NGRAMS),
     weights=st.sampled_from(WEIGHTS),
     variant=st.text(max_size=8),
     temperature_rule=st.text(max_size=8),
@@ -38,8 +39,7 @@ measurement_rows = st.builds(
     entropy=numbers,
     ceiling=numbers,
     complexity=information,
-    expressivity=information,
-    loss=st.none() | numbers,
+    expressivity=st.none() | information,
     resultant_length=st.none() | numbers,
     participation_ratio=st.none() | numbers,
 )
@@ -103,12 +103,29 @@ def test_the_columns_are_all_there_is() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("name", ["entropy", "loss", "complexity"])
+@pytest.mark.parametrize("name", ["entropy", "resultant_length", "complexity"])
 def test_rows_are_finite(store: MeasurementStore, bad: float, name: str) -> None:
     broken = row(complexity=bad) if name == "complexity" else row(**{name: bad})
     with pytest.raises(ValueError, match="finite"):
         store.merge(DOCUMENT, page((broken,)))
     assert store.all() == []
+
+
+def test_a_loss_belongs_to_the_checkpoint_and_stays(store: MeasurementStore) -> None:
+    store.merge(DOCUMENT, page((row(),), loss=2.5))
+    merged = store.merge(DOCUMENT, page((row(layer=2),)))
+    assert (merged.loss, len(merged.rows)) == (2.5, 2)
+    with pytest.raises(ValueError, match="finite"):
+        store.merge(DOCUMENT, page((row(),), loss=math.nan))
+
+
+def test_labels_with_one_side_come_back_without_the_other(store: MeasurementStore) -> None:
+    sides = {"preference": None, "token": row().expressivity}
+    rows = tuple(row(granularity=name, expressivity=side) for name, side in sides.items())
+    stored = store.merge(DOCUMENT, page(rows))
+    again = _store(store.documents.folder.parent).load(stored.key)
+    assert again is not None
+    assert {one.granularity: one.expressivity for one in again.rows} == sides
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
@@ -175,7 +192,7 @@ def test_a_page_carries_its_documents_key(store: MeasurementStore) -> None:
 
 
 def test_the_key_of_a_row_does_not_hang_on_its_values() -> None:
-    assert row_key(page(()), row()) == row_key(page((), revision="main"), row(complexity=0.9, loss=1.0))
+    assert row_key(page(()), row()) == row_key(page((), revision="main"), row(complexity=0.9))
     assert row_key(page(()), row()) != row_key(page((), {"another": "document"}), row())
     assert len(row_key(page(()), row(layer="mean", site="mean"))) == 64
 

@@ -64,7 +64,6 @@ def test_opening_a_cache_makes_nothing(tmp_path: Path) -> None:
 def test_info_counts_files_and_bytes(filled: Cache) -> None:
     assert rooms(filled.info()) == {
         "measurements": 3,
-        "preferences": 0,
         "increments": 1,
         "curves": 1,
         "scores": 6,
@@ -79,7 +78,6 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
 def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
     assert [(verified.room, verified.sound) for verified in filled.verify()] == [
         ("measurements", 3),
-        ("preferences", 0),
         ("increments", 1),
         ("curves", 1),
         ("scores", 3),

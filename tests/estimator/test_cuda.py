@@ -12,7 +12,7 @@ import torch
 from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
 from estimator.progress import Progress
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -38,7 +38,7 @@ def _rows(folder: Path, sample: Sample, device: str, batch_tokens: int) -> list[
     out = [torch.full((2, sample.positions, 50), torch.nan, dtype=torch.float16) for _ in LAYERS]
     geometry = compute_scores(model, sample, anchors, LAYERS, out, Progress(), batch_tokens=batch_tokens)
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(LAYERS, out, geometry, strict=True))
-    estimator = sample_estimator(sample, ("frequency", "uniform"), device)
+    estimator = ngram_estimator(sample, ("frequency", "uniform"), device)
     temperatures = [parse_temperature("exact")]
     given = ModelScores(scores, len(LAYERS), model.depth, model.width)
     return list(measure_layers(estimator, given, temperatures, Progress()))

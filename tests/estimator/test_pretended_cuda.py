@@ -14,8 +14,7 @@ from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
 from estimator.progress import Progress
 from estimator.soft_entropy.increments import increment_estimator
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
-from estimator.soft_entropy.preference import PreferenceEstimator
+from estimator.soft_entropy.plane import label_estimator, measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -23,6 +22,8 @@ from estimator.states.loading import LoadedModel, load_model
 from estimator.states.loss import LossSum
 from estimator.states.scores import compute_scores
 from estimator.states.variants import compute_moments, normalisation
+from estimator.text.kinds import LABELS
+from estimator.text.labels import LabelText
 from estimator.text.pair_sample import PairSample
 from estimator.text.sample import Sample, _sample
 from tests.pretended_cuda import DEVICE, Pretended, pretend, pretend_cuda
@@ -41,8 +42,8 @@ def _loaded(folder: Path) -> LoadedModel:
     return load_model(Revision(str(folder), folder.name, folder=str(folder)), "cpu", "float32", Progress())
 
 
-def _rows(model: LoadedModel, sample: Sample, out: list[torch.Tensor]) -> list[Measurement]:
-    """Rows of all layers, with the loss of the last; ``out`` holds the scores raw and then standardised."""
+def _rows(model: LoadedModel, sample: Sample, out: list[torch.Tensor]) -> tuple[list[Measurement], float]:
+    """Rows of all layers, and the loss; ``out`` holds the scores raw and then standardised."""
     anchors, layers = stack_anchors(50, model.width, (0, 1)), [*LAYERS, *LAYERS]
     moments = compute_moments(model, sample, LAYERS, Progress(), batch_tokens=200)
     normalisations = [None] * len(LAYERS) + [normalisation("standardised", moments[layer]) for layer in LAYERS]
@@ -52,11 +53,10 @@ def _rows(model: LoadedModel, sample: Sample, out: list[torch.Tensor]) -> list[M
         model, sample, anchors, layers, out, Progress(), normalisations=normalisations, loss=loss, batch_tokens=200
     )
     scores = (LayerScores(layer, one, "raw", shape) for layer, one, shape in zip(layers, out, lies, strict=True))
-    estimator = sample_estimator(sample, ("frequency", "uniform"), model.device, 5)
+    estimator = ngram_estimator(sample, ("frequency", "uniform"), model.device, 5)
     temperatures = [parse_temperature("exact")]
     given = ModelScores(scores, len(layers), model.depth, model.width)
-    rows = measure_layers(estimator, given, temperatures, Progress())
-    return [replace(row, loss=loss.mean) for row in rows]
+    return [*measure_layers(estimator, given, temperatures, Progress())], loss.mean
 
 
 @pytest.mark.parametrize("where", ["cpu", "cuda"])
@@ -80,10 +80,13 @@ def test_increments_and_preference(sample: Sample, monkeypatch: pytest.MonkeyPat
     pairs = PairSample(sample.tokens, sample.offsets, "set", "0" * 64, 60, starts=np.full(sample.documents, 5))
     scores = {one.digest: torch.rand(2, one.positions, 50) for one in (sample, pairs)}
 
+    text, paired = LabelText(sample, LABELS), LabelText(pairs, LABELS)
+
     def measure(device: str, where: str) -> object:
-        increments = increment_estimator(sample, device).measure(scores[sample.digest].to(where), 0.1)
-        preference = PreferenceEstimator(pairs, device=device).measure(scores[pairs.digest].to(where), 0.1)
-        return increments, preference
+        increments = increment_estimator(text, device).measure(scores[sample.digest].to(where), 0.1)
+        prepared = label_estimator(paired, LABELS.family(["preference"]), ("frequency",), device)
+        preference = prepared.measure(scores[pairs.digest].to(where), 0.1)
+        return increments, preference.entropy, preference.ceiling, [value for *_, value in preference.information]
 
     expected = measure("cpu", "cpu")
     pretend_cuda(monkeypatch)

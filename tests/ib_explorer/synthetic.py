@@ -11,9 +11,10 @@ from hashlib import sha256
 
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve, Conditionals
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
+from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
+from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
     Bound,
     BoundReady,
@@ -44,9 +45,9 @@ def checkpoint(
 ) -> CheckpointMeasurements:
     """A checkpoint whose information grows with its step and whose expressivity grows with the layer."""
     rows = []
-    for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, rules):
+    for layer, granularity, rule in itertools.product(range(DEPTH + 1), NGRAMS, rules):
         grown = math.log1p(step) / math.log1p(STEPS[-1])
-        null = 0.02 * (1 + GRANULARITIES.index(granularity))
+        null = 0.02 * (1 + NGRAMS.index(granularity))
         rows.append(
             Measurement(
                 layer=layer,

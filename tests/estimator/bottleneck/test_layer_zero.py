@@ -31,7 +31,8 @@ from estimator.states.anchors import stack_anchors
 from estimator.states.loading import load_model
 from estimator.states.scores import compute_scores
 from estimator.text.corpus import open_corpus
-from estimator.text.labels import LabelSet, label_set, ngram_labels
+from estimator.text.kinds import ngram_labels
+from estimator.text.labels import LabelSet, label_set
 from estimator.text.sample import Sample, tokenise
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
@@ -100,7 +101,7 @@ def gaps(folder: Path, layer: int, sample: Sample, labels: Sequence[LabelSet], c
 def test_the_embedding_of_a_real_model_is_under_the_curve_of_real_text(trained: Path, step: int) -> None:
     folder = checkpoint_folder(trained, step)
     sample = sample_of(folder)
-    x, y = ngram_labels(sample, ["token"])
+    x, y = ngram_labels(sample, "token")
     assert x.labels > 150 and sample.positions > 3000
     found = gaps(folder, 0, sample, [x, y], curve_of(x, y))
     assert len(found) == len(TEMPERATURES) * len(SEEDS)
@@ -110,7 +111,7 @@ def test_the_embedding_of_a_real_model_is_under_the_curve_of_real_text(trained: 
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
 def test_so_is_that_of_other_families_without_positions(tiny_model: Callable[[str], Path], family: str) -> None:
     sample = sample_of(tiny_model(family))
-    x, y = ngram_labels(sample, ["token"])
+    x, y = ngram_labels(sample, "token")
     assert min(gaps(tiny_model(family), 0, sample, [x, y], curve_of(x, y))) >= 0
 
 
@@ -118,7 +119,7 @@ def test_a_deeper_layer_sees_more_than_the_token_and_crosses(trained: Path) -> N
     """Untrained, the last layer's Z is nearly each position's own: plug-in I(Y;Z) counts that, and I(X;Z) is small."""
     folder = checkpoint_folder(trained, 0)
     sample = sample_of(folder)
-    x, y = ngram_labels(sample, ["token"])
+    x, y = ngram_labels(sample, "token")
     assert max(gaps(folder, RECIPE.depth, sample, [x, y], curve_of(x, y))) < 0
 
 

@@ -11,7 +11,8 @@ import torch
 from estimator.measurement import SIDES, Side
 from estimator.soft_entropy.increments import Excess, IncrementEstimator, Nesting, increment_estimator
 from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
-from estimator.text.labels import LabelSet, label_set, ngram_labels
+from estimator.text.kinds import LABELS, ngram_labels
+from estimator.text.labels import LabelSet, LabelText, label_set
 from estimator.text.sample import Sample
 
 VOCABULARY = 5
@@ -46,7 +47,7 @@ def test_one_order_is_encoded_and_only_there_an_increment_is_found(sample: Sampl
     offsets = [-step if side == "input" else step + 1 for step in range(order)]
     codes = sum(sample.tokens[positions + offset].astype(np.int64) for offset in offsets) % VOCABULARY
     scores = _scores(codes, order)
-    found = increment_estimator(sample).measure(scores, 0.1)
+    found = increment_estimator(LabelText(sample, LABELS)).measure(scores, 0.1)
     truth = IncrementEstimator([label_set(codes)], document_groups(sample.document_of_position())).measure(scores, 0.1)
     here = _find(found, side, order)
     assert here.increment > 0.03
@@ -126,7 +127,7 @@ def test_the_error_is_that_of_repeated_samples() -> None:
 
 
 def test_chunks_and_the_order_of_shuffling_do_not_matter(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = [labels for labels in ngram_labels(sample, ("token", "bigram")) if labels.side == "output"]
+    labels = [labels for labels in ngram_labels(sample, "bigram") if labels.side == "output"]
     group = document_groups(sample.document_of_position())
     scores = _scores(labels[0].ids, 4, anchors=10)
     before = IncrementEstimator(labels, group).measure(scores, 0.1)
@@ -146,6 +147,8 @@ def test_labels_that_are_not_nested_are_refused() -> None:
 
 
 def test_sides_are_told_apart(sample: Sample) -> None:
-    found = increment_estimator(sample).measure(_scores(np.arange(sample.positions) % 3, 2, anchors=8), 0.2)
+    found = increment_estimator(LabelText(sample, LABELS)).measure(
+        _scores(np.arange(sample.positions) % 3, 2, anchors=8), 0.2
+    )
     assert [(excess.side, excess.order) for excess in found] == [(side, k) for side in SIDES for k in (1, 2, 3, 4)]
     assert isinstance(ngram_labels(sample)[0], LabelSet)

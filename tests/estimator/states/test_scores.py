@@ -13,14 +13,15 @@ import torch
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
 from estimator.progress import Progress
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import LoadedModel, load_model
 from estimator.states.scores import compute_scores
-from estimator.text.labels import ngram_labels
+from estimator.text.kinds import ngram_labels
 from estimator.text.sample import Sample, _sample
+from estimator.values import VALUES
 
 LENGTHS = [8, 40, 12, 40, 9, 33, 40, 17]
 
@@ -58,7 +59,7 @@ def test_agrees_with_the_published_package_through_a_model(tiny_model: Callable[
     labels = {f"{found.granularity} {found.side}": found.ids for found in ngram_labels(sample)}
     rule = parse_temperature(repr(theirs[1].temp))
     scores = [LayerScores(layer, found) for layer, found in zip(layers, out, strict=True)]
-    estimator = sample_estimator(sample, ("frequency",))
+    estimator = ngram_estimator(sample, ("frequency",))
     rows = list(measure_layers(estimator, ModelScores(scores, 3, model.depth, model.width), [rule], Progress()))
     for layer in layers:
         theirs[layer].update(
@@ -80,15 +81,15 @@ def test_states_without_relation_to_the_text_have_no_information(sample: Sample)
     states /= np.linalg.norm(states, axis=1, keepdims=True)
     scores = torch.tensor(np.einsum("pd,rad->rpa", states, stack_anchors(100, 64, range(4)))).half()
     temperatures = [parse_temperature(text) for text in ("exact", "leading-order")]
-    estimator = sample_estimator(noise, ("frequency", "uniform"))
+    estimator = ngram_estimator(noise, ("frequency", "uniform"))
     rows = list(measure_layers(estimator, ModelScores([LayerScores(1, scores)], 1, 4, 64), temperatures, Progress()))
     assert {row.granularity for row in rows} == {"token", "bigram", "trigram", "quadgram"}
     for row in rows:
         for side in (row.complexity, row.expressivity):
             assert abs(side.corrected) < 3 * side.se + 1e-9, row
-        assert row.optimality_corrected is None
+        assert VALUES["corrected"].optimality(row) is None
         if row.weights == "frequency" and row.granularity != "token":
-            assert row.optimality == pytest.approx(1, abs=0.02)
+            assert VALUES["paper"].optimality(row) == pytest.approx(1, abs=0.02)
 
 
 def _states(model: LoadedModel, sample: Sample, layer: int) -> torch.Tensor:
@@ -134,7 +135,7 @@ def test_values_do_not_depend_on_batches_nor_on_the_order_of_documents(
     def measure(tokens: int, of: Sample) -> list[float]:
         scores = map(LayerScores, [1, 3], _scores(model, of, [1, 3], batch_tokens=tokens))
         temperatures = [parse_temperature("exact"), parse_temperature("x2")]
-        estimator = sample_estimator(of, ("frequency", "uniform"))
+        estimator = ngram_estimator(of, ("frequency", "uniform"))
         rows = measure_layers(estimator, ModelScores(scores, 2, 3, model.width), temperatures, Progress())
         return [
             value

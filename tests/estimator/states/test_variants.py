@@ -14,7 +14,7 @@ from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
 from estimator.measurement import VARIANTS, Measurement, Variant
 from estimator.progress import Progress
-from estimator.soft_entropy.plane import measure_layers, sample_estimator
+from estimator.soft_entropy.plane import measure_layers, ngram_estimator
 from estimator.soft_entropy.sweep import LayerScores, ModelScores
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
@@ -68,7 +68,7 @@ def _measure(
         batch_tokens=batch_tokens,
     )
     scores = map(LayerScores, [DEPTH] * len(variants), out, variants, geometry)
-    estimator = sample_estimator(sample, ("frequency",))
+    estimator = ngram_estimator(sample, ("frequency",))
     rows = measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
     return {row.variant: row for row in rows if row.granularity == "token"}
 
@@ -244,7 +244,7 @@ def test_uniform_weights_name_their_minimum_count(model: LoadedModel, sample: Sa
     scores = [LayerScores(1, torch.rand((1, sample.positions, 20), dtype=torch.float32).half())]
 
     def rows(min_count: int) -> list[Measurement]:
-        estimator = sample_estimator(sample, ("frequency", "uniform"), min_count=min_count)
+        estimator = ngram_estimator(sample, ("frequency", "uniform"), min_count=min_count)
         return list(
             measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
         )

@@ -19,7 +19,7 @@ def test_the_labels_of_views_used_in_turn_are_sorted_once(monkeypatch: pytest.Mo
         made.append(least)
         return SimpleNamespace(nbytes=LABELS_KEPT if least == 9 else LABELS_KEPT // 3)
 
-    monkeypatch.setattr(measuring, "sample_estimator", make)
+    monkeypatch.setattr(measuring, "ngram_estimator", make)
     measurer = Measurer(None)
 
     def ask(*least: int) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from estimator.errors import InputError
-from estimator.measurement import GRANULARITIES, Information
+from estimator.measurement import Information
+from estimator.text.kinds import NGRAMS
 from estimator.text.sample import Sample
 from ib_explorer.__main__ import main
 from ib_explorer.cli import reproduce
@@ -64,7 +65,7 @@ def test_noise_scores_a_raw_optimality_of_one_and_no_corrected_one():
     tokens = np.minimum(np.random.default_rng(5).zipf(1.3, 4000), 400).astype(np.int32)
     sample = Sample(tokens, np.arange(0, 4001, 200), "zipf", "no digest", 200)
     found = reproduction.noise(sample, 64)
-    assert tuple(found) == GRANULARITIES
+    assert tuple(found) == NGRAMS
     for sides in found.values():
         x, y = (Information(**sides[side]) for side in ("input", "output"))
         assert y.plugin / x.plugin == pytest.approx(1, abs=0.02)
@@ -75,19 +76,17 @@ def test_findings_show_noise_untrained_and_trained(computed, capsys, monkeypatch
     measured = []
     for step in (0, 400):
         checkpoint = fabricated_checkpoint("k", "demo", f"step{step}")
-        rows = tuple(
-            replace(row, granularity=granularity) for row in checkpoint.rows[::2] for granularity in GRANULARITIES
-        )
+        rows = tuple(replace(row, granularity=granularity) for row in checkpoint.rows[::2] for granularity in NGRAMS)
         measured.append(replace(checkpoint, rows=rows))
     asked = []
     monkeypatch.setattr(
         reproduce, "measure_all", lambda requests, cache_dir: (asked.extend(requests), (Session((), ()), measured))[1]
     )
     side = asdict(Information(plugin=0.2, null=0.2, high=0.21, se=0.01, spread=0.0, labels=9, singletons=0.0))
-    computed(f"print({json.dumps({g: {'input': side, 'output': side} for g in GRANULARITIES})!r})")
+    computed(f"print({json.dumps({g: {'input': side, 'output': side} for g in NGRAMS})!r})")
     assert main(["reproduce", "findings"]) == 0
     assert [(request.model, request.revision) for request in asked] == [("demo", "log:2")]
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if not line.startswith(" ")] == list(GRANULARITIES)
+    assert [line for line in lines if not line.startswith(" ")] == list(NGRAMS)
     assert "pure noise" in lines[3] and "1.00" in lines[3] and lines[3].endswith("–")
     assert "step0" in lines[4] and "step400" in lines[5] and lines[5].endswith("0.50")

@@ -1,4 +1,4 @@
-"""The filters that ``plot`` and ``export`` share."""
+"""What ``plot`` and ``export`` read from the cache."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from estimator.curve import BoundCurve, Conditionals
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
-from estimator.preference import CheckpointPreferences
 
 
-def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
+def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
     """All cached measurements, or those of the models named; raises :class:`InputError` when there are none."""
     places = locations(cache_dir)
     found = list(Cache(places.cache).measurements.all())
@@ -24,23 +23,13 @@ def kept_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[Che
     if unknown := wanted - {measurements.model for measurements in found}:
         raise InputError(
             "model",
-            f"Nothing is kept of {', '.join(sorted(unknown))}: "
+            f"Nothing is cached of {', '.join(sorted(unknown))}: "
             f"there are measurements of {', '.join(sorted({measurements.model for measurements in found}))}.",
         )
     return [measurements for measurements in found if not wanted or measurements.model in wanted]
 
 
-def kept_preferences(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointPreferences]:
-    """All cached preference information, or that of the models named; raises :class:`InputError` for none at all."""
-    wanted = set(models)
-    found = Cache(locations(cache_dir).cache).preferences.all()
-    chosen = [preferences for preferences in found if not wanted or preferences.model in wanted]
-    if not chosen:
-        raise InputError("cache", "No preference is kept of that: see ib-explorer measure --granularity preference.")
-    return chosen
-
-
-def kept_curve(
+def cached_curve(
     cache_dir: Path | None,
     measured: Iterable[CheckpointMeasurements],
     granularity: Granularity,
@@ -56,7 +45,7 @@ def kept_curve(
     return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity, conditionals)))
 
 
-def kept_increments(
+def cached_increments(
     cache_dir: Path | None, measured: Iterable[CheckpointMeasurements]
 ) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
     """Those of ``measured`` whose increments are in the cache, with them."""

@@ -1,0 +1,165 @@
+"""One checkpoint of a job: what the cache has of it, and what must be measured."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cache import Cache
+from cache.keys import key
+from estimator import ESTIMATOR_VERSION
+from estimator.checkpoints.resolve import content_files
+from estimator.checkpoints.revision import Revision
+from estimator.increments import CheckpointIncrements
+from estimator.measurement import CheckpointMeasurements
+from estimator.progress import Progress
+from estimator.request import MeasurementRequest
+from estimator.soft_entropy.temperature import Temperature, parse_temperature
+from estimator.states.layers import parse_layers
+from estimator.text.kinds import NGRAM
+from estimator.text.labels import LabelKind, LabelText
+from ib_explorer.work.identities import checkpoint_document, increments_document, labels_document
+from ib_explorer.work.samples import Samples
+from ib_explorer.work.subject import Subject
+from ib_explorer.worker.messages import Measure, Measured
+
+if TYPE_CHECKING:
+    from ib_explorer.work.measurer import Measurer
+
+_MB = 10**6
+
+
+class CheckpointWork:
+    """Measures what the cache lacks of one checkpoint after another; ``measurer`` is made when the first one lacks any.
+
+    ``device`` is what ``auto`` means here.
+    """
+
+    def __init__(self, cache: Cache, samples: Samples, device: str, measurer: Callable[[], Measurer]) -> None:
+        self._cache, self._samples, self._device, self._measurer = cache, samples, device, measurer
+
+    def measure(self, job: Measure, revision: Revision, progress: Progress) -> Iterator[Measured]:
+        """Measure what a job asks for of one checkpoint; a job on stored scores passes over what they do not have."""
+        text, tokenizer = self._samples.text(job.request, revision, progress)
+        for subject in self._subjects(job.request, revision, text, tokenizer, progress):
+            if (measured := self._measure(job, subject, progress)) is not None:
+                yield measured
+
+    def is_measured(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
+        """Whether the cache has a checkpoint, as far as that is known without making its sample."""
+        known = self._samples.known(request, revision, progress)
+        if known is None:
+            return False
+        subjects = self._subjects(request, revision, *known, progress)
+        stored = [self._cache.measurements.load(key(subject.document)) for subject in subjects]
+        return all(found is not None and not _lacks_loss(found, request) for found in stored)
+
+    def _measure(self, job: Measure, subject: Subject, progress: Progress) -> Measured | None:
+        request, name = subject.request, key(subject.document)
+        temperatures = [parse_temperature(rule) for rule in request.temperatures]
+        known = self._cache.measurements.load(name)
+        missing, with_loss = _missing(known, subject, temperatures), _lacks_loss(known, request)
+        if job.kept and with_loss:
+            return None
+        if missing or with_loss:
+            found = self._measurer().measure(subject, missing, progress, with_loss=with_loss, from_stored=job.kept)
+            if found is None:
+                return None
+            sample, revision = subject.text.sample, subject.revision
+            measurements = CheckpointMeasurements(
+                key=name,
+                model=revision.model,
+                revision=revision.name,
+                commit=subject.commit,
+                stage=revision.stage,
+                step=revision.step,
+                tokens=revision.tokens,
+                depth=found.model.depth,
+                width=found.model.width,
+                corpus=sample.corpus,
+                sample=sample.digest,
+                documents=sample.documents,
+                positions=sample.positions,
+                anchors=request.anchors,
+                anchor_seeds=request.anchor_seeds,
+                dtype=found.model.dtype,
+                estimator_version=ESTIMATOR_VERSION,
+                rows=found.rows,
+                bytes_per_token=sample.bytes_per_token,
+                loss=found.loss,
+            )
+            known = self._cache.measurements.merge(subject.document, measurements)
+        if job.increments and known is not None and subject.kinds[0].family == NGRAM:
+            self._measure_increments(subject, known, temperatures, progress)
+        return Measured(job.job, name, subject.revision.name, cached=not (missing or with_loss))
+
+    def _measure_increments(
+        self, subject: Subject, known: CheckpointMeasurements, temperatures: Sequence[Temperature], progress: Progress
+    ) -> None:
+        """Measure the increments that the cache lacks, and store them under the key of the measurements."""
+        document = increments_document(known.key)
+        stored = self._cache.increments.load(key(document))
+        present = {(row.temperature_rule, row.layer) for row in (stored.rows if stored else ())}
+        layers = parse_layers(subject.request.layers, known.depth)
+        missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
+        if missing:
+            rows = self._measurer().measure_increments(subject, missing, progress)
+            self._cache.increments.merge(document, CheckpointIncrements(known.key, rows))
+
+    def _subjects(
+        self, request: MeasurementRequest, revision: Revision, text: LabelText, tokenizer: str, progress: Progress
+    ) -> Iterator[Subject]:
+        """What is to be measured of a revision: each family of labels has a record of its own."""
+        device = self._device if request.device == "auto" else request.device
+        commit = self._commit(revision, progress)
+        states = checkpoint_document(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
+        for kinds in _families(request.kinds):
+            labels = None if kinds[0].family == NGRAM else text.digest(kinds)
+            document = labels_document(states, labels)
+            yield Subject(revision, commit, document, states, text, kinds, request, device)
+
+    def _commit(self, revision: Revision, progress: Progress) -> str:
+        if revision.folder is None:
+            return str(revision.commit)
+
+        def heard(done: int, total: int) -> None:
+            progress.phase("resolve", done // _MB, total // _MB, "MB")
+
+        return self._cache.folder_digest(content_files(Path(revision.folder)), heard)
+
+
+def _families(kinds: Sequence[LabelKind]) -> list[list[LabelKind]]:
+    families: dict[str, list[LabelKind]] = {}
+    for kind in kinds:
+        families.setdefault(kind.family or kind.name, []).append(kind)
+    return list(families.values())
+
+
+def _dtype(request: MeasurementRequest, device: str) -> str:
+    """What ``auto`` is as part of a key: on the CPU float32, elsewhere the checkpoint's own."""
+    if request.dtype != "auto":
+        return request.dtype
+    return "float32" if device == "cpu" else "own"
+
+
+def _lacks_loss(known: CheckpointMeasurements | None, request: MeasurementRequest) -> bool:
+    return request.loss and (known is None or known.loss is None)
+
+
+def _missing(
+    known: CheckpointMeasurements | None, subject: Subject, temperatures: Sequence[Temperature]
+) -> list[Temperature]:
+    """The temperatures at which ``known`` lacks a layer, weights or variant asked for; its labels come together."""
+    if known is None:
+        return list(temperatures)
+    request = subject.request
+    present = {(row.temperature_rule, row.layer, row.weights, row.min_count, row.variant) for row in known.rows}
+    weights = [(weights, request.min_count if weights == "uniform" else 1) for weights in request.weights]
+    wanted = list(itertools.product(parse_layers(request.layers, known.depth), weights, request.variants))
+    return [
+        temperature
+        for temperature in temperatures
+        if any((temperature.rule, layer, *weighting, variant) not in present for layer, weighting, variant in wanted)
+    ]
