@@ -87,17 +87,24 @@ class Sample:
         return cls(tokens, offsets, **values)
 
 
-def tokenise(corpus: Corpus, tokenizer: Any, documents: int, max_length: int, progress: Progress) -> Sample:
+def tokenise(
+    corpus: Corpus,
+    tokenizer: Any,
+    documents: int,
+    max_length: int,
+    progress: Progress,
+    text_column: str | None = None,
+) -> Sample:
     """The first ``documents`` texts of a corpus that have 8 tokens or more, each cut at ``max_length`` tokens.
 
     Special tokens are those the tokenizer adds by itself. With fewer usable texts than asked for, takes what there is
     and notes it. Reports phase ``"text"`` in documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2
-    texts are usable or every measured token is the same.
+    texts are usable or every measured token is the same, and what reading ``text_column`` raises.
     """
     progress.phase("text", 0, documents, "documents")
     chosen: list[npt.NDArray[np.int32]] = []
     read = 0
-    for batch in _batches(corpus.texts()):
+    for batch in _batches(corpus.texts(text_column)):
         read += len(batch)
         short = [_readable(text, max_length) for text in batch]
         encoded = tokenizer(short, truncation=True, max_length=max_length, padding=False, verbose=False)["input_ids"]

@@ -26,7 +26,7 @@ from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import Temperature, parse_temperature
 from estimator.states.layers import check_layers, parse_layers
-from estimator.text.corpus import DOCSTRINGS
+from estimator.text.docstrings import DOCSTRINGS
 from estimator.text.labels import ngram_labels
 from estimator.text.pair_sample import PairSample
 from estimator.text.sample import Sample
@@ -126,7 +126,7 @@ class Runner:
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         if job.kept:
             return self._checkpoints.existing(chosen)
-        docstrings = partial(self._samples.corpus, DOCSTRINGS, None, progress)
+        docstrings = partial(self._samples.corpus, DOCSTRINGS, progress)
         return self._checkpoints.in_turn(job.request.model, chosen, docstrings, progress)
 
     def _settle(self, progress: Progress) -> None:

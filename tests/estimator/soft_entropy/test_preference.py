@@ -15,8 +15,11 @@ from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.soft_entropy.preference import PreferenceEstimator, pair_groups
 from estimator.states.batches import batched
+from estimator.text.corpus import Corpus
 from estimator.text.pair_sample import PairSample, tokenise_pairs
-from estimator.text.pairs import Pair, PairSource, open_pairs, read_pairs
+from estimator.text.pairs import Pair, read_pairs
+from estimator.text.sources import open_corpus
+from estimator.text.tables import Records
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
@@ -28,8 +31,10 @@ def text(content: str, role: str = "") -> tuple[dict[str, str], ...]:
     return ({"role": role, "content": content},)
 
 
-def source(pairs: list[Pair]) -> PairSource:
-    return PairSource("set", {}, lambda: iter(pairs))
+def source(pairs: list[Pair]) -> Corpus:
+    names = ("prompt", "chosen", "rejected")
+    records = [{name: list(getattr(pair, name)) for name in names} for pair in pairs]
+    return Corpus("set", {}, [Records("set", lambda: records)])
 
 
 def made(pairs: list[Pair], tokenizer: Any, count: int = 100, max_length: int = 64) -> PairSample:
@@ -131,9 +136,9 @@ def test_files_of_pairs(tmp_path: Path) -> None:
     lines.write_text("".join(json.dumps(record) + "\n" for record in records))
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), table)
     for path in (lines, table):
-        pairs = list(open_pairs(str(path), Progress()).read())
+        pairs = list(open_corpus(str(path), Progress()).pairs())
         assert [pair.chosen[0]["content"] for pair in pairs] == ["c0", "c1", "c2"]
-    assert open_pairs(str(lines), Progress()).identity == open_pairs(str(lines), Progress()).identity
+    assert open_corpus(str(lines), Progress()).identity == open_corpus(str(lines), Progress()).identity
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words
 def test_a_file_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(InputError, match="no records"):
-        list(open_pairs(str(tmp_path / "a.txt"), Progress()).read())
+        list(open_corpus(str(tmp_path / "a.txt"), Progress()).pairs())
 
 
 @pytest.mark.parametrize("pairs", [2, 3, 40, 400])
