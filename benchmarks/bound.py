@@ -20,9 +20,9 @@ from estimator.demo.recipe import Recipe
 from estimator.demo.training import _train_tokenizer
 from estimator.measurement import Granularity
 from estimator.progress import Progress
-from estimator.text.corpus import open_corpus
 from estimator.text.kinds import NGRAMS, ngram_labels
 from estimator.text.sample import Sample, tokenise
+from estimator.text.sources import open_corpus
 
 DOCUMENTS, LENGTH = 4000, 512
 WIDE_DOCUMENTS, WIDE_LENGTH = 64, 256
@@ -31,7 +31,7 @@ WIDE_DOCUMENTS, WIDE_LENGTH = 64, 256
 
 def sample_of(vocabulary: int, documents: int, length: int) -> Sample:
     """The documentation strings in tokens of a vocabulary of their own."""
-    corpus = open_corpus("docstrings", None, Progress())
+    corpus = open_corpus("docstrings", Progress())
     # A tenth of the pieces only ever occur inside longer ones.
     recipe = dataclasses.replace(Recipe(), vocabulary=vocabulary * 11 // 10)
     tokenizer = _train_tokenizer(recipe, list(corpus.texts()))

@@ -30,8 +30,9 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import LoadedModel
 from estimator.states.scores import compute_scores
-from estimator.text.corpus import Corpus, open_corpus
+from estimator.text.corpus import Corpus
 from estimator.text.sample import tokenise
+from estimator.text.sources import open_corpus
 
 DOCUMENTS = {"1M": 128, "33M": 128, "135M": 32}
 LENGTH = 256
@@ -90,7 +91,7 @@ def compare(size: str, rounds: int, *, documents: int | None = None, with_publis
     """Time a model of that size, beside the published package if asked for and installed."""
     documents = documents or DOCUMENTS[size]
     shape = SHAPES[size]
-    corpus = open_corpus("docstrings", None, Progress())
+    corpus = open_corpus("docstrings", Progress())
     texts = list(corpus.texts())
     tokenizer = train_tokenizer(texts, shape.vocabulary)
     model = random_model(shape, LENGTH)

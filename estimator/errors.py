@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_LONGEST = 300
+
 
 class InputError(Exception):
     """Something the user gave cannot be used; the message is one sentence that says what, and what to do.
@@ -25,3 +27,10 @@ class MeasurementError(Exception):
 
 class Cancelled(Exception):
     """Raised out of a running task, at a safe point, once its user has asked for it to stop."""
+
+
+def first_lines(error: BaseException, count: int = 1) -> str:
+    """The beginning of a library's message, short enough for a dialog: its first ``count`` lines that are not blank."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = " ".join(lines[:count]).rstrip(".:!")
+    return (text if len(text) <= _LONGEST else text[:_LONGEST] + "…") + "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -23,17 +24,22 @@ class Option:
 
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
-    text, a whole number, a list of either, written with commas, or is on when it is named. ``choices`` are all that it
-    can be, if few, or ``entries`` has them.
+    text, a whole number, a list of either, written with commas, or is on when it is named. ``description`` is its
+    :attr:`help`, or makes it. ``choices`` are all that it can be, if few, or ``entries`` has them.
     """
 
     name: str
     field: str | None
     kind: Kind
     metavar: str
-    help: str
+    description: str | Callable[[], str]
     choices: tuple[str, ...] = ()
     entries: Registry[Any] | None = None
+
+    @property
+    def help(self) -> str:
+        """What it sets, as a clause."""
+        return self.description if isinstance(self.description, str) else self.description()
 
     @property
     def variable(self) -> str:
@@ -90,18 +96,19 @@ class Option:
             raise InputError(self.name, f"{self.name} takes whole numbers, not {text!r}.") from None
 
 
+def _corpus_help() -> str:
+    from estimator.text.sources import SOURCES  # loads other packages' sources, for which nothing else need wait
+
+    return (
+        f"text to measure on: {'; '.join(source.help for source in SOURCES.values())}; "
+        "by default C4's validation split where the hub answers, docstrings where it does not"
+    )
+
+
 _DEFAULTS = {field.name: field.default for field in fields(MeasurementRequest)}
 
 OPTIONS = (
-    Option(
-        "corpus",
-        "corpus",
-        "text",
-        "TEXT",
-        "text to measure on: a hub dataset name:config:split, a .txt, .jsonl, .parquet or .csv file, a folder of them, "
-        "or docstrings (the documentation of the running Python); by default C4's validation split where the hub "
-        "answers, docstrings where it does not",
-    ),
+    Option("corpus", "corpus", "text", "TEXT", _corpus_help),
     Option("text-column", "text_column", "text", "COLUMN", "the column that holds the text, if it is not found"),
     Option("documents", "documents", "number", "N", "documents in the sample"),
     Option("max-length", "max_length", "number", "T", "tokens after which a document is cut"),
@@ -153,7 +160,7 @@ OPTIONS = (
 NOT_OF_PAIRS = ("text-column",)
 """Options that samples of pairs have no use for."""
 PREFERENCE_SET = (
-    "preference set: a hub dataset, a .jsonl or .parquet file, or a folder of them, with the columns chosen and "
+    "preference set: a hub dataset, a .jsonl, .csv or .parquet file, or a folder of them, with the columns chosen and "
     "rejected; by default Tulu 3's"
 )
 """What ``corpus`` takes where pairs are measured."""

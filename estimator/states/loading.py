@@ -14,7 +14,7 @@ from torch import nn
 from estimator.checkpoints.folders import check_model_folder, weight_files
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError, MeasurementError
+from estimator.errors import InputError, MeasurementError, first_lines
 from estimator.progress import Progress
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -112,7 +112,7 @@ def _decoder_config(folder: Path, where: str) -> Any:
             raise InputError("architecture", f"{where} is of a kind ({family}) that this transformers does not know.")
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (StrictDataclassError, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise InputError("config", f"The config.json of {where} cannot be read: {_first_line(error)}") from error
+        raise InputError("config", f"The config.json of {where} cannot be read: {first_lines(error)}") from error
     if config.is_encoder_decoder:
         raise InputError(
             "architecture",
@@ -154,10 +154,10 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
     except SafetensorError as error:
         raise InputError(
             "weights",
-            f"The weights of {where} are damaged or cut off ({_first_line(error)}): fetch or save them again.",
+            f"The weights of {where} are damaged or cut off ({first_lines(error)}): fetch or save them again.",
         ) from error
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
-        raise InputError("weights", f"The model {where} cannot be loaded: {_first_line(error)}") from error
+        raise InputError("weights", f"The model {where} cannot be loaded: {first_lines(error)}") from error
     # Weights that are missing or do not fit were drawn at random, and would be measured as if they had been learned.
     if report["mismatched_keys"]:
         name, saved, expected = sorted(report["mismatched_keys"])[0]
@@ -201,7 +201,7 @@ def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> Non
             measured = tuple(outputs)
             others = model(changed, use_cache=False, output_hidden_states=True).hidden_states
     except (TypeError, AttributeError, ValueError, IndexError) as error:
-        raise InputError("architecture", f"{where} cannot be run on token ids alone: {_first_line(error)}") from error
+        raise InputError("architecture", f"{where} cannot be run on token ids alone: {first_lines(error)}") from error
     finally:
         for handle in handles:
             handle.remove()
@@ -249,9 +249,3 @@ def _quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    """The beginning of a library's message, short enough for a dialog."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:!")
-    return (line if len(line) <= 200 else line[:200] + "…") + "."

@@ -1,13 +1,29 @@
-"""Which column of a table holds the text."""
+"""Which columns a table has, and which of them holds the text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from estimator.errors import InputError
 
 USUAL = ("text", "content", "body", "document", "article", "passage", "story", "abstract", "sentence")
+
+
+class Columns(NamedTuple):
+    """The ``names`` of a table's columns, and the ``textual`` ones among them, both in the table's order."""
+
+    names: Sequence[str]
+    textual: Sequence[str]
+
+
+def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns | None:
+    """The columns of the first record, textual where any of the records has text; None without records."""
+    records = list(records)
+    if not records:
+        return None
+    filled = {column for record in records for column in textual(record)}
+    return Columns(list(records[0]), [column for column in records[0] if column in filled])
 
 
 def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | None, where: str) -> str:
@@ -15,17 +31,23 @@ def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | N
 
     Raises :class:`InputError` (``"column"``) that names the ``columns`` there are.
     """
-    there = ", ".join(columns) or "none"
     if named is not None:
-        if named not in columns:
-            raise InputError("column", f"{where} has no column {named!r}: its columns are {there}.")
+        check_column(columns, named, where)
         return named
     usual = [column for name in USUAL for column in columns if column.lower() == name and column in textual]
     if usual:
         return usual[0]
     if len(textual) != 1:
-        raise InputError("column", f"Which column of {where} holds the text? Name it with --text-column: {there}.")
+        raise InputError(
+            "column", f"Which column of {where} holds the text? Name it with --text-column: {_listed(columns)}."
+        )
     return textual[0]
+
+
+def check_column(columns: Sequence[str], named: str, where: str) -> None:
+    """Raise :class:`InputError` (``"column"``) that names the ``columns`` there are if ``named`` is not one of them."""
+    if named not in columns:
+        raise InputError("column", f"{where} has no column {named!r}: its columns are {_listed(columns)}.")
 
 
 def textual(record: Mapping[str, Any]) -> list[str]:
@@ -41,6 +63,10 @@ def text_of(value: Any, column: str, where: str) -> str:
         kind = {"dict": "records", "list": "lists", "bool": "true or false"}.get(type(value).__name__, "numbers")
         raise InputError("column", f"The column {column!r} of {where} holds {kind}, not text.")
     return value.strip()
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns) or "none"
 
 
 def _is_number(value: str) -> bool:

@@ -7,11 +7,16 @@ import contextlib
 import gc
 import hashlib
 import os
+import platform
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from estimator.progress import Progress
+from estimator.text.corpus import Corpus
+from estimator.text.tables import PlainTexts
+
+DOCSTRINGS = "docstrings"
 
 LONGEST = 2500
 """Characters after which a document ends at the next boundary between documentation strings."""
@@ -20,6 +25,15 @@ _LEFT_OUT = frozenset(
     {"test", "tests", "idle_test", "idlelib", "lib2to3", "encodings", "turtledemo", "pydoc_data", "ensurepip"}
     | {"site-packages", "dist-packages", "__pycache__", "lib-dynload"}
 )
+
+
+def open_docstrings(_spec: str, progress: Progress) -> Corpus:
+    """The built-in corpus; reports phase ``"text"`` in modules."""
+    documents = docstring_documents(progress)
+    digest = hashlib.sha256("\0".join(documents).encode("utf-8", "replace")).hexdigest()
+    name = f"{DOCSTRINGS} (Python {platform.python_version()})"
+    identity = {"source": DOCSTRINGS, "python": platform.python_version(), "sha256": digest}
+    return Corpus(name, identity, [PlainTexts(name, lambda: documents)], lambda _column: {})
 
 
 def docstring_documents(progress: Progress, root: Path | None = None) -> list[str]:

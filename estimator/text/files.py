@@ -1,4 +1,4 @@
-"""Texts in local files: ``.txt``, ``.jsonl``, ``.csv`` (each also ``.gz``) and ``.parquet``, or folders of them."""
+"""Local files: ``.txt``, ``.jsonl``, ``.csv`` (each also ``.gz``) and ``.parquet``, or folders of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from estimator.errors import InputError
 from estimator.progress import Progress
-from estimator.text.columns import choose_column, text_of, textual
+from estimator.text.columns import Columns
+from estimator.text.corpus import Corpus
+from estimator.text.tables import PlainTexts, Record, Records, Table
+
+Item = TypeVar("Item")
 
 KINDS = (".txt", ".jsonl", ".csv", ".parquet")
 
@@ -26,7 +32,26 @@ LONGEST = 2500
 """Characters of a document cut out of a long ``.txt`` file, at most."""
 
 _BLOCK = 1 << 20
+_ROWS = 256  # of a parquet file in memory at a time
 _LONGEST_CELL = 2**31 - 1  # the csv module's own limit, 128 KiB, is shorter than many documents
+
+
+def is_path(spec: str) -> bool:
+    """Whether ``spec`` is a path: of something that exists, of a text file by its name, or one that begins as such."""
+    path = Path(spec).expanduser()
+    return path.exists() or kind_of(path) is not None or spec.startswith(("/", "./", "../", "~"))
+
+
+def open_files(spec: str, progress: Progress) -> Corpus:
+    """The corpus in a file or folder, identified by its content; raises :class:`InputError` (``"corpus"``)."""
+    path = Path(spec).expanduser()
+    files = text_files(path)
+    identity = {
+        "source": "files",
+        "kinds": sorted({kind for kind in map(kind_of, files) if kind}),
+        "sha256": content_digest(files, progress),
+    }
+    return Corpus(path.resolve().name, identity, [_table(file) for file in files])
 
 
 def text_files(path: Path) -> list[Path]:
@@ -66,48 +91,36 @@ def content_digest(files: Sequence[Path], progress: Progress) -> str:
     return whole.hexdigest()
 
 
-def read_texts(files: Sequence[Path], column: str | None) -> Iterator[str]:
-    """The documents of the files, one file after another; ``column`` is the one with the text, None finds it.
-
-    Raises :class:`InputError`: ``"column"``, or ``"corpus"`` for a file that cannot be read, with the line where it is
-    known.
-    """
-    readers = {".txt": _read_txt, ".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
-    for file in files:
-        kind = kind_of(file)
-        assert kind is not None
-        with _readable(file):
-            yield from readers[kind](file, column)
+def _table(file: Path) -> Table:
+    kind, where = kind_of(file), str(file)
+    if kind == ".txt":
+        return PlainTexts(where, partial(_guarded, file, _cut_documents))
+    if kind == ".parquet":
+        return _Parquet(where, partial(_guarded, file, _parquet_records), file=file)
+    return Records(where, partial(_guarded, file, _json_records if kind == ".jsonl" else _csv_records))
 
 
-def read_records(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """The records of ``.jsonl`` and ``.parquet`` files, one file after another, with whatever their columns hold.
-
-    Raises :class:`InputError` (``"corpus"``) for a file of another kind or one that cannot be read.
-    """
-    for file in files:
-        with _readable(file):
-            if kind_of(file) == ".jsonl":
-                with _open(file) as stream:
-                    yield from _json_records(stream, file)
-            elif kind_of(file) == ".parquet":
-                yield from _parquet_records(file)
-            else:
-                raise InputError("corpus", f"{file} has no records: give a .jsonl or .parquet file.")
+def _guarded(file: Path, read: Callable[[Path], Iterable[Item]]) -> Iterator[Item]:
+    with _readable(file):
+        yield from read(file)
 
 
-def _parquet_records(file: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow
-    import pyarrow.parquet
+@dataclass(frozen=True)
+class _Parquet(Records):
+    """A table whose columns are known by their types, and of which only those that are needed are read."""
 
-    try:
-        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(1024):
-            yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise InputError("corpus", f"{file} is not a parquet file, or is damaged.") from error
+    file: Path = field(kw_only=True)
+
+    @cached_property
+    def columns(self) -> Columns:
+        with _readable(self.file):
+            return _parquet_columns(self.file)
+
+    def select(self, columns: Sequence[str]) -> Iterable[Record]:
+        return _guarded(self.file, partial(_parquet_records, columns=list(dict.fromkeys(columns))))
 
 
-def _read_txt(file: Path, _column: str | None) -> Iterator[str]:
+def _cut_documents(file: Path) -> Iterator[str]:
     with _open(file) as stream:
         held = stream.read(WHOLE + 1)
         if len(held) <= WHOLE:
@@ -137,55 +150,49 @@ def _cut(text: str) -> int:
     return LONGEST
 
 
-def _read_jsonl(file: Path, column: str | None) -> Iterator[str]:
+def _json_records(file: Path) -> Iterator[Record]:
     with _open(file) as stream:
-        yield from _column_texts(_json_records(stream, file), column, str(file))
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise InputError("corpus", f"Line {number} of {file} is not JSON.") from error
+            if not isinstance(record, dict):
+                raise InputError("corpus", f'Line {number} of {file} is not a JSON object, such as {{"text": "…"}}.')
+            yield record
 
 
-def _json_records(stream: io.TextIOBase, file: Path) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise InputError("corpus", f"Line {number} of {file} is not JSON.") from error
-        if not isinstance(record, dict):
-            raise InputError("corpus", f'Line {number} of {file} is not a JSON object, such as {{"text": "…"}}.')
-        yield record
-
-
-def _read_csv(file: Path, column: str | None) -> Iterator[str]:
+def _csv_records(file: Path) -> Iterator[Record]:
     csv.field_size_limit(_LONGEST_CELL)
     with _open(file) as stream:
-        # Cells beyond the header's go under None, and do not count as a column.
-        records = ({str(name): cell for name, cell in row.items() if name} for row in csv.DictReader(stream))
-        yield from _column_texts(records, column, str(file))
+        for row in csv.DictReader(stream):
+            # Cells beyond the header's go under None, and do not count as a column.
+            yield {str(name): cell for name, cell in row.items() if name}
 
 
-def _column_texts(records: Iterable[dict[str, Any]], named: str | None, where: str) -> Iterator[str]:
-    """The texts of one column, which the first record decides; records without it have none."""
-    column: str | None = None
-    for record in records:
-        if column is None:
-            column = choose_column(list(record), textual(record), named, where)
-        if text := text_of(record.get(column), column, where):
-            yield text
+def _parquet_columns(file: Path) -> Columns:
+    with _parquet_file(file) as table:
+        schema = table.schema_arrow
+        strings = [part.name for part in schema if str(part.type) in ("string", "large_string", "string_view")]
+        return Columns(schema.names, strings)
 
 
-def _read_parquet(file: Path, column: str | None) -> Iterator[str]:
+def _parquet_records(file: Path, columns: list[str] | None = None) -> Iterator[Record]:
+    with _parquet_file(file) as table:
+        for batch in table.iter_batches(_ROWS, columns=columns):
+            yield from batch.to_pylist()
+
+
+@contextlib.contextmanager
+def _parquet_file(file: Path) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.ParquetFile(file)
-        schema = table.schema_arrow
-        strings = [field.name for field in schema if str(field.type) in ("string", "large_string", "string_view")]
-        column = choose_column(schema.names, strings, column, str(file))
-        for batch in table.iter_batches(batch_size=256, columns=[column]):
-            for value in batch.column(0).to_pylist():
-                if text := text_of(value, column, str(file)):
-                    yield text
+        with pyarrow.parquet.ParquetFile(file) as table:
+            yield table
     except pyarrow.ArrowException as error:
         raise InputError("corpus", f"{file} is not a parquet file, or is damaged.") from error
 

@@ -1,70 +1,52 @@
-"""Texts streamed from a dataset of the Hugging Face Hub, fixed to one of its commits."""
+"""Rows streamed from a dataset of the Hugging Face Hub, fixed to one of its commits."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HFValidationError, HTTPError, RepositoryNotFoundError
 
 from estimator.checkpoints import hub
-from estimator.errors import InputError, MeasurementError
-from estimator.text.columns import choose_column, text_of, textual
+from estimator.errors import InputError, MeasurementError, first_lines
+from estimator.progress import Progress
+from estimator.text.corpus import Corpus
+from estimator.text.tables import Record, Records
 
 _PREFERRED_SPLITS = ("validation", "test", "train")
-_DECIDING = 8
+_DECIDING = 8  # rows by which the text column is found: any one may have empty cells
 
 
-class HubRows:
-    """One split of a hub dataset: ``commit`` is its current one, ``split`` the one named or else found.
+def open_dataset(spec: str, progress: Progress) -> Corpus:
+    """One split of a dataset, ``name``, ``name:config``, ``name:config:split`` or ``name::split``, at its last commit.
 
-    Opening it asks the hub and raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split,
-    or out of reach), ``"access"`` (gated).
+    Raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split, or out of reach), ``"access"``
+    (gated). Reports phase ``"text"``.
     """
-
-    def __init__(self, name: str, config: str | None, split: str | None) -> None:
-        self.name = name
-        self.commit = _commit(name)
-        self.split, self._rows = _open(name, config, split, self.commit)
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The split's rows, in its order; raises :class:`MeasurementError` (``"network"``) when it breaks off."""
-        return self._guarded(self._rows)
-
-    def _guarded(self, rows: Any) -> Iterator[dict[str, Any]]:
-        from datasets.exceptions import DatasetsError
-        from pyarrow import ArrowException
-
-        try:
-            yield from rows
-        except (HTTPError, OSError) as error:
-            raise MeasurementError("network", f"Reading {self.name} from the hub broke off: try again.") from error
-        except (DatasetsError, ArrowException, ValueError) as error:
-            raise InputError("corpus", f"The files of {self.name} cannot be read: {_first_line(error)}") from error
+    name, *rest = spec.split(":")
+    if len(rest) > 2 or not name:
+        raise InputError("corpus", f"{spec!r} is not written as a dataset's name:configuration:split.")
+    config, split = [*(part or None for part in rest), None, None][:2]
+    progress.phase("text", 0, None, "documents")
+    commit = _commit(name)
+    split, rows = _open(name, config, split, commit)
+    table = Records(name, lambda: _guarded(name, rows), _DECIDING)
+    identity = {"source": "hub", "dataset": name, "config": config, "split": split, "commit": commit}
+    return Corpus(spec, identity, [table], lambda column: {"column": table.text_column(column)})
 
 
-class HubText(HubRows):
-    """The texts of one column of a split; raises also :class:`InputError` ``"column"``."""
+def _guarded(name: str, rows: Iterable[Record]) -> Iterator[Record]:
+    """The rows; raises :class:`MeasurementError` (``"network"``) when their stream breaks off."""
+    from datasets.exceptions import DatasetsError
+    from pyarrow import ArrowException
 
-    def __init__(self, name: str, config: str | None, split: str | None, text_column: str | None) -> None:
-        super().__init__(name, config, split)
-        first = self._some_rows(_DECIDING)
-        if not first:
-            raise InputError("corpus", f"The split {self.split} of {name} is empty.")
-        columns = list(first[0])
-        filled = {column for row in first for column in textual(row)}
-        self.column = choose_column(columns, [column for column in columns if column in filled], text_column, name)
-
-    def texts(self) -> Iterator[str]:
-        """The split's texts, in its order; raises :class:`MeasurementError` (``"network"``) when it breaks off."""
-        for row in self.rows():
-            if text := text_of(row.get(self.column), self.column, self.name):
-                yield text
-
-    def _some_rows(self, count: int) -> list[dict[str, Any]]:
-        return list(itertools.islice(self.rows(), count))
+    try:
+        yield from rows
+    except (HTTPError, OSError) as error:
+        raise MeasurementError("network", f"Reading {name} from the hub broke off: try again.") from error
+    except (DatasetsError, ArrowException, ValueError) as error:
+        raise InputError("corpus", f"The files of {name} cannot be read: {first_lines(error, 2)}") from error
 
 
 def _commit(name: str) -> str:
@@ -100,7 +82,7 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
         what = "is gated: accept its terms on the hub and sign in" if gated else "is not a dataset that can be opened"
         raise InputError("access" if gated else "corpus", f"{name} {what}.") from error
     except (DatasetsError, ValueError, FileNotFoundError) as error:
-        raise InputError("corpus", f"{name} cannot be opened: {_first_line(error)}") from error
+        raise InputError("corpus", f"{name} cannot be opened: {first_lines(error, 2)}") from error
     except (HTTPError, OSError) as error:
         raise MeasurementError("network", f"Reading {name} from the hub broke off: try again.") from error
     if split is None:
@@ -108,9 +90,3 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
     if split not in splits:
         raise InputError("corpus", f"{name} has no split {split!r}: it has {', '.join(splits)}.")
     return split, splits[split]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    message = " ".join(lines[:2]) or type(error).__name__
-    return message[:300].rstrip(".") + "."

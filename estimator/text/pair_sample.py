@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from estimator.errors import InputError
 from estimator.progress import Progress
-from estimator.text.pairs import Message, Pair, PairSource
+from estimator.text.corpus import Corpus
+from estimator.text.pairs import Message, Pair
 from estimator.text.sample import Sample
 
 IntArray = npt.NDArray[np.int64]
@@ -68,7 +69,7 @@ class PairSample(Sample):
         return cls(tokens, offsets, values["corpus"], values["digest"], values["max_length"], starts=starts)
 
 
-def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
+def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
     """The first ``pairs`` pairs of which both completions have tokens within ``max_length``, prompt included.
 
     The tokenizer's chat template sets the roles where it has one and there is a prompt; else texts follow each other
@@ -79,7 +80,7 @@ def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: i
     progress.phase("text", 0, pairs, "pairs")
     chosen: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]] = []
     read = empty = cut = 0
-    for pair in source.read():
+    for pair in corpus.pairs():
         read += 1
         if not (_has_text(pair.chosen) and _has_text(pair.rejected)):
             empty += 1
@@ -99,9 +100,9 @@ def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: i
     )
     if len(chosen) < 2:
         usable = f"{len(chosen)} of its {read} pairs can be used, and a sample needs 2: {left_out}."
-        raise InputError("corpus", f"{source.name}: {usable}" if read else f"{source.name} has no pairs in it.")
+        raise InputError("corpus", f"{corpus.name}: {usable}" if read else f"{corpus.name} has no pairs in it.")
     if len(chosen) < pairs or empty or cut:
-        progress.note(f"{len(chosen)} of the {read} pairs read of {source.name} are used: {left_out}.")
+        progress.note(f"{len(chosen)} of the {read} pairs read of {corpus.name} are used: {left_out}.")
     progress.phase("text", len(chosen), pairs, "pairs")
     # An order of their own, as for texts: numbers do not depend on the order they were read in.
     chosen.sort(key=lambda pair: hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in pair[:2])).digest())
@@ -109,7 +110,7 @@ def tokenise_pairs(source: PairSource, tokenizer: Any, pairs: int, max_length: i
     tokens = np.concatenate(documents)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in documents])]).astype(np.int64)
     starts = np.repeat(np.array([pair[2] for pair in chosen], dtype=np.int64), 2)
-    return PairSample(tokens, offsets, source.name, _digest(tokens, offsets, starts), max_length, starts=starts)
+    return PairSample(tokens, offsets, corpus.name, _digest(tokens, offsets, starts), max_length, starts=starts)
 
 
 def _has_text(messages: Sequence[Message]) -> bool:

@@ -1,15 +1,12 @@
-"""Preference pairs: a prompt with a chosen and a rejected completion, from a hub dataset or a local file."""
+"""Preference pairs: a prompt with a chosen and a rejected completion, made from records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from estimator.errors import InputError
-from estimator.progress import Progress
-from estimator.text.files import content_digest, kind_of, read_records, text_files
 
 TULU = "allenai/llama-3.1-tulu-3-8b-preference-mixture"
 """The preference set of the paper, and the default."""
@@ -29,52 +26,13 @@ class Pair:
     rejected: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PairSource:
-    """A source of pairs: ``name`` is short and for people, ``identity`` JSON-ready and decides what is read."""
+def read_pairs(records: Iterable[Mapping[str, Any]], where: str) -> Iterator[Pair]:
+    """The pairs of records; ``where`` names them in messages.
 
-    name: str
-    identity: dict[str, Any]
-    read: Callable[[], Iterator[Pair]]
-
-
-def open_pairs(spec: str | None, progress: Progress) -> PairSource:
-    """The preference set that ``spec`` names: a ``.jsonl`` or ``.parquet`` file, a folder of them, or a hub dataset.
-
-    None is the Tulu 3 preference mixture. Columns are ``chosen`` and ``rejected``, as text or as lists of messages with
-    ``role`` and ``content``, and ``prompt``, which full conversations do not need. Raises :class:`InputError`
-    (``"corpus"``, ``"column"``, ``"access"``), now or while reading.
+    Columns are ``chosen`` and ``rejected``, as text or as lists of messages with ``role`` and ``content``, and
+    ``prompt``, which full conversations do not need. Raises :class:`InputError` (``"column"``) that names the columns
+    there are.
     """
-    spec = TULU if spec is None else spec
-    path = Path(spec).expanduser()
-    if path.exists() or kind_of(path) or spec.startswith(("/", "./", "../", "~")):
-        files = text_files(path)
-        identity = {"source": "pairs", "sha256": content_digest(files, progress)}
-        return PairSource(path.resolve().name, identity, lambda: read_pairs(read_records(files), str(path)))
-    return _hub_pairs(spec, progress)
-
-
-def _hub_pairs(spec: str, progress: Progress) -> PairSource:
-    from estimator.text.hub_datasets import HubRows
-
-    name, *rest = spec.split(":")
-    if len(rest) > 2 or not name:
-        raise InputError("corpus", f"{spec!r} is not written as a dataset's name:configuration:split.")
-    config, split = [*(part or None for part in rest), None, None][:2]
-    progress.phase("text", 0, None, "pairs")
-    source = HubRows(name, config, split)
-    identity = {
-        "source": "hub pairs",
-        "dataset": name,
-        "config": config,
-        "split": source.split,
-        "commit": source.commit,
-    }
-    return PairSource(spec, identity, lambda: read_pairs(source.rows(), name))
-
-
-def read_pairs(records: Iterable[dict[str, Any]], where: str) -> Iterator[Pair]:
-    """The pairs of records; raises :class:`InputError` (``"column"``) that names the columns there are."""
     for record in records:
         if missing := [name for name in ("chosen", "rejected") if name not in record]:
             raise InputError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
+from estimator.text.tables import Document
 
 BEFORE = 3
 AFTER = 4
@@ -21,6 +22,7 @@ AFTER = 4
 
 SHORTEST = BEFORE + 1 + AFTER
 _BATCH = 64
+_COLUMN = "column-"
 _CHARACTERS_PER_TOKEN = 100
 
 
@@ -30,7 +32,8 @@ class Sample:
 
     ``tokens`` is int32 [T], ``offsets`` int64 [documents + 1]: document d is ``tokens[offsets[d]:offsets[d + 1]]``, at
     least 8 and at most ``max_length`` tokens long. ``corpus`` names the text for people; ``digest`` is the SHA-256 of
-    tokens and offsets, and identifies the sample. ``bytes`` counts those of its text in UTF-8, where known.
+    tokens and offsets, and identifies the sample. ``bytes`` counts those of its text in UTF-8, where known. ``columns``
+    have a number for the value that each document has in a column of the corpus, int64 [documents].
     """
 
     tokens: npt.NDArray[np.int32]
@@ -39,6 +42,7 @@ class Sample:
     digest: str
     max_length: int
     bytes: int | None = None
+    columns: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def bytes_per_token(self) -> float | None:
@@ -76,32 +80,46 @@ class Sample:
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
         values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "bytes": self.bytes}
-        return {"tokens": self.tokens, "offsets": self.offsets}, values
+        columns = {f"{_COLUMN}{number}": column for number, column in enumerate(self.columns.values())}
+        return {"tokens": self.tokens, "offsets": self.offsets, **columns}, values | {"columns": list(self.columns)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], values: dict[str, Any]) -> Sample:
         """The sample that :meth:`to_arrays` took apart; raises ValueError when its digest does not fit."""
         tokens, offsets = arrays["tokens"].astype(np.int32), arrays["offsets"].astype(np.int64)
+        columns = {name: arrays[f"{_COLUMN}{number}"] for number, name in enumerate(values.get("columns", ()))}
         if _digest(tokens, offsets) != values["digest"]:
             raise ValueError("the arrays are not those of the sample's digest")
-        return cls(tokens, offsets, **values)
+        return cls(tokens, offsets, **(values | {"columns": columns}))
 
 
-def tokenise(corpus: Corpus, tokenizer: Any, documents: int, max_length: int, progress: Progress) -> Sample:
+def tokenise(
+    corpus: Corpus,
+    tokenizer: Any,
+    documents: int,
+    max_length: int,
+    progress: Progress,
+    text_column: str | None = None,
+    columns: Sequence[str] = (),
+) -> Sample:
     """The first ``documents`` texts of a corpus that have 8 tokens or more, each cut at ``max_length`` tokens.
 
     Special tokens are those the tokenizer adds by itself. With fewer usable texts than asked for, takes what there is
-    and notes it. Reports phase ``"text"`` in documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2
-    texts are usable or every measured token is the same.
+    and notes it. ``columns`` are the columns of the corpus that the sample holds. Reports phase ``"text"`` in
+    documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2 texts are usable or every measured token is
+    the same, and (``"column"``) what reading the columns raises.
     """
     progress.phase("text", 0, documents, "documents")
-    chosen: list[npt.NDArray[np.int32]] = []
+    chosen: list[_Tokenised] = []
     read = 0
-    for batch in _batches(corpus.texts()):
+    for batch in _batches(corpus.documents(text_column, columns)):
         read += len(batch)
-        short = [_readable(text, max_length) for text in batch]
+        short = [_readable(document.text, max_length) for document in batch]
         encoded = tokenizer(short, truncation=True, max_length=max_length, padding=False, verbose=False)["input_ids"]
-        chosen += [np.asarray(ids, dtype=np.int32) for ids in encoded if len(ids) >= SHORTEST]
+        pairs = zip(encoded, batch, strict=True)
+        chosen += [
+            _Tokenised(np.asarray(ids, dtype=np.int32), one.columns) for ids, one in pairs if len(ids) >= SHORTEST
+        ]
         progress.phase("text", min(len(chosen), documents), documents, "documents")
         if len(chosen) >= documents:
             break
@@ -113,17 +131,26 @@ def tokenise(corpus: Corpus, tokenizer: Any, documents: int, max_length: int, pr
             f"{corpus.name} has {len(chosen)} documents of {SHORTEST} tokens or more; {documents} were asked for."
         )
     text = tokenizer.batch_decode(
-        [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        [one.tokens.tolist() for one in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
-    return replace(_sample(chosen, corpus.name, max_length), bytes=sum(len(part.encode()) for part in text))
+    bytes_read = sum(len(part.encode()) for part in text)
+    return _sample(chosen, corpus.name, max_length, bytes_read, columns)
 
 
-def _sample(documents: list[npt.NDArray[np.int32]], corpus: str, max_length: int) -> Sample:
+class _Tokenised(NamedTuple):
+    tokens: npt.NDArray[np.int32]
+    columns: tuple[object, ...]
+
+
+def _sample(
+    documents: list[_Tokenised], corpus: str, max_length: int, bytes_read: int, columns: Sequence[str]
+) -> Sample:
     """The documents in the order of their digests, so that numbers do not depend on the order they were read in."""
-    ordered = sorted(documents, key=lambda ids: hashlib.sha256(ids.astype("<i4").tobytes()).digest())
-    tokens = np.concatenate(ordered)
-    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in ordered])]).astype(np.int64)
-    sample = Sample(tokens, offsets, corpus, _digest(tokens, offsets), max_length)
+    ordered = sorted(documents, key=lambda one: hashlib.sha256(one.tokens.astype("<i4").tobytes()).digest())
+    tokens = np.concatenate([one.tokens for one in ordered])
+    offsets = np.concatenate([[0], np.cumsum([len(one.tokens) for one in ordered])]).astype(np.int64)
+    numbered = {name: _numbered(name, [one.columns[at] for one in ordered], corpus) for at, name in enumerate(columns)}
+    sample = Sample(tokens, offsets, corpus, _digest(tokens, offsets), max_length, bytes_read, numbered)
     measured = tokens[sample.position_index()]
     if (measured == measured[0]).all():
         raise InputError(
@@ -132,8 +159,22 @@ def _sample(documents: list[npt.NDArray[np.int32]], corpus: str, max_length: int
     return sample
 
 
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(itertools.islice(texts, _BATCH)):
+def _numbered(name: str, values: list[object], corpus: str) -> npt.NDArray[np.int64]:
+    """A number for each value of a column; raises :class:`InputError` where one is missing or all are the same."""
+    if missing := sum(value is None for value in values):
+        raise InputError(
+            "column",
+            f"{missing} of {len(values)} documents of {corpus} have no value in the column {name!r}: fill them in, or "
+            "remove these documents.",
+        )
+    _, numbers = np.unique([str(value) for value in values], return_inverse=True)
+    if not numbers.any():
+        raise InputError("column", f"All documents of {corpus} have the same value in the column {name!r}.")
+    return numbers.astype(np.int64)
+
+
+def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    while batch := list(itertools.islice(documents, _BATCH)):
         yield batch
 
 

@@ -24,9 +24,9 @@ from estimator.soft_entropy.plane import ngram_estimator
 from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
 from estimator.soft_entropy.temperature import exact_temperature, leading_order_temperature
 from estimator.states.anchors import stack_anchors
-from estimator.text.corpus import open_corpus
 from estimator.text.labels import label_set
 from estimator.text.sample import Sample, tokenise
+from estimator.text.sources import open_corpus
 from ib_explorer.options import demo_request
 from ib_explorer.work.demo_run import RECIPE, demo_revisions
 
@@ -81,7 +81,7 @@ def demo_sample(cache_dir: Path) -> Sample:
     """The text that the demo is measured on, in the tokens of the demo's model, which must have been trained."""
     request = demo_request()
     tokenizer = load_tokenizer(demo_revisions(cache_dir / "runs")[0])
-    corpus = open_corpus(request.corpus, None, Progress())
+    corpus = open_corpus(request.corpus, Progress())
     return tokenise(corpus, tokenizer, request.documents, request.max_length, Progress())
 
 

@@ -22,7 +22,7 @@ from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
-from estimator.text.corpus import DOCSTRINGS
+from estimator.text.docstrings import DOCSTRINGS
 from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelText
 from ib_explorer.work.checkpoint import CheckpointWork
@@ -120,7 +120,7 @@ class Runner:
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         if job.kept:
             return self._checkpoints.existing(chosen)
-        docstrings = partial(self._samples.corpus, DOCSTRINGS, None, progress)
+        docstrings = partial(self._samples.corpus, DOCSTRINGS, progress)
         return self._checkpoints.in_turn(job.request.model, chosen, docstrings, progress)
 
     def _settle(self, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cache import Cache
@@ -12,12 +12,15 @@ from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tokenizer import load_tokenizer, tokenizer_folder
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
-from estimator.text.corpus import DOCSTRINGS, Corpus, open_corpus
+from estimator.text.corpus import Corpus
+from estimator.text.docstrings import DOCSTRINGS
+from estimator.text.kinds import LABELS
+from estimator.text.labels import LabelText
 from estimator.text.pair_sample import PairSample, tokenise_pairs
-from estimator.text.pairs import PairSource, open_pairs
+from estimator.text.pairs import TULU
 from estimator.text.sample import Sample, tokenise
+from estimator.text.sources import open_corpus
 from ib_explorer.work.identities import sample_document
-from ib_explorer.work.subject import AnySample
 
 
 class Samples:
@@ -25,65 +28,62 @@ class Samples:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._corpora: dict[tuple[str | None, str | None], Corpus] = {}
-        self._sources: dict[str | None, PairSource] = {}
-        self._samples: dict[str, Sample] = {}
+        self._corpora: dict[str | None, Corpus] = {}
+        self._texts: dict[str, LabelText] = {}
 
     def begin(self) -> None:
         """A job begins, which must not see what a file held before."""
-        self._sources.clear()
-        self._corpora = {asked: corpus for asked, corpus in self._corpora.items() if asked[0] == DOCSTRINGS}
+        self._corpora = {spec: corpus for spec, corpus in self._corpora.items() if spec == DOCSTRINGS}
 
-    def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
-        """The sample of a request's text."""
+    def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
+        """The sample of a request, made where it is not cached."""
         tokenizer = self._tokenizer(revision, progress)
-        corpus = self.corpus(request.corpus, request.text_column, progress)
+        document = self._document(request, tokenizer, progress)
+        if key(document) not in self._texts:
+            sample = self._sample(document, request, revision, progress)
+            self._texts[key(document)] = LabelText(sample, LABELS, partial(load_tokenizer, revision))
+        return self._texts[key(document)], tokenizer
 
-        def make() -> Sample:
-            words = load_tokenizer(revision, progress)
-            return tokenise(corpus, words, request.documents, request.max_length, progress)
-
-        return self._kept(sample_document(corpus.identity, tokenizer, request), Sample, make), tokenizer
-
-    def pairs(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[PairSample, str]:
-        """The sample of a request's pairs of completions."""
+    def known(
+        self, request: MeasurementRequest, revision: Revision, progress: Progress
+    ) -> tuple[LabelText, str] | None:
+        """The sample of a request if this process has made it; None as well where its tokenizer is new."""
         tokenizer = self._tokenizer(revision, progress)
-        if request.corpus not in self._sources:
-            self._sources[request.corpus] = open_pairs(request.corpus, progress)
-        source = self._sources[request.corpus]
+        text = self._texts.get(key(self._document(request, tokenizer, progress)))
+        return None if text is None else (text, tokenizer)
 
-        def make() -> PairSample:
-            words = load_tokenizer(revision, progress)
-            return tokenise_pairs(source, words, request.documents, request.max_length, progress)
-
-        return self._kept(sample_document(source.identity, tokenizer, request), PairSample, make), tokenizer
-
-    def known(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str] | None:
-        """The sample of a request's text if this process has made it; None as well where its tokenizer is new."""
-        tokenizer = self._tokenizer(revision, progress)
-        corpus = self.corpus(request.corpus, request.text_column, progress)
-        sample = self._samples.get(key(sample_document(corpus.identity, tokenizer, request)))
-        return None if sample is None else (sample, tokenizer)
-
-    def corpus(self, spec: str | None, text_column: str | None, progress: Progress) -> Corpus:
+    def corpus(self, spec: str | None, progress: Progress) -> Corpus:
         """A corpus, opened once per job: 500 checkpoints hash it once."""
-        asked = (spec, text_column)
-        if asked not in self._corpora:
-            self._corpora[asked] = open_corpus(*asked, progress)
-        return self._corpora[asked]
+        if spec not in self._corpora:
+            self._corpora[spec] = open_corpus(spec, progress)
+        return self._corpora[spec]
+
+    def _corpus_of(self, request: MeasurementRequest, progress: Progress) -> Corpus:
+        usual = TULU if request.sample_kind == "pairs" else None
+        return self.corpus(usual if request.corpus is None else request.corpus, progress)
+
+    def _document(self, request: MeasurementRequest, tokenizer: str, progress: Progress) -> dict[str, Any]:
+        corpus = self._corpus_of(request, progress)
+        if request.sample_kind == "pairs":
+            return sample_document({**corpus.identity, "read": "pairs"}, tokenizer, request)
+        return sample_document(corpus.identity_of(request.text_column), tokenizer, request)
+
+    def _sample(
+        self, document: dict[str, Any], request: MeasurementRequest, revision: Revision, progress: Progress
+    ) -> Sample:
+        in_pairs = request.sample_kind == "pairs"
+        stored = self._cache.samples.get(document)
+        if stored is not None:
+            return (PairSample if in_pairs else Sample).from_arrays(stored, stored.about)
+        corpus, words = self._corpus_of(request, progress), load_tokenizer(revision, progress)
+        size = request.documents, request.max_length
+        sample = (
+            tokenise_pairs(corpus, words, *size, progress)
+            if in_pairs
+            else tokenise(corpus, words, *size, progress, request.text_column, request.columns)
+        )
+        self._cache.samples.put(document, *sample.to_arrays())
+        return sample
 
     def _tokenizer(self, revision: Revision, progress: Progress) -> str:
         return self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
-
-    def _kept(self, document: dict[str, Any], kind: type[AnySample], make: Callable[[], AnySample]) -> AnySample:
-        sample = self._samples.get(key(document))
-        if sample is None:
-            kept = self._cache.samples.get(document)
-            if kept is None:
-                sample = make()
-                self._cache.samples.put(document, *sample.to_arrays())
-            else:
-                sample = kind.from_arrays(kept, kept.about)
-            self._samples[key(document)] = sample
-        assert isinstance(sample, kind)
-        return sample

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,12 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import load_model
 from estimator.states.scores import compute_scores
-from estimator.text.corpus import open_corpus
+from estimator.text.corpus import Corpus
 from estimator.text.kinds import ngram_labels
 from estimator.text.labels import LabelSet, label_set
 from estimator.text.sample import Sample, tokenise
+from estimator.text.sources import open_corpus
+from estimator.text.tables import PlainTexts
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 ANCHORS, SEEDS = 100, (0, 1, 2, 3)
@@ -53,26 +55,23 @@ RECIPE = Recipe(
 )
 
 
-class SomeDocstrings:
+def some_docstrings() -> Corpus:
     """The first documentation strings of the running Python."""
-
-    name, identity = "docstrings", {}
-
-    def texts(self) -> Iterator[str]:
-        return itertools.islice(open_corpus("docstrings", None, Progress()).texts(), 200)
+    texts = list(itertools.islice(open_corpus("docstrings", Progress()).texts(), 200))
+    return Corpus("docstrings", {}, [PlainTexts("docstrings", lambda: texts)])
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a small OLMo2 with its first and its last checkpoint."""
     run = tmp_path_factory.mktemp("run")
-    assert list(train_demo(RECIPE, SomeDocstrings(), run, Progress())) == [0, 60]
+    assert list(train_demo(RECIPE, some_docstrings(), run, Progress())) == [0, 60]
     return run
 
 
 def sample_of(folder: Path) -> Sample:
     tokenizer = load_tokenizer(Revision(str(folder), folder.name, folder=str(folder)), Progress())
-    return tokenise(SomeDocstrings(), tokenizer, 48, 96, Progress())
+    return tokenise(some_docstrings(), tokenizer, 48, 96, Progress())
 
 
 def curve_of(x: LabelSet, y: LabelSet) -> BoundCurve:

@@ -18,18 +18,19 @@ from estimator.checkpoints import hub
 from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
 from estimator.text.columns import choose_column
-from estimator.text.corpus import C4, DOCSTRINGS, Corpus, default_corpus, open_corpus
-from estimator.text.docstrings import docstring_documents
+from estimator.text.corpus import Corpus
+from estimator.text.docstrings import DOCSTRINGS, docstring_documents
+from estimator.text.sources import C4, default_corpus, open_corpus
 
 TEXTS = ["The first text, which is long enough.", "A second text — with a dash.", "Third,\nover two lines."]
 
 
-def opened(path: Path | str, column: str | None = None) -> Corpus:
-    return open_corpus(str(path), column, Progress())
+def opened(path: Path | str) -> Corpus:
+    return open_corpus(str(path), Progress())
 
 
 def texts(path: Path | str, column: str | None = None) -> list[str]:
-    return list(opened(path, column).texts())
+    return list(opened(path).texts(column))
 
 
 def write_jsonl(path: Path, records: list[dict]) -> Path:
@@ -210,7 +211,7 @@ def test_reading_can_be_cancelled(tmp_path):
     (tmp_path / "a.txt").write_text("text")
     for spec in (str(tmp_path / "a.txt"), DOCSTRINGS):
         with pytest.raises(Cancelled):
-            open_corpus(spec, None, Stop())
+            open_corpus(spec, Stop())
 
 
 def write_library(root: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
-from estimator.text.corpus import C4, Corpus, default_corpus, open_corpus
-from estimator.text.pairs import open_pairs
+from estimator.text.corpus import Corpus
+from estimator.text.sources import C4, default_corpus, open_corpus
+from estimator.text.tables import Document
 from tests.hub import LoopbackHub, Repository
 
 CARD = """---
@@ -59,8 +60,8 @@ def published(hub: LoopbackHub, monkeypatch, tmp_path) -> LoopbackHub:
     return hub
 
 
-def opened(spec: str, column: str | None = None) -> Corpus:
-    return open_corpus(spec, column, Progress())
+def opened(spec: str) -> Corpus:
+    return open_corpus(spec, Progress())
 
 
 @pytest.mark.parametrize(
@@ -77,17 +78,17 @@ def test_a_split_is_streamed_and_fixed_to_its_commit(published, spec, split, tex
     corpus = opened(spec)
     assert list(corpus.texts()) == texts == list(corpus.texts())
     name = spec.partition(":")[0]
-    assert corpus.name == spec and corpus.identity["split"] == split and corpus.identity["column"] == "text"
+    assert corpus.name == spec and corpus.identity["split"] == split and corpus.identity_of(None)["column"] == "text"
     assert corpus.identity["commit"] == published.datasets[name].branches["main"]
-    json.dumps(corpus.identity)
+    json.dumps(corpus.identity_of(None))
 
 
 def test_a_named_column(published):
-    assert list(opened("org/pairs", "right").texts()) == ["c d"]
+    assert list(opened("org/pairs").texts("right")) == ["c d"]
     with pytest.raises(InputError, match="--text-column: left, right"):
-        opened("org/pairs")
+        opened("org/pairs").identity_of(None)
     with pytest.raises(InputError, match="no column 'middle': its columns are left, right") as error:
-        opened("org/pairs", "middle")
+        opened("org/pairs").identity_of("middle")
     assert error.value.kind == "column"
 
 
@@ -131,6 +132,33 @@ def test_the_default_is_c4_where_the_hub_answers(published):
     assert default_corpus() == C4
 
 
+def test_the_identity_is_that_of_earlier_versions(published):
+    """It is hashed into the keys of cached values."""
+    commit = published.datasets["org/texts"].branches["main"]
+    rest = {"config": "en", "split": "train", "commit": commit, "column": "text"}
+    assert opened("org/texts:en:train").identity_of(None) == {"source": "hub", "dataset": "org/texts", **rest}
+    assert opened("org/texts:en:train").identity_of("url")["column"] == "url"
+
+
+def test_texts_come_with_further_columns(published):
+    corpus = opened("org/pairs")
+    assert list(corpus.documents("left", ["right", "left"])) == [Document("a b", ("c d", "a b"))]
+    with pytest.raises(InputError, match="no column 'topic': its columns are left, right"):
+        list(corpus.documents("left", ["topic"]))
+
+
+def test_the_rows_by_which_the_text_column_is_found_are_read_once(published, monkeypatch):
+    import datasets
+
+    corpus, begun = opened("org/plain"), []
+    read = datasets.IterableDataset.__iter__
+    monkeypatch.setattr(datasets.IterableDataset, "__iter__", lambda self: begun.append(1) or read(self))
+    assert corpus.identity_of(None) == corpus.identity_of(None)
+    assert len(begun) == 1
+    list(corpus.texts())
+    assert len(begun) == 2
+
+
 def test_pairs_are_streamed_from_the_hub_and_missing_columns_named(published):
     pairs = [
         {"chosen": [m("user", "a"), m("assistant", reply)], "rejected": [m("user", "a"), m("assistant", "no")]}
@@ -139,12 +167,12 @@ def test_pairs_are_streamed_from_the_hub_and_missing_columns_named(published):
     content = "".join(json.dumps(pair) + "\n" for pair in pairs).encode()
     published.datasets["org/preferences"] = Repository()
     commit = published.datasets["org/preferences"].commit({"data.jsonl": content}, branch="main")
-    source = open_pairs("org/preferences", Progress())
+    source = opened("org/preferences")
     assert (source.identity["commit"], source.identity["split"]) == (commit, "train")
-    read = list(source.read())
+    read = list(source.pairs())
     assert [(pair.prompt[0]["content"], pair.chosen[0]["content"]) for pair in read] == [("a", "yes"), ("a", "well")]
     with pytest.raises(InputError, match="no column chosen and no rejected; its columns are left, right") as error:
-        list(open_pairs("org/pairs", Progress()).read())
+        list(opened("org/pairs").pairs())
     assert error.value.kind == "column"
 
 

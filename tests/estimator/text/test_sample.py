@@ -14,6 +14,7 @@ from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 from estimator.text.sample import Sample, tokenise
+from estimator.text.tables import PlainTexts
 
 SENTENCES = [f"Document {n} of the sample tells of {word} at some length." for n, word in enumerate("abcdefghij")]
 
@@ -31,7 +32,7 @@ class Notes(Progress):
 
 
 def corpus(texts: list[str]) -> Corpus:
-    return Corpus("the corpus", {}, lambda: iter(texts))
+    return Corpus("the corpus", {}, [PlainTexts("the corpus", lambda: texts)])
 
 
 def sample(texts, tokenizer, documents=10, max_length=64, progress=None) -> Sample:
@@ -75,7 +76,7 @@ def test_only_as_many_documents_as_asked_for_are_read(tiny_tokenizer):
         while True:
             yield "another document that is long enough to be used"
 
-    made = tokenise(Corpus("x", {}, endless), tiny_tokenizer, 4, 32, Progress())
+    made = tokenise(Corpus("x", {}, [PlainTexts("x", endless)]), tiny_tokenizer, 4, 32, Progress())
     assert made.documents == 4
     assert made.digest == sample(SENTENCES[:4], tiny_tokenizer, 4, 32).digest
 

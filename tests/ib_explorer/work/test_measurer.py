@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
-import pytest
-
-from ib_explorer.work import measurer as measuring
-from ib_explorer.work.measurer import LABELS_KEPT, Measurer
-from tests.ib_explorer.synthetic import REQUEST
+from ib_explorer.work.measurer import LABELS_HELD, _Recent
 
 
-def test_the_labels_of_views_used_in_turn_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_labels_of_views_used_in_turn_are_sorted_once() -> None:
     made: list[int] = []
+    held = _Recent[SimpleNamespace]()
 
-    def make(_sample: object, _weights: object, _device: object, least: int) -> SimpleNamespace:
-        made.append(least)
-        return SimpleNamespace(nbytes=LABELS_KEPT if least == 9 else LABELS_KEPT // 3)
+    def ask(*views: int) -> None:
+        for view in views:
 
-    monkeypatch.setattr(measuring, "ngram_estimator", make)
-    measurer = Measurer(None)
+            def make(view: int = view) -> SimpleNamespace:
+                made.append(view)
+                return SimpleNamespace(nbytes=LABELS_HELD if view == 9 else LABELS_HELD // 3)
 
-    def ask(*least: int) -> None:
-        for one in least:
-            request = replace(REQUEST, min_count=one)
-            measurer._estimator(SimpleNamespace(request=request, sample=SimpleNamespace(digest="text"), device="cpu"))
+            held.get((view,), make)
 
     ask(1, 2, 1, 3, 1)
     assert made == [1, 2, 3]
-    ask(4, 1, 3)  # the one used longest ago, 2, is let go
+    ask(4, 1, 3)  # the one used longest ago, 2, is dropped
     assert made == [1, 2, 3, 4]
     ask(9, 9)  # large ones stay alone
     assert made == [1, 2, 3, 4, 9]

@@ -15,7 +15,7 @@ from estimator.errors import Cancelled, InputError
 from estimator.progress import Phase, Progress
 from estimator.request import MeasurementRequest
 from ib_explorer.work import runner as runner_module
-from ib_explorer.work.prefetch import Prefetch, StartsPrefetch
+from ib_explorer.work.prefetch import Fetching, Prefetch
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import Event, Measure, Measured
 
@@ -103,15 +103,21 @@ def test_waiting_shows_the_download_and_can_be_cancelled() -> None:
             if (phase, done) == ("download", 3):
                 raise Cancelled
 
-    prefetch = Prefetch(fetch)
-    StartsPrefetch(Progress(), prefetch).phase("load", 0, 1, "models")
-    prefetch.finish(Impatient())
-    assert not heard  # nothing has begun before the forward pass
-    StartsPrefetch(Progress(), prefetch).phase("forward", 0, 1, "positions")
+    prefetch = Prefetch(Impatient(), fetch)
+    prefetch.phase("load", 0, 1, "models")
+    prefetch.finish()
+    assert heard == [("load", 0)]  # nothing is fetched before the forward pass
+    prefetch.phase("forward", 0, 1, "positions")
     with pytest.raises(Cancelled):
-        prefetch.finish(Impatient())
-    prefetch.stop()
+        prefetch.finish()
     released.set()
-    prefetch.finish(Progress())
+    prefetch.stop()
+    prefetch.finish()
+
+
+def test_a_thread_that_is_stopped_ends_at_its_next_report() -> None:
+    fetching = Fetching()
+    fetching.phase("download", 0, 1, "MB")
+    fetching.is_stopped = True
     with pytest.raises(Cancelled):
-        prefetch.phase("download", 0, 1, "MB")
+        fetching.phase("download", 1, 1, "MB")

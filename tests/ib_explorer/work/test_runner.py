@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -16,12 +18,10 @@ from cache.keys import key
 from estimator.curve import CONDITIONALS
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import Granularity
-from estimator.preference import CheckpointPreferences
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from ib_explorer.tables.increments import increments_text
-from ib_explorer.tables.measurements import COLUMNS
-from ib_explorer.tables.preference import preference_values
+from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.work import measurer as measuring
 from ib_explorer.work.identities import increments_document
 from ib_explorer.work.runner import Runner
@@ -101,16 +101,17 @@ def test_the_loss_is_measured_when_asked_for_and_then_kept(
 ) -> None:
     folder = tiny_model("gpt2")
     ((_, plain),) = measure(runner, request(folder, text))
-    assert {row.loss for row in plain.rows} == {None}
+    assert plain.loss is None
     ((event, found),) = measure(runner, request(folder, text, loss=True))
     assert not event.cached
-    (loss,) = {row.loss for row in found.rows}
+    loss = found.loss
+    assert loss is not None
     assert found.bytes_per_token and found.bits_per_byte == pytest.approx(loss / 0.693147 / found.bytes_per_token)
     assert loss == pytest.approx(5.7, abs=0.5)  # near ln 300: the model is random
-    assert [replace(row, loss=None) for row in found.rows] == list(plain.rows)
+    assert found.rows == plain.rows
     no_model(monkeypatch)
     ((event, later),) = measure(runner, request(folder, text, loss=True, temperatures=("exact", "x2")))
-    assert {row.loss for row in later.rows} == {loss}
+    assert later.loss == loss
     assert measure(runner, request(folder, text, loss=True))[0][0].cached
 
 
@@ -355,39 +356,30 @@ def pairs(tmp_path: Path) -> Path:
     return path
 
 
-def prefer(runner: Runner, asked: MeasurementRequest) -> tuple[Measured, CheckpointPreferences]:
-    (event,) = (event for event in run(runner, Measure(1, asked)) if isinstance(event, Measured))
-    kept = runner._cache.preferences.load(event.key)
-    assert kept is not None
-    return event, kept
-
-
 def test_preference_is_measured_on_pairs_and_then_remembered(
     runner: Runner, tiny_model: Callable[[str], Path], pairs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = request(tiny_model("olmo2"), pairs, granularities=("preference",), documents=24)
-    event, kept = prefer(runner, asked)
+    ((event, kept),) = measure(runner, asked)
     assert not event.cached
     assert (kept.documents, kept.depth, kept.corpus) == (48, 3, "pairs.jsonl")
     assert [row.layer for row in kept.rows] == [1, 2, 3]
-    assert kept.rows[0].information.corrected > 3 * kept.rows[0].information.se
-    assert all(row.information.se > 0 for row in kept.rows)
-    assert not runner._cache.measurements.all()
+    assert kept.rows[0].complexity.corrected > 3 * kept.rows[0].complexity.se
+    assert all(row.complexity.se > 0 and row.expressivity is None for row in kept.rows)
     no_model(monkeypatch)
-    again, same = prefer(Runner(tmp_path / "cache", "cpu"), asked)
+    ((again, same),) = measure(Runner(tmp_path / "cache", "cpu"), asked)
     assert again.cached and same == kept
     colder = replace(asked, temperatures=("exact", "x0.5"), weights=("frequency", "uniform"))
-    _, more = prefer(runner, colder)
+    ((_, more),) = measure(runner, colder)
     assert set(kept.rows) < set(more.rows)
     assert len(more.rows) == 3 * 2 * 2
-    values = preference_values(more, "all", {"x0.5"}, {"uniform"})
-    mean = dict(zip(COLUMNS, values[-1], strict=True))
-    assert [row[COLUMNS.index("layer")] for row in values] == [1, 2, 3, "mean"]
+    points = points_of(more, "all", temperatures={"x0.5"}, weights={"uniform"})
+    *values, mean = csv.DictReader(io.StringIO(points_text(points)))
+    assert [row["layer"] for row in (*values, mean)] == ["1", "2", "3", "mean"]
     assert mean["granularity"] == "preference"
-    assert {mean[name] for name in ("expressivity", "expressivity_se", "optimality", "output_labels")} == {None}
-    assert mean["complexity_corrected"] == pytest.approx(
-        sum(float(str(row[COLUMNS.index("complexity_corrected")])) for row in values[:-1]) / 3
-    )
+    assert {mean[name] for name in ("expressivity", "expressivity_se", "optimality", "output_labels")} == {""}
+    corrected = [float(row["complexity_corrected"]) for row in values]
+    assert float(mean["complexity_corrected"]) == pytest.approx(sum(corrected) / 3)
 
 
 def test_preference_of_identical_completions_is_nothing(
@@ -395,22 +387,88 @@ def test_preference_of_identical_completions_is_nothing(
 ) -> None:
     records = [json.loads(line) for line in pairs.read_text().splitlines()]
     pairs.write_text("".join(json.dumps(one | {"rejected": one["chosen"]}) + "\n" for one in records))
-    _, kept = prefer(runner, request(tiny_model("gpt2"), pairs, granularities=("preference",), documents=24))
+    ((_, kept),) = measure(runner, request(tiny_model("gpt2"), pairs, granularities=("preference",), documents=24))
     for row in kept.rows:
-        assert row.information.is_zero
-        assert row.information.plugin == pytest.approx(0, abs=1e-6)
+        assert row.complexity.is_zero
+        assert row.complexity.plugin == pytest.approx(0, abs=1e-6)
 
 
 def test_a_text_is_no_preference_set(runner: Runner, tiny_model: Callable[[str], Path], text: Path) -> None:
     with pytest.raises(InputError, match="no column chosen and no rejected; its columns are text"):
         run(runner, Measure(1, request(tiny_model("gpt2"), text, granularities=("preference",))))
-    with pytest.raises(InputError, match="ask for it alone"):
+    with pytest.raises(InputError, match="token and preference are measured on different samples, texts and pairs"):
         request(tiny_model("gpt2"), text, granularities=("token", "preference"))
 
 
 def test_measuring_preference_from_a_notebook(tiny_model: Callable[[str], Path], pairs: Path, tmp_path: Path) -> None:
-    asked = request(tiny_model("gpt2"), pairs, documents=24, layers="2")
-    (found,) = ib_explorer.measure_preference(asked, tmp_path / "cache")
+    asked = request(tiny_model("gpt2"), pairs, documents=24, layers="2", granularities=("preference",))
+    (found,) = ib_explorer.measure(asked, tmp_path / "cache")
     assert [row.layer for row in found.rows] == [2]
-    with pytest.raises(InputError, match="measure_preference"):
-        ib_explorer.measure(replace(asked, granularities=("preference",)), tmp_path / "cache")
+
+
+def test_all_options_hold_for_preference(runner: Runner, tiny_model: Callable[[str], Path], pairs: Path) -> None:
+    asked = request(
+        tiny_model("gpt2"),
+        pairs,
+        granularities=("preference",),
+        documents=24,
+        variants=("raw", "centred"),
+        weights=("uniform",),
+        min_count=2,
+        loss=True,
+    )
+    ((_, found),) = measure(runner, asked)
+    assert {(row.variant, row.min_count) for row in found.rows} == {("raw", 2), ("centred", 2)}
+    assert found.loss == pytest.approx(5.7, abs=0.5)  # near ln 300: the model is random
+
+
+def with_topics(text: Path, topics: list[object]) -> None:
+    records = [json.loads(line) for line in text.read_text().splitlines()]
+    lines = [json.dumps(one | {"topic": topic}) for one, topic in zip(records, topics, strict=True)]
+    text.write_text("\n".join(lines))
+
+
+def test_a_column_of_the_corpus_is_measured_from_stored_scores(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_topics(text, [number % 3 for number in range(12)])
+    asked = request(tiny_model("gpt2"), text)
+    ((_, ngrams),) = measure(runner, asked)
+    no_model(monkeypatch)
+    of_topic = replace(asked, granularities=("token", "column:topic"))
+    (first, same), (second, found) = measure(runner, of_topic)
+    assert first.cached and same == ngrams
+    assert not second.cached and second.key != first.key
+    assert {row.granularity for row in found.rows} == {"column:topic"}
+    assert all(row.expressivity is None and row.complexity.labels == 3 for row in found.rows)
+    assert (found.sample, found.positions, found.width) == (ngrams.sample, ngrams.positions, ngrams.width)
+    assert measure(runner, of_topic)[1][0].cached
+
+
+def test_other_values_of_a_column_are_measured_anew(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path
+) -> None:
+    """The texts stay as they are, so their tokens do; the topics are those of now."""
+    found = []
+    for count in (2, 3):
+        with_topics(text, [number % count for number in range(12)])
+        ((event, record),) = measure(runner, request(tiny_model("gpt2"), text, granularities=("column:topic",)))
+        assert not event.cached
+        found.append(record)
+    assert [record.rows[0].complexity.labels for record in found] == [2, 3]
+    assert found[0].sample == found[1].sample and found[0].key != found[1].key
+
+
+@pytest.mark.parametrize(
+    ("topics", "words"),
+    [
+        (["a"] * 12, "All documents of text.jsonl have the same value in the column 'topic'"),
+        (["a", "b"] * 5 + [None] * 2, "2 of 12 documents of text.jsonl have no value in the column 'topic'"),
+    ],
+)
+def test_columns_without_information_are_refused(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, topics: list[object], words: str
+) -> None:
+    with_topics(text, topics)
+    with pytest.raises(InputError, match=words):
+        measure(runner, request(tiny_model("gpt2"), text, granularities=("column:topic",)))

@@ -1,4 +1,4 @@
-"""Preference information: pairs as they come, the sample that is made of them, and what is found in it."""
+"""Preference pairs as they come, and the sample that is made of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import torch
 
 from estimator.errors import InputError
 from estimator.progress import Progress
-from estimator.soft_entropy.preference import PreferenceEstimator, pair_groups
 from estimator.states.batches import batched
+from estimator.text.corpus import Corpus
 from estimator.text.pair_sample import PairSample, tokenise_pairs
-from estimator.text.pairs import Pair, PairSource, open_pairs, read_pairs
+from estimator.text.pairs import Pair, read_pairs
+from estimator.text.sources import open_corpus
+from estimator.text.tables import Records
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
@@ -28,33 +30,14 @@ def text(content: str, role: str = "") -> tuple[dict[str, str], ...]:
     return ({"role": role, "content": content},)
 
 
-def source(pairs: list[Pair]) -> PairSource:
-    return PairSource("set", {}, lambda: iter(pairs))
+def source(pairs: list[Pair]) -> Corpus:
+    names = ("prompt", "chosen", "rejected")
+    records = [{name: list(getattr(pair, name)) for name in names} for pair in pairs]
+    return Corpus("set", {}, [Records("set", lambda: records)])
 
 
 def made(pairs: list[Pair], tokenizer: Any, count: int = 100, max_length: int = 64) -> PairSample:
     return tokenise_pairs(source(pairs), tokenizer, count, max_length, Progress())
-
-
-def synthetic(pairs: int, seed: int, lengths: tuple[int, int] = (10, 40)) -> PairSample:
-    """Pairs with 5 tokens of prompt and completions of random length; the tokens do not matter."""
-    rng = np.random.default_rng(seed)
-    sizes = rng.integers(*lengths, 2 * pairs) + 5
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
-    return PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(2 * pairs, 5, dtype=np.int64))
-
-
-def scores(z: np.ndarray, seed: int, anchors: int = 40) -> torch.Tensor:
-    w = np.random.default_rng(1000 + seed).standard_normal((2, anchors, z.shape[1]))
-    unit = z / np.linalg.norm(z, axis=-1, keepdims=True)
-    return torch.tensor(np.einsum("pd,rad->rpa", unit, w / np.linalg.norm(w, axis=-1, keepdims=True)).astype("f4"))
-
-
-def own_style(sample: PairSample, rng: np.random.Generator, width: int = 32) -> np.ndarray:
-    """States in which every completion has a direction of its own: tokens of one text resemble each other."""
-    document = sample.document_of_position()
-    return rng.standard_normal((sample.positions, width)) + rng.standard_normal((sample.documents, width))[document]
 
 
 def test_positions_are_the_completions_tokens(tiny_tokenizer: Any) -> None:
@@ -131,9 +114,9 @@ def test_files_of_pairs(tmp_path: Path) -> None:
     lines.write_text("".join(json.dumps(record) + "\n" for record in records))
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), table)
     for path in (lines, table):
-        pairs = list(open_pairs(str(path), Progress()).read())
+        pairs = list(open_corpus(str(path), Progress()).pairs())
         assert [pair.chosen[0]["content"] for pair in pairs] == ["c0", "c1", "c2"]
-    assert open_pairs(str(lines), Progress()).identity == open_pairs(str(lines), Progress()).identity
+    assert open_corpus(str(lines), Progress()).identity == open_corpus(str(lines), Progress()).identity
 
 
 @pytest.mark.parametrize(
@@ -168,78 +151,7 @@ def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words
 def test_a_file_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(InputError, match="no records"):
-        list(open_pairs(str(tmp_path / "a.txt"), Progress()).read())
-
-
-@pytest.mark.parametrize("pairs", [2, 3, 40, 400])
-def test_pairs_are_never_split_between_groups(pairs: int) -> None:
-    sample = synthetic(pairs, pairs, (1, 200))
-    group = pair_groups(sample)
-    assert len(group) == pairs
-    assert (np.diff(group) >= 0).all()
-    assert 2 <= len(np.unique(group)) <= 16
-    by_position = group[sample.document_of_position() // 2]
-    positions = np.bincount(by_position)
-    assert positions.min() > 0
-
-
-def test_identical_completions_tell_nothing() -> None:
-    rng = np.random.default_rng(1)
-    one = synthetic(60, 1, (20, 21))
-    z = own_style(one, rng).reshape(60, 2, 20, -1)
-    z[:, 1] = z[:, 0]
-    _, _, found = PreferenceEstimator(one, weights=("frequency", "uniform")).measure(
-        scores(z.reshape(2400, -1), 1), 0.1
-    )
-    for information in found.values():
-        assert information.plugin == pytest.approx(0, abs=1e-9)
-        assert information.corrected == pytest.approx(0, abs=1e-9)
-        assert information.is_zero
-
-
-def test_completions_that_differ_only_in_style_of_their_own_tell_nothing() -> None:
-    """Piles of different texts differ: labels shuffled over tokens would call that information, swaps do not."""
-    z_scores = []
-    for seed in range(20):
-        sample = synthetic(40, seed)
-        _, _, found = PreferenceEstimator(sample).measure(
-            scores(own_style(sample, np.random.default_rng(seed)), seed), 0.1
-        )
-        information = found["frequency"]
-        z_scores.append(information.corrected / information.se)
-        assert information.null > 5e-4
-    assert abs(np.mean(z_scores)) < 4 / np.sqrt(20)
-    assert 0.3 < np.std(z_scores) < 1.6
-
-
-def test_a_marker_in_the_chosen_ones_is_found() -> None:
-    """One more direction at every second token of chosen completions; found although texts have styles of their own."""
-    sample = synthetic(120, 3)
-    rng = np.random.default_rng(3)
-    z = own_style(sample, rng)
-    marked = (sample.document_of_position() % 2 == 0) & (np.arange(sample.positions) % 2 == 0)
-    z[marked] += 2 * rng.standard_normal(z.shape[1])
-    entropy, ceiling, found = PreferenceEstimator(sample).measure(scores(z, 3), 0.1)
-    information = found["frequency"]
-    assert information.corrected > 5 * information.se
-    assert information.corrected <= information.high < ceiling < entropy
-    assert (information.labels, information.singletons) == (2, 0.0)
-
-
-def test_plugin_is_the_definition() -> None:
-    sample = synthetic(10, 5)
-    z = scores(own_style(sample, np.random.default_rng(5)), 5)[:1]
-    _, _, found = PreferenceEstimator(sample, weights=("frequency", "uniform")).measure(z, 0.1)
-    p = torch.softmax(z[0].double() / 0.1, -1).numpy()
-    label = sample.document_of_position() % 2
-
-    def h(q: np.ndarray) -> float:
-        return float(-(q * np.log(q)).sum() / np.log(len(q)))
-
-    each = [h(p[label == side].mean(0)) for side in (0, 1)]
-    shares = {"frequency": np.bincount(label) / len(label), "uniform": np.array([0.5, 0.5])}
-    for weights, information in found.items():
-        assert information.plugin == pytest.approx(h(p.mean(0)) - float(shares[weights] @ each), abs=1e-6)
+        list(open_corpus(str(tmp_path / "a.txt"), Progress()).pairs())
 
 
 def test_real_states_of_a_tiny_model_are_scored_behind_the_prompt(

@@ -1,0 +1,167 @@
+"""Labels that whole documents carry: chosen and rejected completions of pairs, and columns of the corpus."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from estimator.errors import InputError
+from estimator.measurement import Information, Weights
+from estimator.soft_entropy.documents import DocumentEstimator, unit_groups
+from estimator.soft_entropy.information import LayerInformation
+from estimator.soft_entropy.plane import label_estimator
+from estimator.text.kinds import LABELS
+from estimator.text.labels import LabelText, label_set
+from estimator.text.pair_sample import PairSample
+from estimator.text.sample import Sample
+
+BOTH: tuple[Weights, ...] = ("frequency", "uniform")
+
+
+def pair_sample(pairs: int, seed: int, lengths: tuple[int, int] = (10, 40)) -> PairSample:
+    """Pairs with 5 tokens of prompt and completions of random length; the tokens do not matter."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(*lengths, 2 * pairs) + 5
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
+    return PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(2 * pairs, 5, dtype=np.int64))
+
+
+def text_sample(topics: np.ndarray, seed: int, lengths: tuple[int, int] = (18, 48)) -> Sample:
+    """Documents of random length, each with its topic in the column of that name."""
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(*lengths, len(topics)))]).astype(np.int64)
+    tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
+    return Sample(tokens, offsets, "set", "0" * 64, 64, columns={"topic": topics.astype(np.int64)})
+
+
+def scores(z: np.ndarray, seed: int, anchors: int = 40) -> torch.Tensor:
+    w = np.random.default_rng(1000 + seed).standard_normal((2, anchors, z.shape[1]))
+    unit = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    return torch.tensor(np.einsum("pd,rad->rpa", unit, w / np.linalg.norm(w, axis=-1, keepdims=True)).astype("f4"))
+
+
+def own_style(sample: Sample, rng: np.random.Generator, width: int = 32) -> np.ndarray:
+    """States in which every document has a direction of its own: tokens of one text resemble each other."""
+    document = sample.document_of_position()
+    return rng.standard_normal((sample.positions, width)) + rng.standard_normal((sample.documents, width))[document]
+
+
+def measured(
+    sample: Sample, z: torch.Tensor, *, weights: tuple[Weights, ...] = ("frequency",), min_count: int = 5
+) -> LayerInformation:
+    name = "preference" if isinstance(sample, PairSample) else "column:topic"
+    prepared = label_estimator(LabelText(sample, LABELS), LABELS.family([name]), weights, min_count=min_count)
+    return prepared.measure(z, 0.1)
+
+
+def values(found: LayerInformation) -> dict[Weights, Information]:
+    return {weights: value for _, weights, value in found.information}
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 40, 400])
+def test_pairs_are_never_split_between_groups(pairs: int) -> None:
+    sample = pair_sample(pairs, pairs, (1, 200))
+    group = unit_groups(sample.document_of_position() // 2)
+    assert len(group) == pairs
+    assert (np.diff(group) >= 0).all()
+    assert 2 <= len(np.unique(group)) <= 16
+    by_position = group[sample.document_of_position() // 2]
+    positions = np.bincount(by_position)
+    assert positions.min() > 0
+
+
+def test_identical_completions_tell_nothing() -> None:
+    rng = np.random.default_rng(1)
+    one = pair_sample(60, 1, (20, 21))
+    z = own_style(one, rng).reshape(60, 2, 20, -1)
+    z[:, 1] = z[:, 0]
+    for information in values(measured(one, scores(z.reshape(2400, -1), 1), weights=BOTH)).values():
+        assert information.plugin == pytest.approx(0, abs=1e-9)
+        assert information.corrected == pytest.approx(0, abs=1e-9)
+        assert information.is_zero
+
+
+@pytest.mark.parametrize("in_pairs", [True, False], ids=["pairs", "documents"])
+def test_documents_that_differ_only_in_style_of_their_own_tell_nothing(in_pairs: bool) -> None:
+    """Piles of different texts differ: labels shuffled over tokens would call that information."""
+    z_scores = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        sample = pair_sample(40, seed) if in_pairs else text_sample(rng.integers(0, 3, 80), seed)
+        information = values(measured(sample, scores(own_style(sample, rng), seed)))["frequency"]
+        z_scores.append(information.corrected / information.se)
+        assert information.null > 5e-4
+    assert abs(np.mean(z_scores)) < 4 / np.sqrt(20)
+    assert 0.3 < np.std(z_scores) < 1.6
+
+
+def test_a_marker_in_the_chosen_ones_is_found() -> None:
+    """One more direction at every second token of chosen completions; found although texts have styles of their own."""
+    sample = pair_sample(120, 3)
+    rng = np.random.default_rng(3)
+    z = own_style(sample, rng)
+    marked = (sample.document_of_position() % 2 == 0) & (np.arange(sample.positions) % 2 == 0)
+    z[marked] += 2 * rng.standard_normal(z.shape[1])
+    found = measured(sample, scores(z, 3))
+    information = values(found)["frequency"]
+    assert information.corrected > 5 * information.se
+    assert information.corrected <= information.high < found.ceiling < found.entropy
+    assert (information.labels, information.singletons) == (2, 0.0)
+
+
+def test_a_topic_is_found() -> None:
+    rng = np.random.default_rng(4)
+    topics = rng.integers(0, 4, 120)
+    sample = text_sample(topics, 4)
+    z = own_style(sample, rng) + 2 * rng.standard_normal((4, 32))[topics][sample.document_of_position()]
+    information = values(measured(sample, scores(z, 4)))["frequency"]
+    assert information.corrected > 5 * information.se
+    assert information.labels == 4
+
+
+@pytest.mark.parametrize("in_pairs", [True, False], ids=["pairs", "documents"])
+def test_plugin_is_the_definition(in_pairs: bool) -> None:
+    topics = np.arange(20) % 3
+    sample = pair_sample(10, 5) if in_pairs else text_sample(topics, 5)
+    z = scores(own_style(sample, np.random.default_rng(5)), 5)[:1]
+    p = torch.softmax(z[0].double() / 0.1, -1).numpy()
+    label = (np.arange(20) % 2 if in_pairs else topics)[sample.document_of_position()]
+
+    def h(q: np.ndarray) -> float:
+        return float(-(q * np.log(q)).sum() / np.log(len(q)))
+
+    each = [h(p[label == side].mean(0)) for side in range(label.max() + 1)]
+    shares = {"frequency": np.bincount(label) / len(label), "uniform": np.full(len(each), 1 / len(each))}
+    for weights, information in values(measured(sample, z, weights=BOTH)).items():
+        assert information.plugin == pytest.approx(h(p.mean(0)) - float(shares[weights] @ each), abs=1e-6)
+
+
+def test_rare_labels_have_no_part_in_uniform_weights() -> None:
+    topics = np.array([0, 1] * 20 + [2])
+    sample = text_sample(topics, 6, (18, 19))  # 11 positions a document
+    z = scores(own_style(sample, np.random.default_rng(6)), 6)
+    label = topics[sample.document_of_position()]
+    p = torch.softmax(z.double() / 0.1, -1).numpy()
+
+    def h(q: np.ndarray) -> float:
+        return float(-(q * np.log(q)).sum() / np.log(len(q)))
+
+    expected = np.mean([h(q.mean(0)) - (h(q[label == 0].mean(0)) + h(q[label == 1].mean(0))) / 2 for q in p])
+    assert values(measured(sample, z, weights=("uniform",), min_count=12))["uniform"].plugin == pytest.approx(
+        expected, abs=1e-6
+    )
+    with pytest.raises(InputError, match="No label of this sample occurs 1000 times"):
+        measured(sample, z, weights=("uniform",), min_count=1000)
+
+
+def test_one_label_for_all_is_refused() -> None:
+    with pytest.raises(InputError, match="same column:topic label"):
+        measured(text_sample(np.zeros(10), 7), torch.zeros(0))
+
+
+def test_labels_that_differ_within_a_document_are_refused() -> None:
+    sample = text_sample(np.arange(10), 8)
+    with pytest.raises(ValueError, match="the same at all positions"):
+        DocumentEstimator(sample, label_set(np.arange(sample.positions)))
