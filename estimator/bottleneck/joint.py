@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import entr
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.curve import Conditionals
-from estimator.text.labels import IntArray
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 _LN2 = math.log(2)
 

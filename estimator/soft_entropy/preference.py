@@ -15,17 +15,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from estimator.arrays import FloatArray
 from estimator.measurement import Information, Weights
 from estimator.preference import Preference
 from estimator.progress import Progress
-from estimator.soft_entropy.jackknife import bracketed
+from estimator.soft_entropy.assignment import soft_assignments
+from estimator.soft_entropy.jackknife import bracketed, document_groups
 from estimator.soft_entropy.sweep import ModelScores, sweep
-from estimator.soft_entropy.tally import document_groups, soft_assignments
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
 from estimator.text.pair_sample import PairSample
-
-FloatArray = npt.NDArray[np.float64]
 
 SWAPS = 64
 _SEED = 20_240_911

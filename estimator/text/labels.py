@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from estimator.arrays import IntArray
 from estimator.measurement import GRANULARITIES, SIDES, Granularity, Side
 
 if TYPE_CHECKING:
     from estimator.text.sample import Sample
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
