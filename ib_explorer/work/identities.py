@@ -8,10 +8,9 @@ from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.revision import Revision
 from estimator.curve import Conditionals
 from estimator.request import MeasurementRequest
-from estimator.states.anchors import anchors_digest, stack_anchors
+from estimator.states.anchors import anchors_digest
 
 SCHEMA = 1
-_PROBE_WIDTH = 64
 
 
 def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def checkpoint_document(
         "dtype": dtype,
         "anchors": request.anchors,
         "anchor_seeds": list(request.anchor_seeds),
-        "anchor_draw": anchors_digest(stack_anchors(request.anchors, _PROBE_WIDTH, request.anchor_seeds)),
+        "anchor_draw": anchors_digest(request.anchors, request.anchor_seeds),
     }
 
 
