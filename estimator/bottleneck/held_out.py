@@ -29,7 +29,6 @@ from scipy.special import entr
 
 from estimator.arrays import FloatArray, IntArray
 from estimator.bottleneck.joint import Joint, joint_counts
-from estimator.curve import Conditionals
 from estimator.errors import InputError
 
 _LN2 = math.log(2)
@@ -52,11 +51,6 @@ class HeldOutJoint:
     mixture: sp.csr_array
     conditionals: sp.csr_array
     trust: float
-
-    @property
-    def kind(self) -> Conditionals:
-        """What other documents bear out."""
-        return "held-out"
 
     @property
     def positions(self) -> int:

@@ -12,7 +12,6 @@ import scipy.sparse as sp
 from scipy.special import entr
 
 from estimator.arrays import FloatArray, IntArray
-from estimator.curve import Conditionals
 
 _LN2 = math.log(2)
 
@@ -23,10 +22,6 @@ class JointDistribution(Protocol):
     ``mixture`` [|X|, rows] says which rows of ``conditionals`` [rows, |Y|] make up each p(y|x); None stands for the
     identity. Entropies are in bits.
     """
-
-    @property
-    def kind(self) -> Conditionals:
-        """Where p(y|x) comes from."""
 
     @property
     def positions(self) -> int:
@@ -77,11 +72,6 @@ class Joint:
     """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
 
     counts: sp.csr_array
-
-    @property
-    def kind(self) -> Conditionals:
-        """The sample's own."""
-        return "raw"
 
     @cached_property
     def positions(self) -> int:

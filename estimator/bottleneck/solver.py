@@ -252,7 +252,6 @@ def information_bottleneck(
         input_labels=joint.input_labels,
         output_labels=joint.output_labels,
         one_successor=joint.one_successor,
-        conditionals=joint.kind,
     )
 
 

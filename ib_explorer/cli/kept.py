@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cache import Cache
 from cache.locations import locations
-from estimator.curve import BoundCurve, Conditionals
+from estimator.bottleneck.bounds import Curve
+from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
@@ -44,16 +45,16 @@ def kept_curve(
     cache_dir: Path | None,
     measured: Iterable[CheckpointMeasurements],
     granularity: Granularity,
-    conditionals: Conditionals,
+    curve: Curve,
 ) -> BoundCurve | None:
-    """The cached bound of the one sample that all of ``measured`` share; None when they differ or there is none."""
+    """The cached ``curve`` of the one sample that all of ``measured`` share; None when they differ or there is none."""
     from cache.keys import key
     from ib_explorer.work.identities import bound_document
 
     samples = {measurements.sample for measurements in measured}
     if len(samples) != 1:
         return None
-    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity, conditionals)))
+    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity, curve.name)))
 
 
 def kept_increments(

@@ -10,13 +10,15 @@ from typing import Literal
 
 import click
 
+from estimator.bottleneck.bounds import BOUNDS, IB
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
 from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, Preset
+from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
-from ib_explorer.drawing.plane import BOUNDS, Bound, View, plane
+from ib_explorer.drawing.plane import View, plane
 from ib_explorer.drawing.records import Labels
 
 WITHOUT_TERMINAL = (100, 32)
@@ -35,7 +37,11 @@ WITHOUT_TERMINAL = (100, 32)
     "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
 )
 @click.option(
-    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+    "--bound",
+    type=EntryName(BOUNDS),
+    default=IB.name,
+    show_default=True,
+    help=f"The bound to draw, if its curve is cached. {described(BOUNDS.values())}.",
 )
 @click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
 @click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
@@ -51,7 +57,7 @@ def command(
     min_count: int,
     variant: Variant,
     preset: Preset,
-    bound: Bound,
+    bound: str,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
@@ -70,7 +76,7 @@ def command(
         drawn = plane(kept_preferences(folder, models), view, None)
     else:
         measured = kept_measurements(folder, models)
-        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.conditionals))
+        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.drawn_bound.curve))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

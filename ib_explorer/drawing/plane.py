@@ -13,9 +13,10 @@ from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
+from estimator.bottleneck.bounds import BOUNDS, DIAGONAL, IB, Bound
 from estimator.checkpoints.names import in_training_order, parse_checkpoint
 from estimator.checkpoints.revision import Revision
-from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
+from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, Layer, Measurement, Variant, Weights
 from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import Preset
@@ -23,16 +24,12 @@ from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.records import COMPLEXITY, EXPRESSIVITY, OF_PREFERENCE, Labels, Record, Row, sample_size, sides
 from ib_explorer.drawing.shelf import Same, shelf_of
 
-Bound = BoundKind | Literal["held-out"]
-BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
-"""What can be drawn beside the points: the bounds of the sample, and its IB curve with p(y|x) held out."""
-
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What of the measurements is shown; ``preset`` chooses the value that is the point: corrected or plug-in.
 
-    ``bound`` is the bound drawn beside the points, which in the paper preset is the diagonal alone.
+    ``bound`` names the bound drawn beside the points, which in the paper preset is the diagonal alone.
     """
 
     layer: Layer | Literal["each"] = "mean"
@@ -42,7 +39,7 @@ class View:
     preset: Preset = "corrected"
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
-    bound: Bound = "ib"
+    bound: str = IB.name
 
     @property
     def is_preference(self) -> bool:
@@ -52,12 +49,7 @@ class View:
     @property
     def drawn_bound(self) -> Bound:
         """The bound that is drawn."""
-        return "diagonal" if self.preset == "paper" else self.bound
-
-    @property
-    def conditionals(self) -> Conditionals:
-        """Where p(y|x) of the curve beside the points comes from."""
-        return "held-out" if self.drawn_bound == "held-out" else "raw"
+        return DIAGONAL if self.preset == "paper" else BOUNDS[self.bound]
 
     def with_labels(self, labels: Labels) -> View:
         """The same view of other labels; preference is measured of raw states only."""
@@ -156,7 +148,7 @@ class Plane:
 
     view: View
     series: tuple[Series, ...]
-    bound: tuple[tuple[float, float], ...]
+    bound: Corners
     limits: Limits
     x_axis: Axis
     y_axis: Axis
@@ -310,12 +302,11 @@ def _series_name(
     return " ".join(parts)
 
 
-def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> tuple[tuple[float, float], ...]:
-    bound = view.drawn_bound
-    if curve is None or not series or bound == "diagonal":
+def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> Corners:
+    if curve is None or not series or view.drawn_bound is DIAGONAL:  # which every plane has
         return ()
     bits = math.log2(series[0].trajectory.anchors)
-    return tuple((x / bits, y / bits) for x, y in curve.line("ib" if bound == "held-out" else bound))
+    return tuple((x / bits, y / bits) for x, y in view.drawn_bound.line(curve))
 
 
 def _limits(series: Sequence[Series]) -> Limits:

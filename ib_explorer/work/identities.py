@@ -6,7 +6,6 @@ from typing import Any
 
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.revision import Revision
-from estimator.curve import Conditionals
 from estimator.request import MeasurementRequest
 from estimator.states.anchors import anchors_digest
 
@@ -63,13 +62,13 @@ def increments_document(measurements: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
 
 
-def bound_document(sample: str, granularity: str, conditionals: Conditionals = "raw") -> dict[str, Any]:
-    """Identifies the bound of a sample's joint counts, with p(y|x) as counted or held out."""
+def bound_document(sample: str, granularity: str, curve: str) -> dict[str, Any]:
+    """Identifies a curve (:class:`estimator.bottleneck.bounds.Curve`) of a sample by its name."""
     return {
         "schema": SCHEMA,
         "kind": "bound",
         "estimator": ESTIMATOR_VERSION,
         "sample": sample,
         "granularity": granularity,
-        "conditionals": conditionals,
+        "conditionals": curve,
     }

@@ -14,10 +14,10 @@ from cache import Cache
 from cache.keys import key
 from cache.locations import prepare, score_budget
 from estimator import ESTIMATOR_VERSION
+from estimator.bottleneck.bounds import BOUNDS, JointLabels
 from estimator.checkpoints.names import select
 from estimator.checkpoints.resolve import content_files, list_revisions, model_folder
 from estimator.checkpoints.revision import Revision
-from estimator.curve import Conditionals
 from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Measurement
@@ -44,7 +44,6 @@ from ib_explorer.work.subject import AnySample, Subject
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
 
 if TYPE_CHECKING:
-    from estimator.bottleneck.joint import JointDistribution
     from ib_explorer.work.measurer import Measurer
 
 Emit = Callable[[Event], None]
@@ -226,19 +225,16 @@ class Runner:
             self._cache.increments.merge(name, CheckpointIncrements(known.key, rows))
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
-        from estimator.bottleneck.solver import information_bottleneck
-
+        curve = BOUNDS.find(job.bound).curve
         present = self._checkpoints.existing(self._checkpoints.chosen(job.request, progress))
         if not present:
             raise InputError(
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
         sample, _ = self._samples.text(job.request, present[0], progress)
-        document = bound_document(sample.digest, job.granularity, job.conditionals)
+        document = bound_document(sample.digest, job.granularity, curve.name)
         if self._cache.curves.load(key(document)) is None:
-            joint = _joint(sample, job.granularity, job.conditionals)
-            curve = information_bottleneck(joint, job.granularity, progress=progress)
-            self._cache.curves.put(document, curve)
+            self._cache.curves.put(document, curve.compute(_joint_labels(sample, job.granularity), progress))
         emit(BoundReady(job.job, key(document)))
 
     def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, prefetch: Prefetch) -> None:
@@ -298,17 +294,12 @@ class Runner:
         return self._measurer
 
 
-def _joint(sample: Sample, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
-    """The joint of a sample's input and output labels of one width."""
-    from estimator.bottleneck.held_out import held_out_joint
-    from estimator.bottleneck.joint import joint_counts
-
+def _joint_labels(sample: Sample, granularity: Granularity) -> JointLabels:
+    """The input and output labels of a sample's positions, of one width and all narrower ones."""
     widths = GRANULARITIES[: GRANULARITIES.index(granularity) + 1]
     labels = ngram_labels(sample, widths)
-    inputs, y = labels[: len(widths)], labels[-1]
-    if conditionals == "raw":
-        return joint_counts(inputs[-1].ids, y.ids)
-    return held_out_joint([narrow.ids for narrow in inputs], y.ids, sample.document_of_position())
+    inputs, outputs = labels[: len(widths)], labels[len(widths) :]
+    return JointLabels(tuple(inputs), tuple(outputs), sample.document_of_position())
 
 
 def _device_name(device: str) -> str:
