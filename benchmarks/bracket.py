@@ -20,14 +20,14 @@ import numpy.typing as npt
 import torch
 from scipy.stats import vonmises_fisher
 
+from estimator.arrays import FloatArray
 from estimator.measurement import MARGIN, Information
+from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.temperature import exact_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.text.labels import label_set
-
-FloatArray = npt.NDArray[np.float64]
 
 LABELS, WIDTH, ANCHORS, DRAWS, DOCUMENTS = 64, 128, 100, 4, 64
 COUNTS = (2, 4, 8, 16, 32, 64, 128)

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 
 from cache.locations import locations
+from estimator.arrays import IntArray
 from estimator.progress import Progress
 from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.tally import document_groups
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.temperature import exact_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import load_model
 from estimator.states.scores import compute_scores
 from estimator.text.kinds import ngram_labels
-from estimator.text.labels import IntArray
 from ib_explorer.options import demo_request
 from ib_explorer.work.demo_run import demo_revisions
 from ib_explorer.work.reproduction import demo_sample

@@ -1,20 +1,15 @@
-"""The bound of a sample, as a frozen record that every room can read without torch, and how far a point is from it."""
+"""The curve that bounds a sample, a frozen record that is read without torch, and how far a point is from it."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from estimator.measurement import Granularity
 
-BoundKind = Literal["diagonal", "dpi", "ib"]
-BOUND_KINDS: tuple[BoundKind, ...] = ("diagonal", "dpi", "ib")
-"""I(Y;Z) ≤ I(X;Z); the same and ≤ I(X;Y); the Information Bottleneck curve: each within the one before it."""
-Conditionals = Literal["raw", "held-out"]
-CONDITIONALS: tuple[Conditionals, ...] = ("raw", "held-out")
-"""p(y|x) as counted in the sample, or as far as it held in the other half of the documents."""
+Corners = tuple[tuple[float, float], ...]
+"""A line's corners (rate, relevance) in bits, by ascending rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +19,8 @@ class BoundCurve:
     ``rate`` is I(X;T) and ``relevance`` I(Y;T), both ascending from (0, 0) to (H(X), I(X;Y)); ``beta`` is the slope
     parameter that produced each point (None where a point is an end of the hull). ``positions`` is N,
     ``input_labels`` |X|, ``output_labels`` |Y|, ``one_successor`` the share of positions whose x has a single y.
-    ``conditionals`` says where p(y|x) comes from. Divide rate and relevance by log2 n to draw them beside measurements
-    with n anchors.
+    ``conditionals`` is the name of the :class:`estimator.bottleneck.bounds.Curve`: where p(y|x) comes from. Divide rate
+    and relevance by log2 n to draw them beside measurements with n anchors.
     """
 
     granularity: Granularity
@@ -38,15 +33,10 @@ class BoundCurve:
     input_labels: int
     output_labels: int
     one_successor: float
-    conditionals: Conditionals = "raw"
+    conditionals: str = "raw"
 
-    def line(self, kind: BoundKind) -> tuple[tuple[float, float], ...]:
-        """The corners (rate, relevance) of a bound of this sample, in bits, from (0, 0) to rate H(X)."""
-        if kind == "diagonal":
-            return ((0.0, 0.0), (self.input_entropy, self.input_entropy))
-        if kind == "dpi":
-            most = self.mutual_information
-            return ((0.0, 0.0), (most, most), (self.input_entropy, most))
+    def corners(self) -> Corners:
+        """The curve as a line from (0, 0) to rate H(X)."""
         return tuple(zip(self.rate, self.relevance, strict=True))
 
 
@@ -69,7 +59,7 @@ def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> Dista
     β is one of the curve's, or one of the two that every curve has: 1, the diagonal's, and infinity, the ceiling's.
     """
     slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
-    corners = curve.line("ib")
+    corners = curve.corners()
     epsilons = [max(y - slope * x for x, y in corners) - (relevance - slope * rate) for slope in slopes]
     best = min(range(len(slopes)), key=epsilons.__getitem__)
     beta = 1 / slopes[best] if slopes[best] > 0 else math.inf
@@ -80,7 +70,7 @@ def _height(curve: BoundCurve, rate: float) -> float:
     """I(Y;T) of the curve at a rate; beyond its ends, that of the end."""
     if rate <= curve.rate[0]:
         return curve.relevance[0]
-    corners = curve.line("ib")
+    corners = curve.corners()
     for (x0, y0), (x1, y1) in itertools.pairwise(corners):
         if rate <= x1:
             return y0 + (y1 - y0) * (rate - x0) / (x1 - x0)

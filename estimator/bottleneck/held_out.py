@@ -21,19 +21,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import entr
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.bottleneck.joint import Joint, joint_counts
-from estimator.curve import Conditionals
 from estimator.errors import InputError
-from estimator.text.labels import IntArray
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 _LN2 = math.log(2)
 _STEPS = 40
@@ -55,11 +51,6 @@ class HeldOutJoint:
     mixture: sp.csr_array
     conditionals: sp.csr_array
     trust: float
-
-    @property
-    def kind(self) -> Conditionals:
-        """What other documents bear out."""
-        return "held-out"
 
     @property
     def positions(self) -> int:

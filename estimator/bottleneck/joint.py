@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import entr
 
-from estimator.curve import Conditionals
-from estimator.text.labels import IntArray
-
-FloatArray = npt.NDArray[np.floating[Any]]
+from estimator.arrays import FloatArray, IntArray
 
 _LN2 = math.log(2)
 
@@ -26,10 +22,6 @@ class JointDistribution(Protocol):
     ``mixture`` [|X|, rows] says which rows of ``conditionals`` [rows, |Y|] make up each p(y|x); None stands for the
     identity. Entropies are in bits.
     """
-
-    @property
-    def kind(self) -> Conditionals:
-        """Where p(y|x) comes from."""
 
     @property
     def positions(self) -> int:
@@ -80,11 +72,6 @@ class Joint:
     """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
 
     counts: sp.csr_array
-
-    @property
-    def kind(self) -> Conditionals:
-        """The sample's own."""
-        return "raw"
 
     @cached_property
     def positions(self) -> int:

@@ -13,20 +13,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import entr, rel_entr
 
+from estimator.arrays import RealArray
 from estimator.bottleneck.joint import JointDistribution
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.progress import Progress
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 DEFAULT_BETAS: tuple[float, ...] = tuple(float(beta) for beta in 1 + np.geomspace(0.02, 30, 50))
 """Below β = 1 the trivial encoder is always the best one; at 31 the curve of a text has long been flat."""
@@ -52,11 +50,11 @@ _SEED_SMOOTHING = 0.1
 class Decoders:
     """What the solver keeps: ``log_weights`` log p(t) [|T|] and ``log_conditionals`` log p(y|t) [|Y|, |T|], in nats."""
 
-    log_weights: FloatArray
-    log_conditionals: FloatArray
+    log_weights: RealArray
+    log_conditionals: RealArray
 
     @classmethod
-    def of_joint(cls, joint: FloatArray) -> Decoders:
+    def of_joint(cls, joint: RealArray) -> Decoders:
         """The decoders of p(y, t) [|Y|, |T|], in its precision; weights are double in any case."""
         weights = joint.sum(axis=0, dtype=np.float64)
         alive = weights > _DEAD
@@ -105,7 +103,7 @@ class Iteration:
 
     decoders: Decoders
     old: Decoders
-    joint: FloatArray
+    joint: RealArray
     free_energy: float
     beta: float
     output_entropy: float
@@ -150,7 +148,7 @@ class Bottleneck:
         seen = logs if self._shared is None else self._shared @ logs
         log_weights = decoders.log_weights.astype(self._dtype)
 
-        def share(block: tuple[FloatArray, sp.csr_array]) -> tuple[FloatArray, float]:
+        def share(block: tuple[RealArray, sp.csr_array]) -> tuple[RealArray, float]:
             """p(y, t), or its shared factor, and Σ p(x) log Z(x) of one block of x."""
             weights, rows = block
             # H(Y|x) is left out of the KL: it shifts all t alike.
@@ -165,7 +163,7 @@ class Bottleneck:
             encoder *= (weights / total).astype(self._dtype)[:, None]
             return rows.T @ encoder, log_partition
 
-        joint: FloatArray = np.zeros_like(seen)
+        joint: RealArray = np.zeros_like(seen)
         log_partition = 0.0
         for start in range(0, len(self._blocks), _THREADS):
             for part, partition in self._pool.map(share, self._blocks[start : start + _THREADS]):
@@ -254,7 +252,6 @@ def information_bottleneck(
         input_labels=joint.input_labels,
         output_labels=joint.output_labels,
         one_successor=joint.one_successor,
-        conditionals=joint.kind,
     )
 
 

@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.measurement import MIN_COUNT, Information, Weights
+from estimator.soft_entropy.assignment import soft_assignments
 from estimator.soft_entropy.information import LayerInformation
-from estimator.soft_entropy.jackknife import bracketed
-from estimator.soft_entropy.tally import document_groups, soft_assignments
-from estimator.text.labels import IntArray, LabelSet
+from estimator.soft_entropy.jackknife import bracketed, document_groups
+from estimator.text.labels import LabelSet
 from estimator.text.sample import Sample
-
-FloatArray = npt.NDArray[np.float64]
 
 SHUFFLES = 64
 _SEED = 20_240_911
@@ -188,7 +186,8 @@ class DocumentEstimator:
 def unit_groups(unit_of_position: IntArray) -> IntArray:
     """The jackknife group of each unit (a document or a pair), int64 [units]: runs of about equal positions."""
     first = np.flatnonzero(np.diff(unit_of_position, prepend=-1))
-    return document_groups(unit_of_position)[first]
+    groups: IntArray = document_groups(unit_of_position)[first]
+    return groups
 
 
 def _entropy(q: FloatArray) -> FloatArray:

@@ -20,17 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from estimator.arrays import IntArray
 from estimator.increments import Increment
 from estimator.measurement import SIDES, Side
 from estimator.progress import Progress
+from estimator.soft_entropy.assignment import soft_assignments
 from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.jackknife import spread
+from estimator.soft_entropy.jackknife import document_groups, spread
 from estimator.soft_entropy.sweep import ModelScores, sweep
-from estimator.soft_entropy.tally import Tally, document_groups, soft_assignments
+from estimator.soft_entropy.tally import Tally
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
 from estimator.text.kinds import LABELS, NGRAMS
-from estimator.text.labels import IntArray, LabelSet, LabelText
+from estimator.text.labels import LabelSet, LabelText
 
 SHUFFLES = 8
 _ROWS = 1 << 15

@@ -12,19 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.measurement import MIN_COUNT, Granularity, Information, Weights
+from estimator.soft_entropy.assignment import column_sums, entropy, soft_assignments
 from estimator.soft_entropy.jackknife import bracketed
 from estimator.soft_entropy.null import null_curve
 from estimator.soft_entropy.random_groups import RandomGroups, random_groups, random_rows
-from estimator.soft_entropy.tally import Tally, column_sums, entropy, soft_assignments
+from estimator.soft_entropy.tally import Tally
 from estimator.soft_entropy.weighting import Weighting
-from estimator.text.labels import IntArray, LabelSet
-
-FloatArray = npt.NDArray[np.float64]
+from estimator.text.labels import LabelSet
 
 
 @dataclass(frozen=True, slots=True)

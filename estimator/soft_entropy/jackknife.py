@@ -1,13 +1,26 @@
-"""From values with and without each document group to information with its bracket and its error."""
+"""The jackknife: document groups, and information with its bracket and its error from values without each group."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.measurement import Information
 
-FloatArray = npt.NDArray[np.float64]
+
+def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
+    """A group number per position: whole documents in runs of about equal positions, at most ``groups`` of them.
+
+    Raises ValueError when positions are not in document order.
+    """
+    starts = np.flatnonzero(np.diff(document_of_position, prepend=-1))
+    if (np.diff(document_of_position) < 0).any():
+        raise ValueError("positions must lie in document order")
+    wanted = min(groups, len(starts))
+    middle = (starts + np.append(starts[1:], len(document_of_position))) / 2
+    raw = np.minimum((middle * wanted / len(document_of_position)).astype(np.int64), wanted - 1)
+    _, compact = np.unique(raw, return_inverse=True)
+    return np.repeat(compact, np.diff(np.append(starts, len(document_of_position))))
 
 
 def bracketed(plugin: FloatArray, null: FloatArray, shuffling: float, *, labels: int, singletons: float) -> Information:

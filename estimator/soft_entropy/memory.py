@@ -10,8 +10,8 @@ import psutil
 import torch
 
 from estimator.errors import MeasurementError
+from estimator.soft_entropy.assignment import BLOCK
 from estimator.soft_entropy.random_groups import ROWS
-from estimator.soft_entropy.tally import BLOCK
 
 SHARE = 0.8
 """Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""

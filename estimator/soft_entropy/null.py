@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
+from estimator.arrays import FloatArray
 from estimator.soft_entropy.random_groups import RandomGroups
 from estimator.soft_entropy.shuffling import Scatter
 
-FloatArray = npt.NDArray[np.float64]
 SCATTER_GROUPS = 128
 """Groups of one size that tell their variance, at least."""
 

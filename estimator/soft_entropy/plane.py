@@ -13,8 +13,8 @@ from estimator.measurement import MIN_COUNT, Measurement, Weights
 from estimator.progress import Progress
 from estimator.soft_entropy.documents import DocumentEstimator
 from estimator.soft_entropy.information import Estimator, LayerInformation
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.sweep import Estimate, ModelScores, sweep
-from estimator.soft_entropy.tally import document_groups
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
 from estimator.text.kinds import LABELS, NGRAMS

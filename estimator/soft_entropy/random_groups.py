@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from estimator.soft_entropy.tally import column_squares, column_sums, entropy
+from estimator.soft_entropy.assignment import column_squares, column_sums, entropy
 
 ROWS = 32_768
 """Positions that are put into groups, at most."""

@@ -14,57 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from estimator.text.labels import IntArray, LabelSet
+from estimator.arrays import IntArray
+from estimator.soft_entropy.assignment import BLOCK
+from estimator.text.labels import LabelSet
 
 CHUNK = 256
 """Rows summed in float32 before float64 takes over: so few lose no more than about 1e-6 of their sum."""
-BLOCK = {"cpu": 4096, "cuda": 262_144, "mps": 65_536}
-"""Rows worked on at once, per kind of device: as many as a processor's cache holds, or as keep a card busy."""
-
-
-def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """p_j = softmax_j(score_j / ε) [positions, anchors] and each row's entropy [positions], in units of log n."""
-    p = torch.empty(scores.shape, dtype=torch.float32, device=scores.device)
-    row_entropy = torch.empty(len(p), dtype=torch.float32, device=scores.device)
-    block = BLOCK[p.device.type]
-    for rows, given, out in zip(p.split(block), scores.split(block), row_entropy.split(block), strict=True):
-        log_p = torch.log_softmax(rows.copy_(given).div_(temperature), dim=-1)
-        # A probability of exactly 0, far below anything that counts, would have no logarithm.
-        torch.exp(log_p, out=rows).add_(torch.finfo(torch.float32).tiny)
-        torch.linalg.vecdot(rows, log_p, out=out)
-    return p, row_entropy.div_(-float(np.log(p.shape[-1])))
-
-
-def entropy(q: Tensor) -> Tensor:
-    """H(q) of each row of q > 0 [..., anchors], as a fraction of log n (the paper's efficiency)."""
-    surprise: Tensor = torch.linalg.vecdot(q, q.log())
-    return surprise.div_(-float(np.log(q.shape[-1])))
-
-
-def column_sums(p: Tensor) -> Tensor:
-    """Σ p over positions, float64 [anchors], of p [positions, anchors]."""
-    return torch.stack([block.sum(0) for block in p.split(BLOCK[p.device.type])]).double().sum(0)
-
-
-def column_squares(p: Tensor) -> Tensor:
-    """Σ p² over positions, float64 [anchors], of p [positions, anchors]."""
-    blocks = p.split(BLOCK[p.device.type])
-    return torch.stack([torch.linalg.vecdot(block.T, block.T) for block in blocks]).double().sum(0)
-
-
-def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
-    """A group number per position: whole documents in runs of about equal positions, at most ``groups`` of them.
-
-    Raises ValueError when positions are not in document order.
-    """
-    starts = np.flatnonzero(np.diff(document_of_position, prepend=-1))
-    if (np.diff(document_of_position) < 0).any():
-        raise ValueError("positions must lie in document order")
-    wanted = min(groups, len(starts))
-    middle = (starts + np.append(starts[1:], len(document_of_position))) / 2
-    raw = np.minimum((middle * wanted / len(document_of_position)).astype(np.int64), wanted - 1)
-    _, compact = np.unique(raw, return_inverse=True)
-    return np.repeat(compact, np.diff(np.append(starts, len(document_of_position))))
 
 
 @dataclass(frozen=True, slots=True)

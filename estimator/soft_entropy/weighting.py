@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from estimator.arrays import FloatArray, IntArray
 from estimator.measurement import Weights
 from estimator.soft_entropy.null import NullCurve
-from estimator.text.labels import IntArray, LabelSet
-
-FloatArray = npt.NDArray[np.float64]
+from estimator.text.labels import LabelSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from estimator.arrays import FloatArray
+
+_DIGEST_WIDTH = 64
 
 
 def draw_anchors(anchors: int, width: int, seed: int) -> FloatArray:
@@ -26,6 +28,11 @@ def stack_anchors(anchors: int, width: int, seeds: Sequence[int]) -> FloatArray:
     return np.stack([draw_anchors(anchors, width, seed) for seed in seeds])
 
 
-def anchors_digest(stacked: FloatArray) -> str:
-    """SHA-256 of stacked anchors as little-endian float32, the precision in which they are used."""
-    return hashlib.sha256(stacked.astype("<f4").tobytes()).hexdigest()
+@cache
+def anchors_digest(anchors: int, seeds: tuple[int, ...]) -> str:
+    """SHA-256 of what ``seeds`` draw at a fixed width, as little-endian float32, the precision in which it is used.
+
+    Part of the identity of a measured value, because seeds alone do not decide it: numpy does not promise the same
+    normal numbers from a seed in every version. Drawn once per process, however many checkpoints are identified.
+    """
+    return hashlib.sha256(stack_anchors(anchors, _DIGEST_WIDTH, seeds).astype("<f4").tobytes()).hexdigest()

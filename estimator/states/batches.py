@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from estimator.arrays import IntArray
 from estimator.text.sample import Sample
-
-IntArray = npt.NDArray[np.int64]
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16_384, "mps": 8192}
 """Tokens of one forward pass, padding included, per kind of device."""

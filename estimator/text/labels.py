@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from estimator.arrays import IntArray
 from estimator.measurement import SIDES, Side
 from estimator.registry import Registry
 from estimator.text.sample import Sample
 
-IntArray = npt.NDArray[np.int64]
 SampleKind = Literal["texts", "pairs"]
 """What a sample is made of: texts, or pairs of a chosen and a rejected completion."""
 Null = Literal["positions", "documents", "pairs"]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from estimator.arrays import IntArray
 from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 from estimator.text.pairs import Message, Pair
 from estimator.text.sample import Sample
 
-IntArray = npt.NDArray[np.int64]
 _CHARACTERS_PER_TOKEN = 100
 _REPORT_EVERY = 32
 

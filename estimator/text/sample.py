@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,20 +111,21 @@ def tokenise(
     the same, and (``"column"``) what reading the columns raises.
     """
     progress.phase("text", 0, documents, "documents")
-    chosen: list[_Tokenised] = []
+    chosen: list[npt.NDArray[np.int32]] = []
+    values: list[tuple[object, ...]] = []
     read = 0
     for batch in _batches(corpus.documents(text_column, columns)):
         read += len(batch)
         short = [_readable(document.text, max_length) for document in batch]
         encoded = tokenizer(short, truncation=True, max_length=max_length, padding=False, verbose=False)["input_ids"]
-        pairs = zip(encoded, batch, strict=True)
-        chosen += [
-            _Tokenised(np.asarray(ids, dtype=np.int32), one.columns) for ids, one in pairs if len(ids) >= SHORTEST
-        ]
+        for ids, document in zip(encoded, batch, strict=True):
+            if len(ids) >= SHORTEST:
+                chosen.append(np.asarray(ids, dtype=np.int32))
+                values.append(document.columns)
         progress.phase("text", min(len(chosen), documents), documents, "documents")
         if len(chosen) >= documents:
             break
-    chosen = chosen[:documents]
+    chosen, values = chosen[:documents], values[:documents]
     if len(chosen) < 2:
         raise _too_short(corpus.name, read, len(chosen))
     if len(chosen) < documents:
@@ -131,26 +133,25 @@ def tokenise(
             f"{corpus.name} has {len(chosen)} documents of {SHORTEST} tokens or more; {documents} were asked for."
         )
     text = tokenizer.batch_decode(
-        [one.tokens.tolist() for one in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
-    bytes_read = sum(len(part.encode()) for part in text)
-    return _sample(chosen, corpus.name, max_length, bytes_read, columns)
-
-
-class _Tokenised(NamedTuple):
-    tokens: npt.NDArray[np.int32]
-    columns: tuple[object, ...]
+    by_column = dict(zip(columns, zip(*values, strict=True), strict=True))
+    return replace(_sample(chosen, corpus.name, max_length, by_column), bytes=sum(len(part.encode()) for part in text))
 
 
 def _sample(
-    documents: list[_Tokenised], corpus: str, max_length: int, bytes_read: int, columns: Sequence[str]
+    documents: list[npt.NDArray[np.int32]],
+    corpus: str,
+    max_length: int,
+    columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
 ) -> Sample:
     """The documents in the order of their digests, so that numbers do not depend on the order they were read in."""
-    ordered = sorted(documents, key=lambda one: hashlib.sha256(one.tokens.astype("<i4").tobytes()).digest())
-    tokens = np.concatenate([one.tokens for one in ordered])
-    offsets = np.concatenate([[0], np.cumsum([len(one.tokens) for one in ordered])]).astype(np.int64)
-    numbered = {name: _numbered(name, [one.columns[at] for one in ordered], corpus) for at, name in enumerate(columns)}
-    sample = Sample(tokens, offsets, corpus, _digest(tokens, offsets), max_length, bytes_read, numbered)
+    digests = [hashlib.sha256(ids.astype("<i4").tobytes()).digest() for ids in documents]
+    order = sorted(range(len(documents)), key=digests.__getitem__)
+    tokens = np.concatenate([documents[at] for at in order])
+    offsets = np.concatenate([[0], np.cumsum([len(documents[at]) for at in order])]).astype(np.int64)
+    numbers = {name: _numbered(name, [values[at] for at in order], corpus) for name, values in columns.items()}
+    sample = Sample(tokens, offsets, corpus, _digest(tokens, offsets), max_length, columns=numbers)
     measured = tokens[sample.position_index()]
     if (measured == measured[0]).all():
         raise InputError(

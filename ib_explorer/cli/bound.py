@@ -11,9 +11,11 @@ import click
 
 from cache import Cache
 from cache.locations import locations
+from estimator.bottleneck import bounds
 from estimator.checkpoints.resolve import split_reference
-from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals
+from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import chosen_settings, measurement_options
@@ -45,24 +47,24 @@ COLUMNS = (
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice(BOUND_KINDS),
+    type=EntryName(bounds.BOUNDS),
     multiple=True,
-    default=("ib",),
+    default=(bounds.IB.name,),
     show_default=True,
-    help="diagonal: I(X;T) itself; dpi: that and I(X;Y); ib: the IB curve. May be repeated.",
+    help=f"The bound to print; may be repeated. {described(bounds.BOUNDS.values())}.",
 )
 @click.option(
     "--held-out",
     is_flag=True,
-    help="Hold p(y|x) against other documents: each context is trusted as far as half of the documents, through the "
-    "other half's eyes, bears it out, and shorter contexts take the rest.",
+    help="Take every bound of the sample's own p(y|x) from held-out (Jelinek–Mercer) p(y|x) instead: each context "
+    "counts as far as one half of the documents confirms the other, and shorter contexts take the rest.",
 )
 @cache_dir_option
 @click.pass_context
 def command(
     ctx: click.Context,
     tokenizer: str,
-    kinds: tuple[BoundKind, ...],
+    kinds: tuple[str, ...],
     held_out: bool,
     cache_dir: Path | None,
     **given: str | None,
@@ -74,15 +76,14 @@ def command(
     cross it. Wide labels mostly occur once, and then the curve is the diagonal: --held-out shows what of it would hold
     in other documents.
     """
-    conditionals: Conditionals = "held-out" if held_out else "raw"
     given["granularity"] = given["granularity"] or "token"
     request = request_from(chosen_settings(given), *split_reference(tokenizer))
+    sources = {bound: _source(bound, held_out) for bound in map(bounds.BOUNDS.find, kinds)}
+    curves = {source.curve: source.name for source in sources.values()}
     jobs = [
-        (
-            f"{request.model} {granularity}",
-            partial(Bound, request=request, granularity=granularity, conditionals=conditionals),
-        )
+        (f"{request.model} {granularity}", partial(Bound, request=request, granularity=granularity, bound=bound))
         for granularity in request.granularities
+        for bound in curves.values()
     ]
     if one_sided := [kind.name for kind in request.kinds if not kind.is_two_sided]:
         raise InputError(
@@ -91,13 +92,19 @@ def command(
     folder = chosen_cache_dir(ctx, cache_dir)
     session = run_jobs(jobs, folder, "cpu")
     kept = Cache(locations(folder).cache).curves
-    curves = [kept.load(event.key) for event in session.events if isinstance(event, BoundReady)]
-    found = [curve for curve in curves if curve is not None]
+    loaded = [kept.load(event.key) for event in session.events if isinstance(event, BoundReady)]
+    found = [curve for curve in loaded if curve is not None]
     for curve in found:
         print(summary(curve), file=sys.stderr)
     if found:
         bits = math.log2(request.anchors)
-        rows = [row for curve in found for kind in dict.fromkeys(kinds) for row in _rows(curve, kind, bits)]
+        rows = [
+            row
+            for curve in found
+            for bound, source in sources.items()
+            if source.curve.name == curve.conditionals
+            for row in _rows(curve, bound, bits)
+        ]
         sys.stdout.write(table_text(COLUMNS, rows))
     return session.exit_code
 
@@ -112,9 +119,16 @@ def summary(curve: BoundCurve) -> str:
     )
 
 
-def _rows(curve: BoundCurve, kind: BoundKind, bits: float) -> list[tuple[object, ...]]:
-    corners = curve.line(kind)
-    betas = curve.beta if kind == "ib" else (None,) * len(corners)
+def _source(bound: bounds.Bound, held_out: bool) -> bounds.Bound:
+    """The bound whose curve ``bound`` is printed from: with ``held_out``, another one for those of the raw curve."""
+    return bounds.HELD_OUT if held_out and bound.curve is bounds.RAW else bound
+
+
+def _rows(curve: BoundCurve, bound: bounds.Bound, bits: float) -> list[tuple[object, ...]]:
+    """A row for each corner, with its β where the line is the curve itself."""
+    corners = bound.line(curve)
+    betas = curve.beta if bound.line is BoundCurve.corners else (None,) * len(corners)
+    what = (curve.granularity, bound.name, curve.conditionals)
     about = (
         curve.positions,
         curve.input_labels,
@@ -124,6 +138,6 @@ def _rows(curve: BoundCurve, kind: BoundKind, bits: float) -> list[tuple[object,
         curve.mutual_information,
     )
     return [
-        (curve.granularity, kind, curve.conditionals, rate, relevance, beta, rate / bits, relevance / bits, *about)
+        (*what, rate, relevance, beta, rate / bits, relevance / bits, *about)
         for (rate, relevance), beta in zip(corners, betas, strict=True)
     ]

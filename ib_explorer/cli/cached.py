@@ -7,10 +7,12 @@ from pathlib import Path
 
 from cache import Cache
 from cache.locations import locations
-from estimator.curve import BoundCurve, Conditionals
+from estimator.bottleneck.bounds import Curve
+from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
+from ib_explorer.drawing.shelf import shelf_of
 
 
 def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
@@ -33,16 +35,23 @@ def cached_curve(
     cache_dir: Path | None,
     measured: Iterable[CheckpointMeasurements],
     granularity: Granularity,
-    conditionals: Conditionals,
+    curve: Curve,
 ) -> BoundCurve | None:
-    """The cached bound of the one sample that all of ``measured`` share; None when they differ or there is none."""
-    from cache.keys import key
-    from ib_explorer.work.identities import bound_document
-
+    """The cached ``curve`` of the one sample that all of ``measured`` share; None when they differ or there is none."""
+    measured = list(measured)
     samples = {measurements.sample for measurements in measured}
     if len(samples) != 1:
         return None
-    return Cache(locations(cache_dir).cache).curves.load(key(bound_document(samples.pop(), granularity, conditionals)))
+    labels = shelf_of(measured[0]).labels
+    wanted = {"sample": samples.pop(), "granularity": granularity, "conditionals": curve.name}
+    return next(
+        (
+            found
+            for document, found in Cache(locations(cache_dir).cache).curves.all()
+            if wanted.items() <= document.items() and (granularity, found.input_labels, found.output_labels) in labels
+        ),
+        None,
+    )
 
 
 def cached_increments(

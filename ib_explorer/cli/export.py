@@ -11,6 +11,7 @@ from estimator.errors import InputError
 from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.text.kinds import LABELS
 from ib_explorer.cli.cached import cached_measurements, canonical_temperature
+from ib_explorer.cli.entries import EntryName
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
@@ -19,7 +20,7 @@ from ib_explorer.tables.measurements import points_of, points_text
 @click.command("export")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
-@click.option("--granularity", metavar="LABELS", help="Only this.")
+@click.option("--granularity", type=EntryName(LABELS), help="Only this.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
 @click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
@@ -40,7 +41,7 @@ def command(
     cache_dir: Path | None,
 ) -> None:
     """Write what has been measured as CSV: all of it, or what the filters leave."""
-    granularities = None if granularity is None else (LABELS.find(granularity).name,)
+    granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
     variants = None if variant is None else (variant,)

@@ -10,13 +10,15 @@ from typing import Literal
 
 import click
 
+from estimator.bottleneck.bounds import BOUNDS, IB
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
+from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.drawing.plane import BOUNDS, Bound, View, plane
+from ib_explorer.drawing.plane import View, plane
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that goes to a pipe or a file."""
@@ -25,14 +27,24 @@ WITHOUT_TERMINAL = (100, 32)
 @click.command("plot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
-@click.option("--granularity", metavar="LABELS", default="token", show_default=True, help="Which labels to draw.")
+@click.option("--granularity", type=EntryName(LABELS), default="token", show_default=True, help="The labels to draw.")
 @click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
 @click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
 @click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
 @click.option("--variant", type=click.Choice(VARIANTS), default="raw", show_default=True)
-@click.option("--preset", metavar="PRESET", default=next(iter(VALUES)), show_default=True, help="Which value to draw.")
 @click.option(
-    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+    "--preset",
+    type=EntryName(VALUES),
+    default=next(iter(VALUES)),
+    show_default=True,
+    help=f"The value to draw. {described(VALUES.values())}.",
+)
+@click.option(
+    "--bound",
+    type=EntryName(BOUNDS),
+    default=IB.name,
+    show_default=True,
+    help=f"The bound to draw, if its curve is cached. {described(BOUNDS.values())}.",
 )
 @click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
 @click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
@@ -48,7 +60,7 @@ def command(
     min_count: int,
     variant: Variant,
     preset: str,
-    bound: Bound,
+    bound: str,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
@@ -61,17 +73,17 @@ def command(
 
     view = View(
         _layer(layer),
-        LABELS.find(granularity).name,
+        granularity,
         canonical_temperature(temperature),
         weights,
-        VALUES.find(preset).name,
+        preset,
         variant,
         min_count,
         bound,
     )
     folder = chosen_cache_dir(ctx, cache_dir)
     measured = [found for found in cached_measurements(folder, models) if view.shows(found)]
-    drawn = plane(measured, view, cached_curve(folder, measured, granularity, view.conditionals))
+    drawn = plane(measured, view, cached_curve(folder, measured, granularity, view.drawn_bound.curve))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

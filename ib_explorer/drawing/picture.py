@@ -12,7 +12,7 @@ import numpy as np
 
 from ib_explorer.drawing.axes import Axis, Limits
 from ib_explorer.drawing.canvas import Canvas, Colour, Places, Run
-from ib_explorer.drawing.plane import Bound, Plane, Point, Series
+from ib_explorer.drawing.plane import Plane, Point, Series
 from ib_explorer.drawing.shelf import Same
 
 # Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
@@ -34,13 +34,6 @@ BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture."""
-
-BOUND_NAMES: dict[Bound, str] = {
-    "diagonal": "diagonal",
-    "dpi": "data processing",
-    "ib": "IB curve",
-    "held-out": "held-out IB curve",
-}
 
 _DOTS = "·"
 _NULL = "×"
@@ -197,7 +190,7 @@ def _legend(plane: Plane, width: int) -> list[Run]:
     """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
     bounds = [
         *([] if plane.view.is_over_training else [("·", "diagonal", DIAGONAL)]),
-        *([("⠒", BOUND_NAMES[plane.view.drawn_bound], BOUND)] if plane.bound else []),
+        *([("⠒", _narrow(plane.view.drawn_bound.title), BOUND)] if plane.bound else []),
     ]
     count = len(plane.series)
     looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]

@@ -12,20 +12,16 @@ from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
+from estimator.bottleneck.bounds import BOUNDS, DIAGONAL, IB, Bound
 from estimator.checkpoints.names import in_training_order, parse_checkpoint
 from estimator.checkpoints.revision import Revision
-from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals, Distance, distance_to_bound
+from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.drawing.shelf import Same, shelf_of
-
-Bound = BoundKind | Literal["held-out"]
-BOUNDS: tuple[Bound, ...] = (*BOUND_KINDS, "held-out")
-"""What can be drawn beside the points: the bounds of the sample, and its IB curve with p(y|x) held out."""
-
 
 Records = tuple[CheckpointMeasurements, ...]
 
@@ -34,7 +30,7 @@ Records = tuple[CheckpointMeasurements, ...]
 class View:
     """What of the measurements is shown; ``preset`` names the value that is the point.
 
-    ``bound`` is the bound drawn with the points, unless the value may be compared with another one only.
+    ``bound`` names the bound drawn with the points, unless the value may be compared with another one only.
     """
 
     layer: Layer | Literal["each"] = "mean"
@@ -44,7 +40,7 @@ class View:
     preset: str = next(iter(VALUES))
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
-    bound: Bound = "ib"
+    bound: str = IB.name
 
     @property
     def is_over_training(self) -> bool:
@@ -59,12 +55,7 @@ class View:
     @property
     def drawn_bound(self) -> Bound:
         """The bound that is drawn."""
-        return "diagonal" if self.preset == "paper" else self.bound
-
-    @property
-    def conditionals(self) -> Conditionals:
-        """Where p(y|x) of the curve beside the points comes from."""
-        return "held-out" if self.drawn_bound == "held-out" else "raw"
+        return BOUNDS[self.value.bound or self.bound]
 
     def shows(self, record: CheckpointMeasurements) -> bool:
         """Whether ``record`` has rows of the labels in view."""
@@ -160,7 +151,7 @@ class Plane:
 
     view: View
     series: tuple[Series, ...]
-    bound: tuple[tuple[float, float], ...]
+    bound: Corners
     limits: Limits
     x_axis: Axis
     y_axis: Axis
@@ -316,12 +307,11 @@ def _series_name(
     return " ".join(parts)
 
 
-def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> tuple[tuple[float, float], ...]:
-    bound = view.drawn_bound
-    if curve is None or not series or bound == "diagonal":
+def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> Corners:
+    if curve is None or not series or view.drawn_bound is DIAGONAL:  # which every plane has
         return ()
     bits = math.log2(series[0].trajectory.anchors)
-    return tuple((x / bits, y / bits) for x, y in curve.line("ib" if bound == "held-out" else bound))
+    return tuple((x / bits, y / bits) for x, y in view.drawn_bound.line(curve))
 
 
 def _limits(series: Sequence[Series]) -> Limits:

@@ -234,7 +234,7 @@ class Core(App[None], inherit_bindings=False):
     def _look(self, state: State) -> None:
         """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
         before, view = self.state.view, state.view
-        other_bound = (view.granularity, view.conditionals) != (before.granularity, before.conditionals)
+        other_bound = (view.granularity, view.drawn_bound.curve) != (before.granularity, before.drawn_bound.curve)
         self._set(state, at_once=True)
         if self._settling is None:
             self._measure_view()

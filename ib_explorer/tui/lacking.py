@@ -95,10 +95,10 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
     if known is None or view.is_preference or scene.curve is not None:
         return []
     request = replace(known, granularities=(view.granularity,))
-    jobs = bound_jobs(scene.state, request, view.conditionals)
+    jobs = bound_jobs(scene.state, request, view.drawn_bound.curve)
     if jobs and not (again and _is_given_up(jobs)):
         return []
-    return [Job(UNNUMBERED, "bound", request, view.conditionals)]
+    return [Job(UNNUMBERED, "bound", request, view.drawn_bound.name)]
 
 
 def increments(scene: Scene) -> list[Job]:

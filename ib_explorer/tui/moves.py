@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from estimator.bottleneck.bounds import BOUNDS
 from estimator.measurement import WEIGHTS
 from estimator.request import PRESETS
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import BOUNDS, Point, neighbour, revision_of
+from ib_explorer.drawing.plane import Point, neighbour, revision_of
 from ib_explorer.drawing.records import Labels
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of
@@ -63,7 +64,7 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "weights": WEIGHTS,
         "preset": PRESETS,
         "variant": scene.variants,
-        "bound": BOUNDS,
+        "bound": tuple(BOUNDS),
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]

@@ -74,7 +74,7 @@ class Scene:
         if known is None:
             return False
         request = replace(known, granularities=(view.granularity,))
-        return any(job.is_open for job in bound_jobs(self.state, request, view.conditionals))
+        return any(job.is_open for job in bound_jobs(self.state, request, view.drawn_bound.curve))
 
     @property
     def layers(self) -> tuple[int | str, ...]:

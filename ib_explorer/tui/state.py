@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from estimator.bottleneck.bounds import BOUNDS, Curve
 from estimator.checkpoints.revision import Revision
-from estimator.curve import BoundCurve, Conditionals
+from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
@@ -46,7 +47,7 @@ class Order:
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    ``kind`` is measure, increments, bound (that of its request's first granularity, with p(y|x) from ``conditionals``),
+    ``kind`` is measure, increments, bound (the curve of ``bound`` at its request's first granularity),
     look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
     which gives way to all other. ``only`` narrows it to the checkpoints named, and ``kept`` is to do it from kept
     scores, between the steps of other work. ``since`` is when the phase began, and ``heard`` when it was last heard of,
@@ -56,7 +57,7 @@ class Job:
     number: int
     kind: str
     request: MeasurementRequest
-    conditionals: Conditionals = "raw"
+    bound: str = "ib"
     kept: bool = False
     only: tuple[str, ...] = ()
     status: str = "queued"
@@ -77,7 +78,7 @@ class Job:
         if self.kind == "bound":
             granularity = self.request.granularities[0]
             assert granularity != PREFERENCE
-            return Bound(self.number, self.request, granularity, self.conditionals)
+            return Bound(self.number, self.request, granularity, self.bound)
         return Measure(self.number, self.request, self.kind == "increments", self.kept, self.only)
 
     @property
@@ -145,7 +146,7 @@ class State:
         return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
     def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
-        fits = (curve.conditionals, curve.granularity) == (self.view.conditionals, self.view.granularity)
+        fits = (curve.conditionals, curve.granularity) == (self.view.drawn_bound.curve.name, self.view.granularity)
         labels = (curve.granularity, curve.input_labels, curve.output_labels)
         return fits and any(
             record.positions == curve.positions and labels in shelf_of(record).labels for record in records
@@ -245,18 +246,18 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
     return blind(one) == blind(other)
 
 
-def bound_jobs(state: State, request: MeasurementRequest, conditionals: Conditionals) -> list[Job]:
-    """The jobs for the bound of a request's sample and granularity, whatever became of them."""
-    asked = ("bound", request.granularities, conditionals)
-    bounds = [job for job in state.jobs if (job.kind, job.request.granularities, job.conditionals) == asked]
-    return [job for job in bounds if same_sample(job.request, request)]
+def bound_jobs(state: State, request: MeasurementRequest, curve: Curve) -> list[Job]:
+    """The jobs for that curve of a request's sample and granularity, whatever became of them."""
+    bounds = [job for job in state.jobs if job.kind == "bound" and BOUNDS[job.bound].curve == curve]
+    mine = [job for job in bounds if job.request.granularities == request.granularities]
+    return [job for job in mine if same_sample(job.request, request)]
 
 
 def describe(job: Job) -> str:
     """What a job does, in a few words."""
     revision = job.only[0] if len(job.only) == 1 else job.request.revision
     target = job.request.model + (f"@{revision}" if revision else "")
-    return f"{job.conditionals} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
+    return f"{BOUNDS[job.bound].curve.name} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
 
 
 def _with_progress(job: Job, event: PhaseProgress, now: float) -> Job:

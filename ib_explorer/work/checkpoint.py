@@ -20,7 +20,7 @@ from estimator.soft_entropy.temperature import Temperature, parse_temperature
 from estimator.states.layers import parse_layers
 from estimator.text.kinds import NGRAM
 from estimator.text.labels import LabelKind, LabelText
-from ib_explorer.work.identities import checkpoint_document, increments_document, labels_document
+from ib_explorer.work.identities import checkpoint_document, increments_document, with_labels
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.subject import Subject
 from ib_explorer.worker.messages import Measure, Measured
@@ -116,8 +116,7 @@ class CheckpointWork:
         commit = self._commit(revision, progress)
         states = checkpoint_document(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
         for kinds in _families(request.kinds):
-            labels = None if kinds[0].family == NGRAM else text.digest(kinds)
-            document = labels_document(states, labels)
+            document = with_labels(states, text, kinds)
             yield Subject(revision, commit, document, states, text, kinds, request, device)
 
     def _commit(self, revision: Revision, progress: Progress) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.revision import Revision
-from estimator.curve import Conditionals
 from estimator.request import MeasurementRequest
-from estimator.states.anchors import anchors_digest, stack_anchors
+from estimator.states.anchors import anchors_digest
+from estimator.text.kinds import NGRAM
+from estimator.text.labels import LabelKind, LabelText
 
 SCHEMA = 1
-_PROBE_WIDTH = 64
 
 
 def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def checkpoint_document(
         "dtype": dtype,
         "anchors": request.anchors,
         "anchor_seeds": list(request.anchor_seeds),
-        "anchor_draw": anchors_digest(stack_anchors(request.anchors, _PROBE_WIDTH, request.anchor_seeds)),
+        "anchor_draw": anchors_digest(request.anchors, request.anchor_seeds),
     }
 
 
@@ -54,9 +55,9 @@ def scores_document(checkpoint: dict[str, Any], layers: str, variant: str) -> di
     return {**checkpoint, "kind": "layer scores", "layers": layers, "variant": variant}
 
 
-def labels_document(checkpoint: dict[str, Any], labels: str | None) -> dict[str, Any]:
-    """Identifies the measurements of one family of labels, by their digest; None for n-grams, which tokens decide."""
-    return checkpoint if labels is None else {**checkpoint, "labels": labels}
+def with_labels(document: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:
+    """Identifies values of one family of labels: by their digest as well, unless the sample decides them (n-grams)."""
+    return document if kinds[0].family == NGRAM else {**document, "labels": text.digest(kinds)}
 
 
 def increments_document(measurements: str) -> dict[str, Any]:
@@ -64,13 +65,13 @@ def increments_document(measurements: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
 
 
-def bound_document(sample: str, granularity: str, conditionals: Conditionals = "raw") -> dict[str, Any]:
-    """Identifies the bound of a sample's joint counts, with p(y|x) as counted or held out."""
+def bound_document(sample: str, granularity: str, curve: str) -> dict[str, Any]:
+    """Identifies a curve (:class:`estimator.bottleneck.bounds.Curve`) of a sample by its name."""
     return {
         "schema": SCHEMA,
         "kind": "bound",
         "estimator": ESTIMATOR_VERSION,
         "sample": sample,
         "granularity": granularity,
-        "conditionals": conditionals,
+        "conditionals": curve,
     }

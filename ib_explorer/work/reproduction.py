@@ -19,9 +19,10 @@ import torch
 from estimator.checkpoints.tokenizer import load_tokenizer
 from estimator.errors import InputError
 from estimator.progress import Progress
+from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.plane import ngram_estimator
-from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
 from estimator.soft_entropy.temperature import exact_temperature, leading_order_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.text.labels import label_set

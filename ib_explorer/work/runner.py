@@ -12,29 +12,28 @@ from typing import TYPE_CHECKING, assert_never
 from cache import Cache
 from cache.keys import key
 from cache.locations import prepare, score_budget
+from estimator.bottleneck.bounds import BOUNDS, JointLabels
 from estimator.checkpoints.names import select
 from estimator.checkpoints.resolve import list_revisions, model_folder
 from estimator.checkpoints.revision import Revision
-from estimator.curve import Conditionals
 from estimator.errors import InputError, MeasurementError
-from estimator.measurement import Granularity
+from estimator.measurement import SIDES
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.docstrings import DOCSTRINGS
 from estimator.text.kinds import LABELS
-from estimator.text.labels import LabelText
+from estimator.text.labels import LabelKind, LabelText
 from ib_explorer.work.checkpoint import CheckpointWork
 from ib_explorer.work.demo_run import DEMO, demo_revisions
-from ib_explorer.work.identities import bound_document
+from ib_explorer.work.identities import bound_document, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Revisions
 
 if TYPE_CHECKING:
-    from estimator.bottleneck.joint import JointDistribution
     from ib_explorer.work.measurer import Measurer
 
 Emit = Callable[[Event], None]
@@ -136,19 +135,19 @@ class Runner:
                 return
 
     def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
-        from estimator.bottleneck.solver import information_bottleneck
-
+        curve = BOUNDS.find(job.bound).curve
         present = self._checkpoints.existing(self._checkpoints.chosen(job.request, progress))
         if not present:
             raise InputError(
                 "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
             )
         text, _ = self._samples.text(job.request, present[0], progress)
-        document = bound_document(text.sample.digest, job.granularity, job.conditionals)
+        chain = LABELS.chain(job.granularity)
+        if not chain[-1].is_two_sided:
+            raise InputError("granularity", f"{job.granularity} labels have no bound, which applies to the plane only.")
+        document = with_labels(bound_document(text.sample.digest, job.granularity, curve.name), text, chain[-1:])
         if self._cache.curves.load(key(document)) is None:
-            joint = _joint(text, job.granularity, job.conditionals)
-            curve = information_bottleneck(joint, job.granularity, progress=progress)
-            self._cache.curves.put(document, curve)
+            self._cache.curves.put(document, curve.compute(_joint_labels(text, chain), progress))
         emit(BoundReady(job.job, key(document)))
 
     def _measuring(self) -> Measurer:
@@ -159,16 +158,10 @@ class Runner:
         return self._measurer
 
 
-def _joint(text: LabelText, granularity: Granularity, conditionals: Conditionals) -> JointDistribution:
-    """The joint of a sample's input and output labels of one kind."""
-    from estimator.bottleneck.held_out import held_out_joint
-    from estimator.bottleneck.joint import joint_counts
-
-    chain = LABELS.chain(granularity)
-    inputs, y = [text.labels(kind, "input").ids for kind in chain], text.labels(chain[-1], "output").ids
-    if conditionals == "raw":
-        return joint_counts(inputs[-1], y)
-    return held_out_joint(inputs, y, text.sample.document_of_position())
+def _joint_labels(text: LabelText, chain: Sequence[LabelKind]) -> JointLabels:
+    """The input and output labels of a sample's positions, of one kind and the narrower ones that it refines."""
+    inputs, outputs = (tuple(text.labels(kind, side) for kind in chain) for side in SIDES)
+    return JointLabels(inputs, outputs, text.sample.document_of_position())
 
 
 def _device_name(device: str) -> str:

@@ -9,12 +9,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from estimator.curve import Conditionals
 from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,12 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Compute the bound of the sample that ``request`` names, for one granularity, from raw or held-out p(y|x)."""
+    """Compute the curve of the bound of that name, for the sample that ``request`` names and one granularity."""
 
     job: int
     request: MeasurementRequest
     granularity: Granularity
-    conditionals: Conditionals = "raw"
+    bound: str = "ib"
     type: ClassVar[str] = "bound"
 
 
@@ -122,7 +121,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class BoundReady:
-    """The bound of a sample is in the cache under ``key``."""
+    """The curve of a bound is in the cache under ``key``."""
 
     job: int
     key: str

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from estimator.bottleneck.bounds import BOUNDS
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
@@ -120,8 +121,9 @@ class FakeRunner:
         from cache.keys import key
         from ib_explorer.work.identities import bound_document
 
-        document = bound_document("a" * 64, request.granularity, request.conditionals)
-        Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity, request.conditionals))
+        curve = BOUNDS[request.bound].curve.name
+        document = bound_document("a" * 64, request.granularity, curve)
+        Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity, curve))
         emit(BoundReady(request.job, key(document)))
 
     def quick(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:

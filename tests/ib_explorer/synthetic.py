@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, fields, replace
 from hashlib import sha256
 
+from estimator.bottleneck.bounds import BOUNDS
 from estimator.checkpoints.revision import Revision
-from estimator.curve import BoundCurve, Conditionals
+from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
@@ -90,7 +91,7 @@ def trajectory(model: str = "demo", steps: Iterable[int] = STEPS) -> list[Checkp
     return [checkpoint(step, model=model) for step in steps]
 
 
-def curve(granularity: Granularity = "token", conditionals: Conditionals = "raw") -> BoundCurve:
+def curve(granularity: Granularity = "token", conditionals: str = "raw") -> BoundCurve:
     """A bound of the synthetic sample, in bits; held out, it is lower."""
     rate = tuple(0.5 * index for index in range(11))
     most = 3.0 if conditionals == "raw" else 1.5
@@ -219,8 +220,9 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
     def script(job: Job) -> Iterable[Event | None]:
         yield Started(job.job)
         if isinstance(job, Bound):
-            name = f"{job.granularity} {job.conditionals}"
-            cache.curves[name] = curve(job.granularity, job.conditionals)
+            conditionals = BOUNDS[job.bound].curve.name
+            name = f"{job.granularity} {conditionals}"
+            cache.curves[name] = curve(job.granularity, conditionals)
             yield BoundReady(job.job, name)
         elif isinstance(job, Measure) and job.request.is_preference:
             yield listed(job.job)

@@ -51,6 +51,10 @@ def test_the_terminal_process_is_without_torch(statement):
     assert not loaded_by(statement) & HEAVY
 
 
+def test_bounds_are_known_without_what_computes_them():
+    assert not loaded_by("from estimator.bottleneck.bounds import BOUNDS; list(BOUNDS)") & (HEAVY | {"scipy", "numpy"})
+
+
 def test_the_worker_process_loads_torch_only_with_its_runner():
     assert not loaded_by("import ib_explorer.worker.__main__") & (HEAVY | {"textual", "click"})
 

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from estimator.bottleneck.bounds import BOUNDS
 from ib_explorer.tui.keymap import keys
 from ib_explorer.tui.screens.dialog import Dialog
 
@@ -24,9 +25,7 @@ _NUMBERS = (
     ("labels", "number of different labels; once: share of positions whose label occurs once"),
     ("ceiling", "what one label per position would score"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) cannot be told from 0"),
-    ("IB curve", "bounds encoders that see X only; deeper layers see the whole context and may cross it"),
-    ("held-out", "the IB curve with p(y|x) as far as it held in other documents: what the text supports, from below"),
-    ("bits below, ε", "I(Y;Z) short of the IB curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
+    ("bits below, ε", "I(Y;Z) short of the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
     ("one successor", "share of positions whose X has a single Y: near 100 % the curve is the diagonal"),
 )
 
@@ -54,7 +53,7 @@ def help_text() -> Text:
             text.append(f"{key.text}\n", style="dim")
         text.append("\n")
     text.append("Numbers, all but counts as fractions of log n for n anchors\n", style="bold")
-    for name, meaning in _NUMBERS:
+    for name, meaning in (*_NUMBERS, *((bound.title, bound.help) for bound in BOUNDS.values())):
         text.append(f"  {name:22}")
         text.append(f"{meaning}\n", style="dim")
     text.rstrip()

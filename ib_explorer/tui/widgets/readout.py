@@ -93,9 +93,8 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
 
 
 def bound_line(scene: Scene) -> Text:
-    """How far the point is under the IB curve, in bits, and how much of that curve is the sample's accidents."""
-    name = "held-out" if scene.state.view.conditionals == "held-out" else "IB curve"
-    text = Text(f"{name:{_NAME}}", style="bold", no_wrap=True)
+    """How far the point is under the curve in view, in bits, and how much of that curve is the sample's accidents."""
+    text = Text(f"{scene.state.view.drawn_bound.curve.title:{_NAME}}", style="bold", no_wrap=True)
     curve = scene.curve
     if scene.point is None or curve is None:
         said = "being computed" if scene.is_bounding else "not computed for these labels"

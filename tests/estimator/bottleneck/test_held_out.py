@@ -51,7 +51,6 @@ def test_noise_keeps_no_information_where_the_raw_joint_is_nearly_deterministic(
     assert raw.one_successor > 0.6 and raw.mutual_information > 2
     assert held.mutual_information < 0.05 and held.trust < 0.05
     curve = information_bottleneck(held, "trigram")
-    assert curve.conditionals == "held-out"
     assert max(curve.relevance) < 0.05
 
 

@@ -25,7 +25,7 @@ from estimator.demo.recipe import Recipe, checkpoint_folder
 from estimator.demo.training import train_demo
 from estimator.progress import Progress
 from estimator.soft_entropy.information import Estimator
-from estimator.soft_entropy.tally import document_groups
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.anchors import stack_anchors
 from estimator.states.loading import load_model

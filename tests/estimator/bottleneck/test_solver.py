@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
+from estimator.bottleneck.bounds import BOUNDS
 from estimator.bottleneck.joint import Joint, joint_counts
 from estimator.bottleneck.solver import (
     DEFAULT_BETAS,
@@ -314,9 +315,9 @@ def test_entropies_of_a_known_joint() -> None:
     assert joint.mutual_information == pytest.approx(1)
     assert joint.one_successor == 0.5
     curve = information_bottleneck(joint, "token")
-    assert curve.line("diagonal") == ((0, 0), (curve.input_entropy, curve.input_entropy))
-    assert np.array(curve.line("dpi")) == pytest.approx(np.array([(0, 0), (1, 1), (1, 1)]))
-    assert curve.line("ib") == tuple(zip(curve.rate, curve.relevance, strict=True))
+    assert BOUNDS["diagonal"].line(curve) == ((0, 0), (curve.input_entropy, curve.input_entropy))
+    assert np.array(BOUNDS["dpi"].line(curve)) == pytest.approx(np.array([(0, 0), (1, 1), (1, 1)]))
+    assert BOUNDS["ib"].line(curve) == tuple(zip(curve.rate, curve.relevance, strict=True))
 
 
 def test_distance_to_the_bound_of_a_known_curve() -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from estimator.measurement import SIDES, Side
+from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.increments import Excess, IncrementEstimator, Nesting, increment_estimator
-from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.text.kinds import LABELS, ngram_labels
 from estimator.text.labels import LabelSet, LabelText, label_set
 from estimator.text.sample import Sample

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.null import null_curve
 from estimator.soft_entropy.random_groups import random_groups, random_rows
-from estimator.soft_entropy.tally import CHUNK, Tally, document_groups, entropy, soft_assignments
+from estimator.soft_entropy.tally import CHUNK, Tally
 from estimator.soft_entropy.temperature import leading_order_temperature
 from estimator.text.labels import label_set
 

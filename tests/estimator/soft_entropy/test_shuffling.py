@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from estimator.measurement import Weights
+from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.null import NullCurve, null_curve
 from estimator.soft_entropy.random_groups import RandomGroups, random_groups, random_rows
-from estimator.soft_entropy.tally import document_groups, entropy, soft_assignments
 from estimator.soft_entropy.weighting import Weighting
 from estimator.text.labels import label_set
 

@@ -144,7 +144,7 @@ async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_b
     held: list[Bound] = []
 
     def script(job: object) -> list:
-        if isinstance(job, Bound) and job.conditionals == "held-out":
+        if isinstance(job, Bound) and job.bound == "held-out":
             held.append(job)
             return [Started(job.job)]
         return list(measure(job))

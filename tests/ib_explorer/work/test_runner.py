@@ -15,7 +15,6 @@ import pytest
 
 import ib_explorer
 from cache.keys import key
-from estimator.curve import CONDITIONALS
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import Granularity
 from estimator.progress import Progress
@@ -218,7 +217,7 @@ def test_raw_and_held_out_bounds_are_kept_apart(
     runner: Runner, tiny_model: Callable[[str], Path], text: Path, granularity: Granularity
 ) -> None:
     asked = request(tiny_model("gpt2"), text)
-    raw, held_out = (run(runner, Bound(1, asked, granularity, kind))[0] for kind in CONDITIONALS)
+    raw, held_out = (run(runner, Bound(1, asked, granularity, bound))[0] for bound in ("ib", "held-out"))
     assert isinstance(raw, BoundReady) and isinstance(held_out, BoundReady) and raw.key != held_out.key
     curves = [runner._cache.curves.load(event.key) for event in (raw, held_out)]
     assert [(curve.conditionals, curve.granularity) for curve in curves if curve] == [

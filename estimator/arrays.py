@@ -1,0 +1,13 @@
+"""The types of numpy arrays that annotations name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+RealArray = npt.NDArray[np.floating[Any]]
+"""Of single or double precision, where the caller chooses."""
