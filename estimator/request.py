@@ -11,6 +11,8 @@ from estimator.preference import PREFERENCE
 
 Preset = Literal["corrected", "paper"]
 PRESETS: tuple[Preset, ...] = ("corrected", "paper")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""What a model can run in; ``auto`` is the checkpoint's own, but float32 on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class MeasurementRequest:
             )
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
+        _check_choices("dtype", (self.dtype,), DTYPES)
         if self.min_count < 1:
             raise InputError("min-count", f"A label occurs at least once, so --min-count cannot be {self.min_count}.")
         if not self.temperatures:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from estimator.preference import PREFERENCE
-from estimator.request import PRESETS, MeasurementRequest
+from estimator.request import DTYPES, PRESETS, MeasurementRequest
 
 FLAG_ON = "yes"
 """What a flag is on the command line's behalf when it is named there."""
@@ -22,8 +22,9 @@ class Option:
 
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
-    text, a whole number, a list of either, written with commas, or is on when it is named. ``choices`` are all that it
-    can be, if few.
+    text, a whole number, a list of either, written with commas, or is on when it is named. ``help`` starts with a verb
+    or a noun and shows literals as they are typed. ``choices`` are all that it can be, if few. ``own_default`` replaces
+    the request's default for one command.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Option:
     metavar: str
     help: str
     choices: tuple[str, ...] = ()
+    own_default: Any = None
 
     @property
     def variable(self) -> str:
@@ -41,6 +43,8 @@ class Option:
     @property
     def default(self) -> Any:
         """Its value when nobody sets it."""
+        if self.own_default is not None:
+            return self.own_default
         return PRESETS[0] if self.field is None else _DEFAULTS[self.field]
 
     def read(self, value: object) -> Any:
@@ -94,21 +98,27 @@ OPTIONS = (
         "corpus",
         "text",
         "TEXT",
-        "text to measure on: a hub dataset name:config:split, a .txt, .jsonl, .parquet or .csv file, a folder of them, "
-        "or docstrings (the documentation of the running Python); by default C4's validation split where the hub "
-        "answers, docstrings where it does not",
+        "Text of the sample: a hub dataset name:config:split, a .txt, .jsonl, .parquet or .csv file, a folder of them, "
+        "or docstrings (the documentation of the running Python); default: C4's validation split where the hub "
+        "answers, docstrings where it does not.",
     ),
-    Option("text-column", "text_column", "text", "COLUMN", "the column that holds the text, if it is not found"),
-    Option("documents", "documents", "number", "N", "documents in the sample"),
-    Option("max-length", "max_length", "number", "T", "tokens after which a document is cut"),
-    Option("layers", "layers", "text", "LAYERS", "all (1 to the depth, and their mean), mean, or a list: 0,3,5-8"),
+    Option("text-column", "text_column", "text", "COLUMN", "Name of the text column (default: detected)."),
+    Option("documents", "documents", "number", "N", "Number of documents in the sample."),
+    Option("max-length", "max_length", "number", "T", "Number of tokens after which a document is cut."),
+    Option(
+        "layers",
+        "layers",
+        "text",
+        "LAYERS",
+        "Layers to measure: all (1 to the depth, and their mean), mean, or a list such as 0,3,5-8.",
+    ),
     Option(
         "granularity",
         "granularities",
         "texts",
         "LIST",
-        f"widths of the labels, of {', '.join(GRANULARITIES)}; or {PREFERENCE}: on --documents pairs of the preference "
-        "set that --corpus names (by default Tulu 3's)",
+        f"Labels: n-grams, from {', '.join(GRANULARITIES)}; or {PREFERENCE} alone, on --documents pairs of the "
+        "preference set that --corpus names (default: Tulu 3's).",
         (*GRANULARITIES, PREFERENCE),
     ),
     Option(
@@ -116,25 +126,38 @@ OPTIONS = (
         "temperatures",
         "texts",
         "LIST",
-        "exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5",
+        "Temperature rules: exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5.",
     ),
-    Option("weights", "weights", "texts", "LIST", f"weights of the labels, of {', '.join(WEIGHTS)}", WEIGHTS),
-    Option("min-count", "min_count", "number", "N", "uniform weights leave out labels that occur less often"),
+    Option("weights", "weights", "texts", "LIST", f"Label weights, from {', '.join(WEIGHTS)}.", WEIGHTS),
+    Option("min-count", "min_count", "number", "N", "Minimum label count for uniform weights."),
     Option(
         "variant",
         "variants",
         "texts",
         "LIST",
-        f"hidden states as they are, or first centred or standardised: of {', '.join(VARIANTS)}; all but raw take a "
-        "second forward pass",
+        f"Variants of the hidden states, from {', '.join(VARIANTS)}; all but raw take a second forward pass.",
         VARIANTS,
     ),
-    Option("preset", None, "text", "|".join(PRESETS), "paper: the published estimate, as it was made", PRESETS),
-    Option("anchors", "anchors", "number", "N", "anchors of the soft assignment"),
-    Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "seeds of the anchor draws to average over"),
-    Option("device", "device", "text", "DEVICE", "auto, cpu, cuda, cuda:1, mps"),
-    Option("dtype", "dtype", "text", "DTYPE", "auto (as the checkpoint has it), float32, bfloat16, float16"),
-    Option("loss", "loss", "flag", "", "the model's loss on the same text beside, in nats per token"),
+    Option(
+        "preset",
+        None,
+        "text",
+        "|".join(PRESETS),
+        "Set of defaults: corrected, or paper to reproduce the published estimate.",
+        PRESETS,
+    ),
+    Option("anchors", "anchors", "number", "N", "Number of anchors of the soft assignment."),
+    Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "Seeds of the anchor draws to average over."),
+    Option("device", "device", "text", "DEVICE", "Device to compute on: auto, cpu, cuda, cuda:1 or mps."),
+    Option(
+        "dtype",
+        "dtype",
+        "text",
+        "DTYPE",
+        "Data type of the model: auto (float32 on the CPU, else the checkpoint's), float32, bfloat16 or float16.",
+        DTYPES,
+    ),
+    Option("loss", "loss", "flag", "", "Also report the model's loss on the same text, in nats per token."),
 )
 
 PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
@@ -147,8 +170,8 @@ PRESET_VALUES: Mapping[str, Mapping[str, Any]] = {
 NOT_OF_PREFERENCE = ("text-column", "min-count", "variant", "loss")
 """Options that preference has no use for."""
 PREFERENCE_SET = (
-    "preference set: a hub dataset, a .jsonl or .parquet file, or a folder of them, with the columns chosen and "
-    "rejected; by default Tulu 3's"
+    "Pairs of a preference set: a hub dataset, a .jsonl or .parquet file, or a folder of them, with the columns "
+    "chosen and rejected; default: Tulu 3's."
 )
 """What ``corpus`` takes where preference is measured."""
 

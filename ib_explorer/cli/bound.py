@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from cache.locations import locations
 from estimator.checkpoints.resolve import split_reference
 from estimator.curve import BOUND_KINDS, BoundCurve, BoundKind, Conditionals
 from estimator.errors import InputError
+from estimator.measurement import GRANULARITIES
 from estimator.preference import PREFERENCE
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import run_jobs
-from ib_explorer.cli.settings import chosen_settings, measurement_options
-from ib_explorer.config import request_from
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings, request_from
+from ib_explorer.options import option
 from ib_explorer.tables.measurements import table_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
@@ -39,10 +42,16 @@ COLUMNS = (
     "mutual_information_bits",
 )
 
+LABELS = replace(
+    option("granularity"),
+    help=f"N-grams to compute a curve for, from {', '.join(GRANULARITIES)}.",
+    own_default=("token",),
+)
+
 
 @click.command("bound")
 @click.option("--tokenizer", required=True, metavar="MODEL[@REVISION]", help="The model whose tokens are counted.")
-@measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors")
+@measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors", own=(LABELS,))
 @click.option(
     "--kind",
     "kinds",
@@ -59,14 +68,12 @@ COLUMNS = (
     "other half's eyes, bears it out, and shorter contexts take the rest.",
 )
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     tokenizer: str,
     kinds: tuple[BoundKind, ...],
     held_out: bool,
     cache_dir: Path | None,
-    **given: str | None,
+    settings: Settings,
 ) -> int:
     """Compute the information-bottleneck curve of a text, as CSV.
 
@@ -76,8 +83,13 @@ def command(
     in other documents.
     """
     conditionals: Conditionals = "held-out" if held_out else "raw"
-    given["granularity"] = given["granularity"] or "token"
-    request = request_from(chosen_settings(given), *split_reference(tokenizer))
+    labels = settings["granularity"]
+    if PREFERENCE in labels.value:
+        raise InputError(
+            "granularity",
+            f"Preference has no bound, but it is the granularity set ({labels.source}): choose --granularity token.",
+        )
+    request = request_from(settings, *split_reference(tokenizer))
     jobs = [
         (
             f"{request.model} {granularity}",
@@ -86,11 +98,8 @@ def command(
         for granularity in request.granularities
         if granularity != PREFERENCE
     ]
-    if not jobs:
-        raise InputError("granularity", "Preference has no bound: it is one value, and no point of the plane.")
-    folder = chosen_cache_dir(ctx, cache_dir)
-    session = run_jobs(jobs, folder, "cpu")
-    kept = Cache(locations(folder).cache).curves
+    session = run_jobs(jobs, cache_dir, "cpu")
+    kept = Cache(locations(cache_dir).cache).curves
     curves = [kept.load(event.key) for event in session.events if isinstance(event, BoundReady)]
     found = [curve for curve in curves if curve is not None]
     for curve in found:

@@ -10,7 +10,7 @@ import click
 from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, VARIANTS, WEIGHTS
 from estimator.preference import PREFERENCE
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.kept import canonical_temperature, kept_measurements, kept_preferences
 from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
 from ib_explorer.tables.preference import preference_values
@@ -19,16 +19,16 @@ from ib_explorer.tables.preference import preference_values
 @click.command("export")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
-@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), help="Only this.")
-@click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
+@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), help="Only these labels.")
+@click.option("--temperature", metavar="RULE", help="Only this temperature rule, as passed to measure.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
-@click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
+@click.option("--min-count", type=int, metavar="N", help="Only uniform weights with this minimum label count.")
 @click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of hidden states.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@click.option(
+    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
+)
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     layers: str | None,
     granularity: str | None,
@@ -44,13 +44,12 @@ def command(
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
     variants = None if variant is None else (variant,)
-    folder = chosen_cache_dir(ctx, cache_dir)
     rows: list[list[object]] = []
     if granularity == PREFERENCE:
-        for found in kept_preferences(folder, models):
+        for found in kept_preferences(cache_dir, models):
             rows += preference_values(found, layers, temperatures, chosen_weights)
     else:
-        for measurements in kept_measurements(folder, models):
+        for measurements in kept_measurements(cache_dir, models):
             fitting = rows_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
             rows += [row_values(*row) for row in fitting]
     if not rows:

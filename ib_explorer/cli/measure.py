@@ -18,11 +18,11 @@ from estimator.preference import PREFERENCE, CheckpointPreferences
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.kept import kept_increments
 from ib_explorer.cli.session import Session, run_jobs
-from ib_explorer.cli.settings import chosen_settings, measurement_options
-from ib_explorer.config import request_from
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings, request_from
 from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import COLUMNS, check_writable, row_values, rows_of, table_text, write_text
 from ib_explorer.tables.preference import preference_values
@@ -32,22 +32,22 @@ from ib_explorer.worker.messages import Measure, Measured
 @click.command("measure")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL[@REVISION]...")
 @measurement_options()
-@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@click.option(
+    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
+)
 @click.option(
     "--increments",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Measure as well what each further token of context adds, and write it here as CSV.",
+    help="Also measure what each further token of context adds, and write it to this file as CSV.",
 )
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     csv: Path | None,
     increments: Path | None,
     cache_dir: Path | None,
-    **given: str | None,
+    settings: Settings,
 ) -> int:
     """Measure checkpoints of models, as CSV.
 
@@ -55,22 +55,22 @@ def command(
     branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob; without it main, or the last
     checkpoint of a run folder.
 
-    What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
+    Measured values come from the cache; an interrupted sweep resumes where it stopped.
     """
-    settings = chosen_settings(given)
     if increments is not None and PREFERENCE in settings["granularity"].value:
-        raise InputError("increments", "Preference has no increments: leave out --increments, or --granularity.")
+        raise InputError(
+            "increments", "Preference has no increments: leave out --increments, or choose n-grams with --granularity."
+        )
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]
     temperatures = [parse_temperature(text).rule for text in settings["temperature"].value]
     for path in (csv, increments):
         if path is not None:
             check_writable(path)
-    cache = chosen_cache_dir(ctx, cache_dir)
-    session, measured = measure_all(requests, cache, increments=increments is not None)
+    session, measured = measure_all(requests, cache_dir, increments=increments is not None)
     wanted = requests[0]
     if increments is not None and measured:
-        beside = kept_increments(cache, measured)
+        beside = kept_increments(cache_dir, measured)
         write_text(increments, increments_text(beside, wanted.layers, temperatures))
     rows = [
         row_values(*row)
@@ -85,7 +85,7 @@ def command(
             wanted.min_count,
         )
     ]
-    for found in measured_preferences(session, cache):
+    for found in measured_preferences(session, cache_dir):
         rows += preference_values(found, wanted.layers, temperatures, wanted.weights)
     if not rows:
         return session.exit_code

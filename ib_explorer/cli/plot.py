@@ -14,7 +14,7 @@ from estimator.errors import InputError
 from estimator.measurement import GRANULARITIES, MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
 from estimator.preference import PREFERENCE
 from estimator.request import PRESETS, Preset
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.kept import canonical_temperature, kept_curve, kept_measurements, kept_preferences
 from ib_explorer.drawing.plane import BOUNDS, Bound, View, plane
 from ib_explorer.drawing.records import Labels
@@ -25,24 +25,57 @@ WITHOUT_TERMINAL = (100, 32)
 
 @click.command("plot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
-@click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
-@click.option("--granularity", type=click.Choice((*GRANULARITIES, PREFERENCE)), default="token", show_default=True)
-@click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
-@click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
-@click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
-@click.option("--variant", type=click.Choice(VARIANTS), default="raw", show_default=True)
 @click.option(
-    "--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Which value to draw."
+    "--layer", default="mean", show_default=True, metavar="LAYER", help="Layer to draw: mean, each, or a number."
 )
 @click.option(
-    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Which bound to draw, if kept."
+    "--granularity",
+    type=click.Choice((*GRANULARITIES, PREFERENCE)),
+    default="token",
+    show_default=True,
+    help="Labels to draw.",
 )
-@click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
-@click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
+@click.option(
+    "--temperature",
+    default="exact",
+    show_default=True,
+    metavar="RULE",
+    help="Temperature rule to draw, as passed to measure.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    default="frequency",
+    show_default=True,
+    help="Label weights to draw.",
+)
+@click.option(
+    "--min-count",
+    type=int,
+    default=MIN_COUNT,
+    show_default=True,
+    metavar="N",
+    help="Minimum label count for uniform weights.",
+)
+@click.option(
+    "--variant", type=click.Choice(VARIANTS), default="raw", show_default=True, help="Variant of the hidden states."
+)
+@click.option("--preset", type=click.Choice(PRESETS), default="corrected", show_default=True, help="Value to draw.")
+@click.option(
+    "--bound", type=click.Choice(BOUNDS), default="ib", show_default=True, help="Bound to draw, where it is cached."
+)
+@click.option(
+    "--width",
+    type=click.IntRange(20, 1000),
+    help=f"Columns (default: the terminal's, or {WITHOUT_TERMINAL[0]} without one).",
+)
+@click.option(
+    "--height",
+    type=click.IntRange(10, 1000),
+    help=f"Lines (default: the terminal's, or {WITHOUT_TERMINAL[1]} without one).",
+)
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     layer: str,
     granularity: Labels,
@@ -65,12 +98,11 @@ def command(
     view = View(
         _layer(layer), granularity, canonical_temperature(temperature), weights, preset, variant, min_count, bound
     )
-    folder = chosen_cache_dir(ctx, cache_dir)
     if granularity == PREFERENCE:
-        drawn = plane(kept_preferences(folder, models), view, None)
+        drawn = plane(kept_preferences(cache_dir, models), view, None)
     else:
-        measured = kept_measurements(folder, models)
-        drawn = plane(measured, view, kept_curve(folder, measured, granularity, view.conditionals))
+        measured = kept_measurements(cache_dir, models)
+        drawn = plane(measured, view, kept_curve(cache_dir, measured, granularity, view.conditionals))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()
