@@ -104,6 +104,8 @@ class Runner:
         else:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
+        if chosen and not job.kept:
+            self._check(request, chosen[0], progress)
         is_fetched = request.model != DEMO and not job.kept
         prefetch = Prefetch()
         try:
@@ -122,6 +124,11 @@ class Runner:
             raise
         finally:
             prefetch.stop()
+
+    def _check(self, request: MeasurementRequest, first: Revision, progress: Progress) -> None:
+        """Refuse what is known to be wrong before anything is trained, tokenised or downloaded for long."""
+        parse_layers(request.layers, self._checkpoints.depth(first, progress))
+        self._samples.open(request, progress)
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         if job.kept:

@@ -34,6 +34,13 @@ class Samples:
         self._sources.clear()
         self._corpora = {asked: corpus for asked, corpus in self._corpora.items() if asked[0] == DOCSTRINGS}
 
+    def open(self, request: MeasurementRequest, progress: Progress) -> None:
+        """Open what a request's sample is taken from, so that a wrong name is refused before there is a tokenizer."""
+        if request.is_preference:
+            self._source(request.corpus, progress)
+        else:
+            self.corpus(request.corpus, request.text_column, progress)
+
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[Sample, str]:
         """The sample of a request's text."""
         tokenizer = self._tokenizer(revision, progress)
@@ -48,9 +55,7 @@ class Samples:
     def pairs(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[PairSample, str]:
         """The sample of a request's pairs of completions."""
         tokenizer = self._tokenizer(revision, progress)
-        if request.corpus not in self._sources:
-            self._sources[request.corpus] = open_pairs(request.corpus, progress)
-        source = self._sources[request.corpus]
+        source = self._source(request.corpus, progress)
 
         def make() -> PairSample:
             words = load_tokenizer(revision, progress)
@@ -71,6 +76,11 @@ class Samples:
         if asked not in self._corpora:
             self._corpora[asked] = open_corpus(*asked, progress)
         return self._corpora[asked]
+
+    def _source(self, spec: str | None, progress: Progress) -> PairSource:
+        if spec not in self._sources:
+            self._sources[spec] = open_pairs(spec, progress)
+        return self._sources[spec]
 
     def _tokenizer(self, revision: Revision, progress: Progress) -> str:
         return self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))
