@@ -11,6 +11,7 @@ from huggingface_hub.errors import GatedRepoError, HFValidationError, HTTPError,
 
 from estimator.checkpoints import hub
 from estimator.errors import InputError, MeasurementError
+from estimator.quiet import quiet_libraries
 from estimator.text.columns import choose_column, text_of, textual
 
 _PREFERRED_SPLITS = ("validation", "test", "train")
@@ -94,7 +95,8 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
     try:
-        splits = load_dataset(name, config, streaming=True, revision=commit)
+        with quiet_libraries():
+            splits = load_dataset(name, config, streaming=True, revision=commit)
     except DatasetNotFoundError as error:
         gated = "gated" in str(error)
         what = "is gated: accept its terms on the hub and sign in" if gated else "is not a dataset that can be opened"
