@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, fields, replace
 from hashlib import sha256
 
+from benchmarks import made_up
+from benchmarks.made_up import information
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve, Conditionals
-from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information, Measurement
+from estimator.measurement import GRANULARITIES, CheckpointMeasurements, Granularity, Information
 from estimator.preference import CheckpointPreferences, Preference
 from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import (
@@ -34,53 +36,27 @@ STEPS = (0, 1, 4, 16, 64, 256)
 DEPTH = 3
 
 
-def information(corrected: float, null: float, labels: int = 100, se: float = 0.002) -> Information:
-    """Information with a bracket of half its null."""
-    return Information(corrected + null, null, corrected + null / 2, se, 0.003, labels, 0.25)
-
-
 def checkpoint(
     step: int, *, model: str = "demo", rules: Iterable[str] = ("exact", "leading-order"), se: float = 0.002
 ) -> CheckpointMeasurements:
     """A checkpoint whose information grows with its step and whose expressivity grows with the layer."""
-    rows = []
-    for layer, granularity, rule in itertools.product(range(DEPTH + 1), GRANULARITIES, rules):
-        grown = math.log1p(step) / math.log1p(STEPS[-1])
+    grown = math.log1p(step) / math.log1p(STEPS[-1])
+
+    def sides(layer: int, granularity: Granularity) -> tuple[Information, Information]:
         null = 0.02 * (1 + GRANULARITIES.index(granularity))
-        rows.append(
-            Measurement(
-                layer=layer,
-                site="embedding" if layer == 0 else "block",
-                granularity=granularity,
-                weights="frequency",
-                variant="raw",
-                temperature_rule=rule,
-                temperature=0.01,
-                entropy=0.7,
-                ceiling=0.55,
-                complexity=information(0.02 + 0.16 * grown, null, 100, se),
-                expressivity=information(0.01 + 0.1 * grown * (1 + layer) / (1 + DEPTH), null, 101, se),
-            )
+        return (
+            information(0.02 + 0.16 * grown, null, 100, se),
+            information(0.01 + 0.1 * grown * (1 + layer) / (1 + DEPTH), null, 101, se),
         )
-    return CheckpointMeasurements(
+
+    return made_up.checkpoint(
+        made_up.rows(sides, DEPTH, rules=rules),
         key=f"{model}-{step}",
         model=model,
         revision=f"step{step}",
         commit=f"{model}{step}",
-        stage=None,
         step=step,
-        tokens=None,
-        depth=DEPTH,
-        width=64,
-        corpus="docstrings",
         sample="sample",
-        documents=32,
-        positions=5000,
-        anchors=100,
-        anchor_seeds=(0, 1),
-        dtype="float32",
-        estimator_version="1",
-        rows=tuple(rows),
     )
 
 
@@ -94,7 +70,7 @@ def curve(granularity: Granularity = "token", conditionals: Conditionals = "raw"
     rate = tuple(0.5 * index for index in range(11))
     most = 3.0 if conditionals == "raw" else 1.5
     relevance = tuple(most * (1 - math.exp(-bits / 3)) for bits in rate)
-    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, most, 5000, 100, 101, 0.1, conditionals)
+    return made_up.curve(granularity, rate, relevance, mutual_information=most, conditionals=conditionals)
 
 
 def preference(
