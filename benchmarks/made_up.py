@@ -1,138 +1,73 @@
-"""A large cache of checkpoints that were never measured, and a client whose job delivers more of them."""
+"""Made-up records for benchmarks and tests: checkpoints that were never measured, bounds that were never computed."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import os
-import random
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from cache import Cache
-from cache.keys import key
-from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Information, Measurement
-from estimator.request import MeasurementRequest
+from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
+from estimator.states.layers import site
 from estimator.text.kinds import NGRAMS
-from ib_explorer.worker.messages import (
-    Event,
-    Finished,
-    Job,
-    Measure,
-    Measured,
-    PhaseProgress,
-    Ready,
-    Revisions,
-    Started,
-)
 
-CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60
-"""Checkpoints in the cache; decoder blocks of each; further checkpoints that a job delivers."""
-RULES = ("exact", "leading-order")
-REQUEST = MeasurementRequest("some/model", revision="all")
+Sides = Callable[[int, Granularity], tuple[Information, Information | None]]
+"""Complexity and expressivity of a layer at one width of labels."""
 
 
-def made_up(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
-    """A checkpoint that was never measured, and the document that identifies it."""
-    noise = random.Random(step)
-    document = {"kind": "measurements", "step": step}
-    grown = step / (CHECKPOINTS * 100)
-    rows = tuple(
-        Measurement(
-            layer=layer,
-            site="embedding" if layer == 0 else "block",
-            granularity=granularity,
-            weights="frequency",
-            variant="raw",
-            temperature_rule=rule,
-            temperature=0.01,
-            entropy=0.7,
-            ceiling=0.55,
-            complexity=_information(0.05 + 0.2 * grown + 0.02 * noise.random(), 1000),
-            expressivity=_information(0.02 + 0.1 * grown * layer / DEPTH + 0.02 * noise.random(), 1001),
-        )
-        for layer, granularity, rule in itertools.product(range(DEPTH + 1), NGRAMS, RULES)
-    )
-    return document, CheckpointMeasurements(
-        key=key(document),
-        model=REQUEST.model,
-        revision=f"stage1-step{step}",
-        commit=f"{step:040x}",
-        stage="stage1",
-        step=step,
+def information(corrected: float, null: float, labels: int = 100, se: float = 0.002) -> Information:
+    """Information with a bracket of half its null."""
+    return Information(corrected + null, null, corrected + null / 2, se, 0.003, labels, 0.25)
+
+
+def rows(
+    sides: Sides,
+    depth: int,
+    *,
+    first: int = 0,
+    granularities: Iterable[Granularity] = NGRAMS,
+    rules: Iterable[str] = ("exact",),
+    **fields: Any,
+) -> tuple[Measurement, ...]:
+    """Rows of the layers ``first`` to ``depth``; ``fields`` replace fields of each."""
+    made = []
+    for layer, granularity, rule in itertools.product(range(first, depth + 1), granularities, rules):
+        where, x_and_y = site(layer, depth), sides(layer, granularity)
+        row = Measurement(layer, where, granularity, "frequency", "raw", rule, 0.01, 0.7, 0.55, *x_and_y)
+        made.append(replace(row, **fields))
+    return tuple(made)
+
+
+def checkpoint(rows: tuple[Measurement, ...] = (), **fields: Any) -> CheckpointMeasurements:
+    """The record of a checkpoint with these rows; ``fields`` replace its other fields."""
+    made = CheckpointMeasurements(
+        key="key",
+        model="some/model",
+        revision="step1",
+        commit="c" * 40,
+        stage=None,
+        step=1,
         tokens=None,
-        depth=DEPTH,
-        width=4096,
+        depth=max((row.layer for row in rows if row.layer != "mean"), default=2),
+        width=64,
         corpus="docstrings",
-        sample="0" * 64,
-        documents=256,
-        positions=100_000,
+        sample="a" * 64,
+        documents=32,
+        positions=5000,
         anchors=100,
-        anchor_seeds=(0, 1, 2, 3),
+        anchor_seeds=(0, 1),
         dtype="float32",
         estimator_version="1",
         rows=rows,
     )
+    return replace(made, **fields)
 
 
-def _information(corrected: float, labels: int) -> Information:
-    return Information(corrected + 0.02, 0.02, corrected + 0.01, 0.002, 0.003, labels, 0.25)
-
-
-def fill(folder: Path, steps: Sequence[int]) -> None:
-    """A cache with made-up checkpoints and their bounds."""
-    cache = Cache(folder)
-    for step in steps:
-        cache.measurements.merge(*made_up(step))
-    for granularity in NGRAMS:
-        rate = tuple(0.1 * index for index in range(50))
-        relevance = tuple(0.5 * bits for bits in rate)
-        curve = BoundCurve(granularity, rate, relevance, (None,) * 50, 5.0, 3.0, 100_000, 1000, 1001, 0.1)
-        cache.curves.put({"kind": "bound", "granularity": granularity}, curve)
-
-
-class Delivery:
-    """A client whose only job delivers checkpoints, with reports of progress at the pace of a real worker."""
-
-    def __init__(self, source: Path, target: Path) -> None:
-        self._source, self._target = Cache(source), Cache(target)
-        self._numbers = itertools.count(1)
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        self._events.put_nowait(Ready(1, "cpu"))
-
-    def next_job(self) -> int:
-        return next(self._numbers)
-
-    async def submit(self, request: Job) -> None:
-        if isinstance(request, Measure):
-            self._tasks.append(asyncio.create_task(self._deliver(request.job)))
-
-    async def _deliver(self, job: int) -> None:
-        records = self._source.measurements.all()
-        say = self._events.put_nowait
-        say(Started(job))
-        say(Revisions(job, tuple(asdict(Revision(one.model, one.revision, one.commit)) for one in records)))
-        for one in records:
-            for done in range(4):
-                say(PhaseProgress(job, "forward", done, 4, "documents", one.revision))
-                await asyncio.sleep(0.02)
-            place = self._target.measurements.documents.path(one.key)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(self._source.measurements.documents.path(one.key), place)
-            say(Measured(job, one.key, one.revision, False))
-        say(Finished(job))
-
-    async def cancel(self, job: int) -> None: ...
-
-    async def events(self) -> AsyncIterator[Event]:
-        while (event := await self._events.get()) is not None:
-            yield event
-
-    async def close(self) -> None:
-        self._events.put_nowait(None)
+def curve(granularity: Granularity, rate: Sequence[float], relevance: Sequence[float], **fields: Any) -> BoundCurve:
+    """The bound through these corners, in bits; ``fields`` replace its other fields."""
+    betas = (None,) * len(rate)
+    made = BoundCurve(
+        granularity, tuple(rate), tuple(relevance), betas, rate[-1], relevance[-1], 5000, 100, 101, one_successor=0.1
+    )
+    return replace(made, **fields)

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.made_up import ARRIVING, CHECKPOINTS, REQUEST, Delivery, fill
+from benchmarks.large_cache import ARRIVING, CHECKPOINTS, REQUEST, Delivery, fill
 from benchmarks.terminal import Terminal, terminal
 from cache import Cache
 from ib_explorer.options import demo_request

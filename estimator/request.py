@@ -10,6 +10,9 @@ from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Var
 from estimator.text.kinds import LABELS, NGRAMS
 from estimator.text.labels import LabelKind, SampleKind
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""What a model can run in; ``auto`` is the checkpoint's own, but float32 on the CPU."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRequest:
@@ -61,6 +64,7 @@ class MeasurementRequest:
         _check_labels(self.granularities)
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
+        _check_choices("dtype", (self.dtype,), DTYPES)
         if self.min_count < 1:
             raise InputError("min-count", f"A label occurs at least once, so --min-count cannot be {self.min_count}.")
         if not self.temperatures:

@@ -23,6 +23,7 @@ def measure(
     """Measure in this process, reading and filling the same cache as the command line; one item per checkpoint,
     and one more for each kind of labels with a record of its own.
 
+    Writes nothing to stdout or stderr: ``progress`` hears how far it is, and other libraries are silenced meanwhile.
     ``cache_dir`` None is the usual folder. Raises InputError, MeasurementError, or what ``progress`` raises to stop.
     """
     cache, keys = _run(request, cache_dir, progress)
@@ -39,6 +40,7 @@ def _run(
     from cache import Cache
     from cache.locations import locations
     from estimator.progress import Progress
+    from estimator.quiet import quiet_libraries
     from ib_explorer.work.runner import Runner
     from ib_explorer.worker.messages import Event, Measure, Measured
 
@@ -49,5 +51,6 @@ def _run(
             keys.append(event.key)
 
     folder = locations(None if cache_dir is None else Path(cache_dir)).cache
-    Runner(folder, request.device).run(Measure(0, request), hear, progress or Progress())
+    with quiet_libraries():
+        Runner(folder, request.device).run(Measure(0, request), hear, progress or Progress())
     return Cache(folder), keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.values import VALUES
-from ib_explorer.options import OPTIONS
+from ib_explorer.options import OPTIONS, Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,13 @@ class Setting:
 Settings = Mapping[str, Setting]
 
 
-def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str], config: Path) -> Settings:
-    """The settings of all options by name; ``given`` is what the command line says (None: nothing).
+def read_settings(
+    given: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    config: Path,
+    options: Sequence[Option] = OPTIONS,
+) -> Settings:
+    """The settings of all ``options`` by name; ``given`` is what the command line says (None: nothing).
 
     A preset sets other options as firmly as it is set itself. Raises :class:`InputError` naming the file, the variable
     or the option at fault.
@@ -34,12 +39,12 @@ def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str
     written = _read_config(config)
     layers: list[tuple[str, dict[str, Any]]] = [
         (f"{config}", written),
-        ("environment", {o.name: environment[o.variable] for o in OPTIONS if environment.get(o.variable)}),
+        ("environment", _read_environment(environment)),
         ("command line", {name: value for name, value in given.items() if value is not None}),
     ]
-    settings = {option.name: Setting(option.default, "default") for option in OPTIONS}
+    settings = {option.name: Setting(option.default, "default") for option in options}
     for source, values in layers:
-        found = {option.name: option.read(values[option.name]) for option in OPTIONS if option.name in values}
+        found = {option.name: option.read(values[option.name]) for option in options if option.name in values}
         if "preset" in found:
             implied = VALUES.find(found["preset"]).options
             settings |= {name: Setting(value, f"preset {found['preset']}") for name, value in implied.items()}
@@ -51,6 +56,17 @@ def request_from(settings: Settings, model: str, revision: str | None) -> Measur
     """The request that these settings make of a model; raises :class:`InputError` when a value is out of its range."""
     values = {option.field: settings[option.name].value for option in OPTIONS if option.field is not None}
     return MeasurementRequest(model=model, revision=revision, **values)
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The options that variables set, each to what can be read; an empty variable sets nothing."""
+    written = {option: environment[option.variable] for option in OPTIONS if environment.get(option.variable)}
+    for option, value in written.items():
+        try:
+            option.read(value)
+        except InputError as error:
+            raise InputError(error.kind, f"In the environment variable {option.variable}: {error}") from error
+    return {option.name: value for option, value in written.items()}
 
 
 def _read_config(path: Path) -> dict[str, Any]:

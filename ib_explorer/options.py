@@ -9,7 +9,7 @@ from typing import Any, Literal
 from estimator.errors import InputError
 from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.registry import Registry
-from estimator.request import MeasurementRequest
+from estimator.request import DTYPES, MeasurementRequest
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 
@@ -25,7 +25,8 @@ class Option:
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
     text, a whole number, a list of either, written with commas, or is on when it is named. ``description`` is its
-    :attr:`help`, or makes it. ``choices`` are all that it can be, if few, or ``entries`` has them.
+    :attr:`help`, or makes it; it starts with a verb or a noun and shows literals as they are typed. ``choices`` are all
+    that it can be, if few, or ``entries`` has them. ``own_default`` replaces the request's default for one command.
     """
 
     name: str
@@ -35,10 +36,11 @@ class Option:
     description: str | Callable[[], str]
     choices: tuple[str, ...] = ()
     entries: Registry[Any] | None = None
+    own_default: Any = None
 
     @property
     def help(self) -> str:
-        """What it sets, as a clause."""
+        """What it sets, as a sentence."""
         return self.description if isinstance(self.description, str) else self.description()
 
     @property
@@ -49,6 +51,8 @@ class Option:
     @property
     def default(self) -> Any:
         """Its value when nobody sets it."""
+        if self.own_default is not None:
+            return self.own_default
         return next(iter(VALUES)) if self.field is None else _DEFAULTS[self.field]
 
     def read(self, value: object) -> Any:
@@ -100,26 +104,49 @@ def _corpus_help() -> str:
     from estimator.text.sources import SOURCES  # loads other packages' sources, for which nothing else need wait
 
     return (
-        f"text to measure on: {'; '.join(source.help for source in SOURCES.values())}; "
-        "by default C4's validation split where the hub answers, docstrings where it does not"
+        f"Text of the sample: {'; '.join(source.help for source in SOURCES.values())}; default: C4's validation split "
+        "where the hub answers, docstrings where it does not."
     )
+
+
+def _labels_help() -> str:
+    return (
+        f"Labels, from {', '.join(LABELS.choices)}: n-grams, a column of the corpus with one label per document, or "
+        "(alone) preference, on --documents pairs of the preference set that --corpus names (default: Tulu 3's)."
+    )
+
+
+def _preset_help() -> str:
+    values = "; ".join(f"{value.name}: {value.help}" for value in VALUES.values())
+    return f"Value to report, with the options that belong to it. {values}."
 
 
 _DEFAULTS = {field.name: field.default for field in fields(MeasurementRequest)}
 
 OPTIONS = (
-    Option("corpus", "corpus", "text", "TEXT", _corpus_help),
-    Option("text-column", "text_column", "text", "COLUMN", "the column that holds the text, if it is not found"),
-    Option("documents", "documents", "number", "N", "documents in the sample"),
-    Option("max-length", "max_length", "number", "T", "tokens after which a document is cut"),
-    Option("layers", "layers", "text", "LAYERS", "all (1 to the depth, and their mean), mean, or a list: 0,3,5-8"),
+    Option(
+        "corpus",
+        "corpus",
+        "text",
+        "TEXT",
+        _corpus_help,
+    ),
+    Option("text-column", "text_column", "text", "COLUMN", "Name of the text column (default: detected)."),
+    Option("documents", "documents", "number", "N", "Number of documents in the sample."),
+    Option("max-length", "max_length", "number", "T", "Number of tokens after which a document is cut."),
+    Option(
+        "layers",
+        "layers",
+        "text",
+        "LAYERS",
+        "Layers to measure: all (1 to the depth, and their mean), mean, or a list such as 0,3,5-8.",
+    ),
     Option(
         "granularity",
         "granularities",
         "texts",
         "LIST",
-        f"kinds of labels, of {', '.join(LABELS.choices)}; preference: on --documents pairs of the preference "
-        "set that --corpus names (by default Tulu 3's)",
+        _labels_help,
         entries=LABELS,
     ),
     Option(
@@ -127,41 +154,46 @@ OPTIONS = (
         "temperatures",
         "texts",
         "LIST",
-        "exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5",
+        "Temperature rules: exact, leading-order, a number such as 0.01, or a multiple of the exact rule such as x0.5.",
     ),
-    Option("weights", "weights", "texts", "LIST", f"weights of the labels, of {', '.join(WEIGHTS)}", WEIGHTS),
-    Option("min-count", "min_count", "number", "N", "uniform weights leave out labels that occur less often"),
+    Option("weights", "weights", "texts", "LIST", f"Label weights, from {', '.join(WEIGHTS)}.", WEIGHTS),
+    Option("min-count", "min_count", "number", "N", "Minimum label count for uniform weights."),
     Option(
         "variant",
         "variants",
         "texts",
         "LIST",
-        f"hidden states as they are, or first centred or standardised: of {', '.join(VARIANTS)}; all but raw take a "
-        "second forward pass",
+        f"Variants of the hidden states, from {', '.join(VARIANTS)}; all but raw take a second forward pass.",
         VARIANTS,
     ),
     Option(
         "preset",
         None,
         "text",
-        "|".join(VALUES),
-        "value to draw and the options that belong to it; "
-        + "; ".join(f"{value.name}: {value.help}" for value in VALUES.values()),
+        "NAME",
+        _preset_help,
         entries=VALUES,
     ),
-    Option("anchors", "anchors", "number", "N", "anchors of the soft assignment"),
-    Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "seeds of the anchor draws to average over"),
-    Option("device", "device", "text", "DEVICE", "auto, cpu, cuda, cuda:1, mps"),
-    Option("dtype", "dtype", "text", "DTYPE", "auto (as the checkpoint has it), float32, bfloat16, float16"),
-    Option("loss", "loss", "flag", "", "the model's loss on the same text beside, in nats per token"),
+    Option("anchors", "anchors", "number", "N", "Number of anchors of the soft assignment."),
+    Option("anchor-seeds", "anchor_seeds", "numbers", "LIST", "Seeds of the anchor draws to average over."),
+    Option("device", "device", "text", "DEVICE", "Device to compute on: auto, cpu, cuda, cuda:1 or mps."),
+    Option(
+        "dtype",
+        "dtype",
+        "text",
+        "DTYPE",
+        "Data type of the model: auto (float32 on the CPU, else the checkpoint's), float32, bfloat16 or float16.",
+        DTYPES,
+    ),
+    Option("loss", "loss", "flag", "", "Also report the model's loss on the same text, in nats per token."),
 )
 
 
 NOT_OF_PAIRS = ("text-column",)
 """Options that samples of pairs have no use for."""
 PREFERENCE_SET = (
-    "preference set: a hub dataset, a .jsonl, .csv or .parquet file, or a folder of them, with the columns chosen and "
-    "rejected; by default Tulu 3's"
+    "Pairs of a preference set: a hub dataset, a .jsonl, .csv or .parquet file, or a folder of them, with the columns "
+    "chosen and rejected; default: Tulu 3's."
 )
 """What ``corpus`` takes where pairs are measured."""
 

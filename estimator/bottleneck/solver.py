@@ -193,7 +193,6 @@ class Bottleneck:
                 remaining = gain * gain / (last_gain - gain)
             else:
                 continue
-            remaining = gain * gain / (last_gain - gain) if gain else 0.0
             if remaining < tolerance * beta:
                 return
 

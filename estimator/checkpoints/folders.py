@@ -100,6 +100,17 @@ def content_files(folder: Path) -> list[Path]:
     return sorted(files)
 
 
+def stated_depth(folder: Path) -> int | None:
+    """The number of decoder blocks that the ``config.json`` of a folder states; None where it does not."""
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        text = config.get("text_config", config)
+        depth = text.get("num_hidden_layers", text.get("n_layer"))
+    except (OSError, ValueError, AttributeError):
+        return None  # what is wrong with it is said where the model is loaded
+    return depth if isinstance(depth, int) else None
+
+
 def tokenizer_files(folder: Path) -> list[Path]:
     """The files of a folder that a tokenizer is read from, sorted; empty when it has none."""
     return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +14,7 @@ from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError, first_lines
 from estimator.progress import Progress
+from estimator.quiet import quiet_libraries
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -133,7 +132,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
 
     options: dict[str, Any] = {} if device.type == "cpu" else {"device_map": {"": device}}
     try:
-        with _quiet_transformers():
+        with quiet_libraries():
             maker: Any = AutoModelForCausalLM if with_head else AutoModel
             model, report = maker.from_pretrained(
                 folder,
@@ -233,19 +232,3 @@ def _proven_head(whole: Any, where: str) -> nn.Module:
 
 def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
     return first.shape == second.shape and torch.allclose(first, second, rtol=1e-2, atol=1e-3, equal_nan=True)
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Keep the report on the missing language-model head, and the loading bar, off standard error."""
-    from transformers.utils import logging
-
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

@@ -11,6 +11,7 @@ from huggingface_hub.errors import GatedRepoError, HFValidationError, HTTPError,
 from estimator.checkpoints import hub
 from estimator.errors import InputError, MeasurementError, first_lines
 from estimator.progress import Progress
+from estimator.quiet import quiet_libraries
 from estimator.text.corpus import Corpus
 from estimator.text.tables import Record, Records
 
@@ -76,7 +77,8 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
     try:
-        splits = load_dataset(name, config, streaming=True, revision=commit)
+        with quiet_libraries():
+            splits = load_dataset(name, config, streaming=True, revision=commit)
     except DatasetNotFoundError as error:
         gated = "gated" in str(error)
         what = "is gated: accept its terms on the hub and sign in" if gated else "is not a dataset that can be opened"

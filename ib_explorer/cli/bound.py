@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from estimator.bottleneck import bounds
 from estimator.checkpoints.resolve import split_reference
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
+from estimator.text.kinds import NGRAMS
 from ib_explorer.cli.entries import EntryName, described
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import run_jobs
-from ib_explorer.cli.settings import chosen_settings, measurement_options
-from ib_explorer.config import request_from
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings, request_from
+from ib_explorer.options import option
 from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import Bound, BoundReady
 
@@ -40,10 +43,16 @@ COLUMNS = (
     "mutual_information_bits",
 )
 
+LABELS = replace(
+    option("granularity"),
+    description=f"Labels to compute a curve for: {', '.join(NGRAMS)}, or others with two sides.",
+    own_default=("token",),
+)
+
 
 @click.command("bound")
 @click.option("--tokenizer", required=True, metavar="MODEL[@REVISION]", help="The model whose tokens are counted.")
-@measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors")
+@measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors", own=(LABELS,))
 @click.option(
     "--kind",
     "kinds",
@@ -60,14 +69,12 @@ COLUMNS = (
     "counts as far as one half of the documents confirms the other, and shorter contexts take the rest.",
 )
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     tokenizer: str,
     kinds: tuple[str, ...],
     held_out: bool,
     cache_dir: Path | None,
-    **given: str | None,
+    settings: Settings,
 ) -> int:
     """Compute the information-bottleneck curve of a text, as CSV.
 
@@ -76,8 +83,13 @@ def command(
     cross it. Wide labels mostly occur once, and then the curve is the diagonal: --held-out shows what of it would hold
     in other documents.
     """
-    given["granularity"] = given["granularity"] or "token"
-    request = request_from(chosen_settings(given), *split_reference(tokenizer))
+    request, labels = request_from(settings, *split_reference(tokenizer)), settings["granularity"]
+    if one_sided := [kind.name for kind in request.kinds if not kind.is_two_sided]:
+        raise InputError(
+            "granularity",
+            f"{one_sided[0]} labels have no bound, but they are the granularity set ({labels.source}): "
+            "choose --granularity token.",
+        )
     sources = {bound: _source(bound, held_out) for bound in map(bounds.BOUNDS.find, kinds)}
     curves = {source.curve: source.name for source in sources.values()}
     jobs = [
@@ -85,14 +97,9 @@ def command(
         for granularity in request.granularities
         for bound in curves.values()
     ]
-    if one_sided := [kind.name for kind in request.kinds if not kind.is_two_sided]:
-        raise InputError(
-            "granularity", f"{one_sided[0]} labels have no bound, which applies to the plane only: choose others."
-        )
-    folder = chosen_cache_dir(ctx, cache_dir)
-    session = run_jobs(jobs, folder, "cpu")
-    kept = Cache(locations(folder).cache).curves
-    loaded = [kept.load(event.key) for event in session.events if isinstance(event, BoundReady)]
+    session = run_jobs(jobs, cache_dir, "cpu")
+    cached = Cache(locations(cache_dir).cache).curves
+    loaded = [cached.load(event.key) for event in session.events if isinstance(event, BoundReady)]
     found = [curve for curve in loaded if curve is not None]
     for curve in found:
         print(summary(curve), file=sys.stderr)

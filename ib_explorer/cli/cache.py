@@ -11,7 +11,7 @@ from cache.files import in_words
 from cache.locations import locations
 from cache.rooms import RECOVERABLE, ROOMS
 from ib_explorer.cli import DONE, FAILED
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 
 _DAY = 86_400.0
 _GIGABYTE = 10**9
@@ -19,14 +19,12 @@ _GIGABYTE = 10**9
 
 @click.group("cache")
 @cache_dir_option
-@click.pass_context
-def command(ctx: click.Context, cache_dir: Path | None) -> None:
-    """Look after what is kept on disk."""
-    ctx.obj = chosen_cache_dir(ctx, cache_dir)
+def command(cache_dir: Path | None) -> None:
+    """Inspect, verify and prune the cache."""
 
 
 @command.command()
-@click.pass_obj
+@cache_dir_option
 def info(cache_dir: Path | None) -> None:
     """Show where the cache is and what each part of it holds."""
     places = locations(cache_dir)
@@ -36,9 +34,9 @@ def info(cache_dir: Path | None) -> None:
 
 
 @command.command()
-@click.pass_obj
+@cache_dir_option
 def verify(cache_dir: Path | None) -> int:
-    """Read every kept byte; what is damaged is set aside, named, and measured again when asked for (exit code 1)."""
+    """Read every cached byte; damaged files are set aside and named (exit code 1), and measured again when needed."""
     damaged = False
     for room in Cache(locations(cache_dir).cache).verify():
         print(f"{room.room:<14} {room.sound:>8} sound  {len(room.set_aside):>4} set aside")
@@ -54,13 +52,19 @@ def verify(cache_dir: Path | None) -> int:
     "rooms",
     multiple=True,
     type=click.Choice(ROOMS),
-    help=f"Part to empty, may be repeated.  [{', '.join(RECOVERABLE)}: what costs time to get back, but no result]",
+    help=f"Part to empty; may be repeated.  [default: {', '.join(RECOVERABLE)}, which hold no results]",
 )
-@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Spare what was used since.")
 @click.option(
-    "--to", "gigabytes", type=click.FloatRange(min=0), metavar="GB", help="Stop when no more than this is left."
+    "--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Spare files used within so many days."
 )
-@click.pass_obj
+@click.option(
+    "--to",
+    "gigabytes",
+    type=click.FloatRange(min=0),
+    metavar="GB",
+    help="Stop when no more than so many gigabytes are left.",
+)
+@cache_dir_option
 def prune(cache_dir: Path | None, rooms: tuple[str, ...], older_than: float | None, gigabytes: float | None) -> None:
     """Remove the least recently used parts; measurements stay unless their room is named."""
     pruned = Cache(locations(cache_dir).cache).prune(

@@ -10,7 +10,7 @@ import click
 
 from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import ListRevisions, Revisions
@@ -21,12 +21,11 @@ COLUMNS = ("model", "revision", "commit", "stage", "ingredient", "step", "tokens
 @click.command("checkpoints")
 @click.argument("model", metavar="MODEL[@REVISION]")
 @cache_dir_option
-@click.pass_context
-def command(ctx: click.Context, model: str, cache_dir: Path | None) -> int:
+def command(model: str, cache_dir: Path | None) -> int:
     """List the revisions of a model in training order, as CSV; @REVISION selects among them as in measure."""
     name, selection = split_reference(model)
     job = (name, partial(ListRevisions, model=name, revision=selection))
-    session = run_jobs([job], chosen_cache_dir(ctx, cache_dir), "cpu")
+    session = run_jobs([job], cache_dir, "cpu")
     revisions = [
         Revision(**fields) for event in session.events if isinstance(event, Revisions) for fields in event.revisions
     ]

@@ -13,10 +13,11 @@ from cache import Cache
 from cache.locations import locations
 from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.measure import measure_all
 from ib_explorer.cli.session import run_jobs
-from ib_explorer.cli.settings import chosen_settings, measurement_options
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings
 from ib_explorer.options import demo_request
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
@@ -25,23 +26,25 @@ from ib_explorer.worker.messages import Bound, BoundReady
 
 @click.command("demo")
 @measurement_options("device")
-@click.option("--csv", type=click.Path(path_type=Path), help="Without a terminal: write the rows here.")
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path),
+    help="Write the rows to this file, where there is no terminal (default: demo.csv in the state folder).",
+)
 @cache_dir_option
-@click.pass_context
-def command(ctx: click.Context, csv: Path | None, cache_dir: Path | None, **given: str | None) -> int:
+def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int:
     """Watch a tiny model being trained here draw its trajectory.
 
-    Needs no network: an OLMo2 of about a million parameters learns the documentation of the running Python. Without a
-    terminal the same is done in the background of stderr's progress; stdout gets the plane as text and the CSV's path.
+    Needs no network: an OLMo2 of about a million parameters learns the documentation of the running Python. What is
+    measured is fixed. Without a terminal, progress goes to stderr, the plane as text and the CSV's path to stdout.
     """
-    folder = chosen_cache_dir(ctx, cache_dir)
-    request = demo_request(chosen_settings(given)["device"].value)
+    request = demo_request(settings["device"].value)
     if sys.stdin.isatty() and sys.stdout.isatty():
         from ib_explorer.cli.screen import open_screen
 
-        open_screen(folder, request.device, request)
+        open_screen(cache_dir, request.device, request)
         return 0
-    return _headless(request, folder, csv)
+    return _headless(request, cache_dir, csv)
 
 
 def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | None) -> int:

@@ -12,8 +12,8 @@ import click
 
 from cache.locations import BUDGET_VARIABLE, locations, score_budget
 from ib_explorer import __version__
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
-from ib_explorer.cli.settings import chosen_settings, config_file, measurement_options
+from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.settings import config_file, measurement_options
 from ib_explorer.config import Settings
 from ib_explorer.options import OPTIONS
 from ib_explorer.worker.client import WorkerClient
@@ -27,16 +27,13 @@ WAIT_FOR_WORKER = 60.0
 @click.command("doctor")
 @measurement_options()
 @cache_dir_option
-@click.pass_context
-def command(ctx: click.Context, cache_dir: Path | None, **given: str | None) -> None:
-    """Show devices, hub, folders, versions and where each setting comes from (options given here count)."""
-    folder = chosen_cache_dir(ctx, cache_dir)
-    settings = chosen_settings(given)
+def command(cache_dir: Path | None, settings: Settings) -> None:
+    """Report versions, folders, hub, device and the origin of each setting (options given here count)."""
     _section("versions", [("ib-explorer", __version__), ("python", platform.python_version()), *_versions()])
-    _section("folders", _folders(folder))
+    _section("folders", _folders(cache_dir))
     _section("settings", _sources(settings))
     _section("hub", [_hub()])
-    _section("device", [(settings["device"].value, asyncio.run(_device(folder, settings["device"].value)))])
+    _section("device", [(settings["device"].value, asyncio.run(_device(cache_dir, settings["device"].value)))])
 
 
 def _section(title: str, lines: list[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.text.kinds import LABELS
 from ib_explorer.cli.cached import cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
 
@@ -20,16 +20,16 @@ from ib_explorer.tables.measurements import points_of, points_text
 @click.command("export")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
-@click.option("--granularity", type=EntryName(LABELS), help="Only this.")
-@click.option("--temperature", metavar="RULE", help="Only this temperature, as it was asked for.")
+@click.option("--granularity", type=EntryName(LABELS), help="Only these labels.")
+@click.option("--temperature", metavar="RULE", help="Only this temperature rule, as passed to measure.")
 @click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
-@click.option("--min-count", type=int, metavar="N", help="Only this minimum count of uniform weights.")
+@click.option("--min-count", type=int, metavar="N", help="Only uniform weights with this minimum label count.")
 @click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of hidden states.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@click.option(
+    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
+)
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     layers: str | None,
     granularity: str | None,
@@ -45,10 +45,9 @@ def command(
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
     variants = None if variant is None else (variant,)
-    folder = chosen_cache_dir(ctx, cache_dir)
     points = [
         point
-        for measurements in cached_measurements(folder, models)
+        for measurements in cached_measurements(cache_dir, models)
         for point in points_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
     ]
     if not points:

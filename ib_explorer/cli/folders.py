@@ -6,14 +6,18 @@ from pathlib import Path
 
 import click
 
+
+def _innermost(ctx: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
+    """The folder given to this command, else to the one around it, from which a context inherits its object."""
+    folder: Path | None = given or ctx.obj
+    ctx.obj = folder
+    return folder
+
+
 cache_dir_option = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep and find measurements here (IB_EXPLORER_CACHE does the same).",
+    callback=_innermost,
+    help="Folder of the cache (default: IB_EXPLORER_CACHE, else the platform's cache folder).",
 )
-
-
-def chosen_cache_dir(ctx: click.Context, given: Path | None) -> Path | None:
-    """The folder given after the command's name, or else before it; None: the environment and the platform decide."""
-    before = ctx.find_root().obj
-    return given or (before if isinstance(before, Path) else None)
+"""Gives a command ``cache_dir``: the folder named after its name, or else before it (None: see ``cache.locations``)."""

@@ -14,7 +14,7 @@ import click
 from estimator.errors import InputError, MeasurementError
 from ib_explorer import __version__
 from ib_explorer.cli import DONE, FAILED, INTERRUPTED, WRONG
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 
 _COMMANDS = {
     "demo": ("ib_explorer.cli.demo", "Watch a tiny model being trained here draw its trajectory."),
@@ -24,8 +24,8 @@ _COMMANDS = {
     "plot": ("ib_explorer.cli.plot", "Draw the plane of what has been measured."),
     "export": ("ib_explorer.cli.export", "Write what has been measured as CSV."),
     "reproduce": ("ib_explorer.cli.reproduce", "Check the estimator against published values, and on pure noise."),
-    "cache": ("ib_explorer.cli.cache", "Look after what is kept on disk."),
-    "doctor": ("ib_explorer.cli.doctor", "Show devices, hub, folders, versions and where each setting comes from."),
+    "cache": ("ib_explorer.cli.cache", "Inspect, verify and prune the cache."),
+    "doctor": ("ib_explorer.cli.doctor", "Report versions, folders, hub, device and the origin of each setting."),
 }
 
 
@@ -67,12 +67,11 @@ class _Commands(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, cache_dir: Path | None) -> None:
     """The information plane of language models over training. Without a command: the full-screen explorer."""
-    ctx.obj = cache_dir
     if ctx.invoked_subcommand is None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings
 
-        open_screen(chosen_cache_dir(ctx, None), chosen_settings({})["device"].value, None)
+        open_screen(cache_dir, chosen_settings({})["device"].value, None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

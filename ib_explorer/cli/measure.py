@@ -19,10 +19,10 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
 from ib_explorer.cli.cached import cached_increments
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import Session, run_jobs
-from ib_explorer.cli.settings import chosen_settings, measurement_options
-from ib_explorer.config import request_from
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings, request_from
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import points_of, points_text
@@ -32,22 +32,22 @@ from ib_explorer.worker.messages import Measure, Measured
 @click.command("measure")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL[@REVISION]...")
 @measurement_options()
-@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows here, and only this path to stdout.")
+@click.option(
+    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
+)
 @click.option(
     "--increments",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Measure as well what each further token of context adds, and write it here as CSV.",
+    help="Also measure what each further token of context adds, and write it to this file as CSV.",
 )
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     csv: Path | None,
     increments: Path | None,
     cache_dir: Path | None,
-    **given: str | None,
+    settings: Settings,
 ) -> int:
     """Measure checkpoints of models, as CSV.
 
@@ -55,9 +55,8 @@ def command(
     branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob; without it main, or the last
     checkpoint of a run folder.
 
-    What has been measured before is taken from the cache; an interrupted sweep goes on where it stopped.
+    Measured values come from the cache; an interrupted sweep resumes where it stopped.
     """
-    settings = chosen_settings(given)
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]
     if increments is not None and not any(kind.family == NGRAM for kind in requests[0].kinds):
@@ -69,12 +68,11 @@ def command(
     for path in (csv, increments):
         if path is not None:
             check_writable(path)
-    cache = chosen_cache_dir(ctx, cache_dir)
-    session, measured = measure_all(requests, cache, increments=increments is not None)
+    session, measured = measure_all(requests, cache_dir, increments=increments is not None)
     wanted = requests[0]
     if increments is not None and measured:
-        beside = cached_increments(cache, measured)
-        write_text(increments, increments_text(beside, wanted.layers, temperatures))
+        with_increments = cached_increments(cache_dir, measured)
+        write_text(increments, increments_text(with_increments, wanted.layers, temperatures))
     points = [
         point
         for measurements in measured

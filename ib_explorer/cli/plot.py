@@ -17,7 +17,7 @@ from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName, described
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.drawing.plane import View, plane
 
 WITHOUT_TERMINAL = (100, 32)
@@ -26,32 +26,67 @@ WITHOUT_TERMINAL = (100, 32)
 
 @click.command("plot")
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
-@click.option("--layer", default="mean", show_default=True, metavar="LAYER", help="mean, each, or a layer's number.")
-@click.option("--granularity", type=EntryName(LABELS), default="token", show_default=True, help="The labels to draw.")
-@click.option("--temperature", default="exact", show_default=True, metavar="RULE", help="As it was asked for.")
-@click.option("--weights", type=click.Choice(WEIGHTS), default="frequency", show_default=True)
-@click.option("--min-count", type=int, default=MIN_COUNT, show_default=True, metavar="N", help="Of uniform weights.")
-@click.option("--variant", type=click.Choice(VARIANTS), default="raw", show_default=True)
+@click.option(
+    "--layer", default="mean", show_default=True, metavar="LAYER", help="Layer to draw: mean, each, or a number."
+)
+@click.option(
+    "--granularity",
+    type=EntryName(LABELS),
+    default="token",
+    show_default=True,
+    help="Labels to draw.",
+)
+@click.option(
+    "--temperature",
+    default="exact",
+    show_default=True,
+    metavar="RULE",
+    help="Temperature rule to draw, as passed to measure.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    default="frequency",
+    show_default=True,
+    help="Label weights to draw.",
+)
+@click.option(
+    "--min-count",
+    type=int,
+    default=MIN_COUNT,
+    show_default=True,
+    metavar="N",
+    help="Minimum label count for uniform weights.",
+)
+@click.option(
+    "--variant", type=click.Choice(VARIANTS), default="raw", show_default=True, help="Variant of the hidden states."
+)
 @click.option(
     "--preset",
     type=EntryName(VALUES),
     default=next(iter(VALUES)),
     show_default=True,
-    help=f"The value to draw. {described(VALUES.values())}.",
+    help=f"Value to draw. {described(VALUES.values())}.",
 )
 @click.option(
     "--bound",
     type=EntryName(BOUNDS),
     default=IB.name,
     show_default=True,
-    help=f"The bound to draw, if its curve is cached. {described(BOUNDS.values())}.",
+    help=f"Bound to draw, if its curve is cached. {described(BOUNDS.values())}.",
 )
-@click.option("--width", type=click.IntRange(20, 1000), help="Columns; the terminal's by default.")
-@click.option("--height", type=click.IntRange(10, 1000), help="Lines; the terminal's by default.")
+@click.option(
+    "--width",
+    type=click.IntRange(20, 1000),
+    help=f"Columns (default: the terminal's, or {WITHOUT_TERMINAL[0]} without one).",
+)
+@click.option(
+    "--height",
+    type=click.IntRange(10, 1000),
+    help=f"Lines (default: the terminal's, or {WITHOUT_TERMINAL[1]} without one).",
+)
 @cache_dir_option
-@click.pass_context
 def command(
-    ctx: click.Context,
     models: tuple[str, ...],
     layer: str,
     granularity: str,
@@ -81,9 +116,8 @@ def command(
         min_count,
         bound,
     )
-    folder = chosen_cache_dir(ctx, cache_dir)
-    measured = [found for found in cached_measurements(folder, models) if view.shows(found)]
-    drawn = plane(measured, view, cached_curve(folder, measured, granularity, view.drawn_bound.curve))
+    measured = [found for found in cached_measurements(cache_dir, models) if view.shows(found)]
+    drawn = plane(measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
     if not drawn.points:
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     columns, lines = _size()

@@ -20,9 +20,10 @@ from estimator.measurement import CheckpointMeasurements, Information, Measureme
 from estimator.text.kinds import NGRAMS
 from estimator.values import VALUES
 from ib_explorer.cli import DONE, FAILED
-from ib_explorer.cli.folders import cache_dir_option, chosen_cache_dir
+from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.measure import measure_all
-from ib_explorer.cli.settings import chosen_settings, measurement_options
+from ib_explorer.cli.settings import measurement_options
+from ib_explorer.config import Settings
 from ib_explorer.options import demo_request
 from ib_explorer.worker.client import worker_environment
 
@@ -33,14 +34,13 @@ TOLERANCE = 0.6e-4
 
 @click.group("reproduce")
 @cache_dir_option
-@click.pass_context
-def command(ctx: click.Context, cache_dir: Path | None) -> None:
-    """Check the estimator against published values, and see what it makes of noise."""
-    ctx.obj = chosen_cache_dir(ctx, cache_dir)
+def command(cache_dir: Path | None) -> None:
+    """Check the estimator against published values, and on pure noise."""
 
 
 @command.command()
-def digits() -> int:
+@cache_dir_option
+def digits(cache_dir: Path | None) -> int:
     """Compute the published example on scikit-learn's digits; exit code 1 when a value differs.
 
     Needs scikit-learn: install ib-explorer[reproduce].
@@ -56,13 +56,13 @@ def digits() -> int:
 
 @command.command()
 @measurement_options("device")
-@click.pass_obj
-def findings(cache_dir: Path | None, **given: str | None) -> int:
+@cache_dir_option
+def findings(cache_dir: Path | None, settings: Settings) -> int:
     """Show raw and corrected optimality of pure noise, of an untrained and of the trained demo model.
 
     The demo is trained first if it has not been: about two minutes on two cores. Values are means over the layers.
     """
-    request = replace(demo_request(chosen_settings(given)["device"].value), revision="log:2")
+    request = replace(demo_request(settings["device"].value), revision="log:2")
     session, measured = measure_all([request], cache_dir)
     if session.failures:
         return session.exit_code

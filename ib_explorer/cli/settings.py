@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,26 +14,37 @@ from cache.locations import locations
 from ib_explorer.config import Settings, read_settings
 from ib_explorer.options import FLAG_ON, OPTIONS, Option
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 CONFIG_FILE = "config.toml"
 
 
-def measurement_options(*names: str) -> Callable[[Command], Command]:
-    """Give a command the options named, or all; they arrive as text, None where not given."""
+def measurement_options(*names: str, own: Sequence[Option] = ()) -> Callable[[Command], Command]:
+    """Give a command the options named, or all, and pass it the values of all options as ``settings``.
+
+    ``own`` holds the options that the command documents or defaults in its own way.
+    """
+    replaced = {option.name: option for option in own}
+    options = [replaced.get(option.name, option) for option in OPTIONS]
+    shown = [option for option in options if not names or option.name in names]
 
     def decorate(command: Command) -> Command:
-        for option in reversed(OPTIONS):
-            if not names or option.name in names:
-                command = _click_option(option)(command)
-        return command
+        @functools.wraps(command)
+        def with_settings(*args: Any, **kwargs: Any) -> Any:
+            given = {option.name: kwargs.pop(option.name.replace("-", "_")) for option in shown}
+            return command(*args, settings=chosen_settings(given, options), **kwargs)
+
+        decorated: Command = with_settings
+        for option in reversed(shown):
+            decorated = _click_option(option)(decorated)
+        return decorated
 
     return decorate
 
 
-def chosen_settings(given: dict[str, str | None]) -> Settings:
-    """The settings of all options; ``given`` are a command's keyword arguments."""
-    return read_settings({name.replace("_", "-"): value for name, value in given.items()}, os.environ, config_file())
+def chosen_settings(given: Mapping[str, str | None], options: Sequence[Option] = OPTIONS) -> Settings:
+    """The settings of all ``options``; ``given`` is what the command line says of them by name (None: nothing)."""
+    return read_settings(given, os.environ, config_file(), options)
 
 
 def config_file() -> Path:
@@ -41,8 +53,8 @@ def config_file() -> Path:
 
 
 def _click_option(option: Option) -> Callable[[Command], Command]:
-    text = option.help[0].upper() + option.help[1:]
     if option.kind == "flag":
-        return click.option(f"--{option.name}", is_flag=True, flag_value=FLAG_ON, default=None, help=text)
+        return click.option(f"--{option.name}", is_flag=True, flag_value=FLAG_ON, default=None, help=option.help)
     default = option.write(option.default)
-    return click.option(f"--{option.name}", metavar=option.metavar, help=f"{text}  [{default}]" if default else text)
+    text = f"{option.help}  [default: {default}]" if default else option.help
+    return click.option(f"--{option.name}", metavar=option.metavar, help=text)

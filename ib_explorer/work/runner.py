@@ -21,7 +21,7 @@ from estimator.measurement import SIDES
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
-from estimator.states.layers import check_layers
+from estimator.states.layers import check_layers, parse_layers
 from estimator.text.docstrings import DOCSTRINGS
 from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelKind, LabelText
@@ -94,6 +94,8 @@ class Runner:
         else:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
+        if chosen and not job.kept:
+            self._check(request, chosen[0], progress)
         is_fetched = request.model != DEMO and not job.kept
         prefetch: Prefetch | None = None
         try:
@@ -115,6 +117,11 @@ class Runner:
         finally:
             if prefetch is not None:
                 prefetch.stop()
+
+    def _check(self, request: MeasurementRequest, first: Revision, progress: Progress) -> None:
+        """Refuse what is known to be wrong before anything is trained, tokenised or downloaded for long."""
+        parse_layers(request.layers, self._checkpoints.depth(first, progress))
+        self._samples.open(request, progress)
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
         if job.kept:

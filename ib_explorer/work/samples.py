@@ -35,6 +35,10 @@ class Samples:
         """A job begins, which must not see what a file held before."""
         self._corpora = {spec: corpus for spec, corpus in self._corpora.items() if spec == DOCSTRINGS}
 
+    def open(self, request: MeasurementRequest, progress: Progress) -> None:
+        """Open what a request's sample is taken from, so that a wrong name is refused before there is a tokenizer."""
+        self._corpus_of(request, progress)
+
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
         """The sample of a request, made where it is not cached."""
         tokenizer = self._tokenizer(revision, progress)

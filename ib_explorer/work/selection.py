@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from estimator.checkpoints.folders import stated_depth
 from estimator.checkpoints.names import select
-from estimator.checkpoints.resolve import resolve
+from estimator.checkpoints.resolve import model_folder, resolve
 from estimator.checkpoints.revision import Revision
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.text.corpus import Corpus
-from ib_explorer.work.demo_run import DEMO, demo_revisions, trained
+from ib_explorer.work.demo_run import DEMO, RECIPE, demo_revisions, trained
 
 
 class Checkpoints:
@@ -46,6 +47,12 @@ class Checkpoints:
     def existing(self, chosen: Iterable[Revision]) -> list[Revision]:
         """Those of ``chosen`` that are on a hub or on the disk."""
         return [revision for revision in chosen if revision.folder is None or Path(revision.folder).is_dir()]
+
+    def depth(self, revision: Revision, progress: Progress) -> int | None:
+        """The depth of a checkpoint that need not exist yet, or whose weights need not be here; None: not known."""
+        if revision.model == DEMO:
+            return RECIPE.depth
+        return stated_depth(model_folder(revision, progress, weights=False))
 
     def in_turn(
         self, model: str, chosen: list[Revision], docstrings: Callable[[], Corpus], progress: Progress

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import made_up
 from cache import columns
 from cache.columns import decode_rows, encode_rows
 from cache.curves import CurveStore
@@ -51,30 +52,8 @@ def row(layer: int = 1, complexity: float = 0.5, **changes: Any) -> Measurement:
     return replace(one, **changes)
 
 
-def page(rows: tuple[Measurement, ...], document: dict[str, Any] = DOCUMENT, **changes: Any) -> CheckpointMeasurements:
-    return replace(
-        CheckpointMeasurements(
-            key=key(document),
-            model="allenai/OLMo-2-0425-1B",
-            revision="stage1-step1000-tokens3B",
-            commit="abc",
-            stage="stage1",
-            step=1000,
-            tokens=3 * 10**9,
-            depth=2,
-            width=8,
-            corpus="docstrings",
-            sample="d" * 64,
-            documents=16,
-            positions=1000,
-            anchors=100,
-            anchor_seeds=(0, 1, 2, 3),
-            dtype="float32",
-            estimator_version="1",
-            rows=rows,
-        ),
-        **changes,
-    )
+def page(rows: tuple[Measurement, ...], document: dict[str, Any] = DOCUMENT, **fields: Any) -> CheckpointMeasurements:
+    return made_up.checkpoint(rows, **{"key": key(document), "depth": 2, **fields})
 
 
 @pytest.fixture

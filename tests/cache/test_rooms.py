@@ -13,22 +13,19 @@ import numpy as np
 import pytest
 
 import cache
+from benchmarks import made_up
 from cache import Cache, Occupied, Pruned, Verified
 from cache.files import partial_path
 from cache.keys import key
-from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
 
-CURVE = BoundCurve("token", (0.0, 1.0), (0.0, 1.0), (None, None), 1.0, 1.0, 10, 2, 2, 1.0)
+CURVE = made_up.curve("token", (0.0, 1.0), (0.0, 1.0))
 
 
 def page(document: dict[str, int]) -> CheckpointMeasurements:
-    seeds = (0,)
-    return CheckpointMeasurements(
-        key(document), "m", "main", "c", None, None, None, 2, 8, "c4", "s", 2, 9, 100, seeds, "float32", "1", ()
-    )
+    return made_up.checkpoint(key=key(document))
 
 
 @pytest.fixture

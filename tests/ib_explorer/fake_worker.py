@@ -12,76 +12,41 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks import made_up
 from estimator.bottleneck.bounds import BOUNDS
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
-from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.measurement import CheckpointMeasurements, Granularity, Information
 from estimator.progress import Progress
 from ib_explorer.worker.__main__ import take_pipes
 from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Note, Revisions
 from ib_explorer.worker.process import serve
 
 
-def fabricated_checkpoint(
-    key: str, model: str, revision: str, *, noise: bool = False, loss: float | None = 2.5
-) -> CheckpointMeasurements:
+def fabricated_checkpoint(key: str, model: str, revision: str, *, noise: bool = False) -> CheckpointMeasurements:
     """Two layers and two granularities of a checkpoint that was never measured."""
     side = Information(plugin=0.3, null=0.1, high=0.25, se=0.01, spread=0.002, labels=50, singletons=0.125)
-    lost = replace(side, plugin=0.1, se=0.02)
-    rows = tuple(
-        Measurement(
-            layer=layer,
-            site="final_norm" if layer == 2 else "block",
-            granularity=granularity,
-            weights="frequency",
-            variant="raw",
-            temperature_rule="exact",
-            temperature=0.1,
-            entropy=0.9 / layer,
-            ceiling=0.5,
-            complexity=lost if noise else side,
-            expressivity=replace(side, plugin=0.2),
-            loss=loss,
-            resultant_length=0.4,
-            participation_ratio=None,
-        )
-        for layer in (1, 2)
-        for granularity in ("token", "bigram")
-    )
-    return CheckpointMeasurements(
-        key=key,
-        model=model,
-        revision=revision,
-        commit="c" * 40,
-        stage=None,
-        step=int(revision.removeprefix("step")),
-        tokens=None,
+    complexity = replace(side, plugin=0.1, se=0.02) if noise else side
+    rows = made_up.rows(
+        lambda *_: (complexity, replace(side, plugin=0.2)),
         depth=2,
-        width=8,
-        corpus="docstrings",
-        sample="a" * 64,
-        documents=4,
-        positions=100,
-        anchors=100,
-        anchor_seeds=(0, 1),
-        dtype="float32",
-        estimator_version="1",
-        rows=rows,
+        first=1,
+        granularities=("token", "bigram"),
+        loss=2.5,
+        resultant_length=0.4,
     )
+    return made_up.checkpoint(rows, key=key, model=model, revision=revision, step=int(revision.removeprefix("step")))
 
 
-def fabricated_curve(granularity: str, conditionals: str = "raw") -> BoundCurve:
+def fabricated_curve(granularity: Granularity, conditionals: str) -> BoundCurve:
     """A bound that was never computed."""
-    return BoundCurve(
-        granularity=granularity,
-        rate=(0.0, 1.0, 2.0),
-        relevance=(0.0, 0.75, 1.0),
+    return made_up.curve(
+        granularity,
+        (0.0, 1.0, 2.0),
+        (0.0, 0.75, 1.0),
         beta=(None, 4.0, None),
-        input_entropy=2.0,
-        mutual_information=1.0,
         positions=100,
         input_labels=50,
-        output_labels=50,
         one_successor=0.25,
         conditionals=conditionals,
     )

@@ -6,14 +6,15 @@ import asyncio
 import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 
+from benchmarks import made_up
+from benchmarks.made_up import information
 from estimator.bottleneck.bounds import BOUNDS
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
-from estimator.preference import CheckpointPreferences, Preference
+from estimator.measurement import CheckpointMeasurements, Granularity, Information
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
@@ -36,53 +37,27 @@ STEPS = (0, 1, 4, 16, 64, 256)
 DEPTH = 3
 
 
-def information(corrected: float, null: float, labels: int = 100, se: float = 0.002) -> Information:
-    """Information with a bracket of half its null."""
-    return Information(corrected + null, null, corrected + null / 2, se, 0.003, labels, 0.25)
-
-
 def checkpoint(
     step: int, *, model: str = "demo", rules: Iterable[str] = ("exact", "leading-order"), se: float = 0.002
 ) -> CheckpointMeasurements:
     """A checkpoint whose information grows with its step and whose expressivity grows with the layer."""
-    rows = []
-    for layer, granularity, rule in itertools.product(range(DEPTH + 1), NGRAMS, rules):
-        grown = math.log1p(step) / math.log1p(STEPS[-1])
+    grown = math.log1p(step) / math.log1p(STEPS[-1])
+
+    def sides(layer: int, granularity: Granularity) -> tuple[Information, Information]:
         null = 0.02 * (1 + NGRAMS.index(granularity))
-        rows.append(
-            Measurement(
-                layer=layer,
-                site="embedding" if layer == 0 else "block",
-                granularity=granularity,
-                weights="frequency",
-                variant="raw",
-                temperature_rule=rule,
-                temperature=0.01,
-                entropy=0.7,
-                ceiling=0.55,
-                complexity=information(0.02 + 0.16 * grown, null, 100, se),
-                expressivity=information(0.01 + 0.1 * grown * (1 + layer) / (1 + DEPTH), null, 101, se),
-            )
+        return (
+            information(0.02 + 0.16 * grown, null, 100, se),
+            information(0.01 + 0.1 * grown * (1 + layer) / (1 + DEPTH), null, 101, se),
         )
-    return CheckpointMeasurements(
+
+    return made_up.checkpoint(
+        made_up.rows(sides, DEPTH, rules=rules),
         key=f"{model}-{step}",
         model=model,
         revision=f"step{step}",
         commit=f"{model}{step}",
-        stage=None,
         step=step,
-        tokens=None,
-        depth=DEPTH,
-        width=64,
-        corpus="docstrings",
         sample="sample",
-        documents=32,
-        positions=5000,
-        anchors=100,
-        anchor_seeds=(0, 1),
-        dtype="float32",
-        estimator_version="1",
-        rows=tuple(rows),
     )
 
 
@@ -96,42 +71,28 @@ def curve(granularity: Granularity = "token", conditionals: str = "raw") -> Boun
     rate = tuple(0.5 * index for index in range(11))
     most = 3.0 if conditionals == "raw" else 1.5
     relevance = tuple(most * (1 - math.exp(-bits / 3)) for bits in rate)
-    return BoundCurve(granularity, rate, relevance, (None,) * 11, 5.0, most, 5000, 100, 101, 0.1, conditionals)
+    return made_up.curve(granularity, rate, relevance, mutual_information=most, conditionals=conditionals)
 
 
 def preference(
     step: int | None, *, model: str = "demo", name: str | None = None, rules: Iterable[str] = ("exact",)
-) -> CheckpointPreferences:
+) -> CheckpointMeasurements:
     """Preference information that grows with the step and the layer, on pairs of a sample of its own."""
+
+    def sides(layer: int, _: Granularity) -> tuple[Information, None]:
+        return information(0.001 * (1 + layer) * math.log1p(step or 0), 0.004, 2), None
+
     like = checkpoint(step or 0, model=model)
-    rows = tuple(
-        Preference(
-            layer=layer,
-            site="embedding" if layer == 0 else "block",
-            weights="frequency",
-            variant="raw",
-            temperature_rule=rule,
-            temperature=0.01,
-            entropy=0.7,
-            ceiling=0.55,
-            information=information(0.001 * (1 + layer) * math.log1p(step or 0), 0.004, 2),
-        )
-        for layer in range(DEPTH + 1)
-        for rule in rules
-    )
-    shared = {
-        field.name: getattr(like, field.name)
-        for field in fields(CheckpointPreferences)
-        if field.name not in ("key", "rows", "sample", "corpus")
-    }
-    found = CheckpointPreferences(
-        key=f"{sha256(f'{model} {name} {step}'.encode()).hexdigest()}",
+    return replace(
+        like,
+        key=sha256(f"{model} {name} {step}".encode()).hexdigest(),
         corpus="pairs.jsonl",
         sample="pairs",
-        rows=rows,
-        **shared,
+        step=step,
+        revision=name or like.revision,
+        commit=name or like.commit,
+        rows=made_up.rows(sides, DEPTH, granularities=("preference",), rules=rules),
     )
-    return replace(found, step=step, revision=name or found.revision, commit=name or found.commit)
 
 
 class MemoryCache:
@@ -141,10 +102,8 @@ class MemoryCache:
         self,
         records: Iterable[CheckpointMeasurements] = (),
         curves: Iterable[BoundCurve] = (),
-        preferences: Iterable[CheckpointPreferences] = (),
     ) -> None:
         self.measurements = _Measurements({record.key: record for record in records})
-        self.preferences = _Measurements({record.key: record for record in preferences})
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
 
@@ -224,11 +183,11 @@ def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
             name = f"{job.granularity} {conditionals}"
             cache.curves[name] = curve(job.granularity, conditionals)
             yield BoundReady(job.job, name)
-        elif isinstance(job, Measure) and job.request.is_preference:
+        elif isinstance(job, Measure) and job.request.sample_kind == "pairs":
             yield listed(job.job)
             for step in STEPS:
                 found = preference(step, rules=job.request.temperatures)
-                cache.preferences[found.key] = found
+                cache.measurements[found.key] = found
                 yield Measured(job.job, found.key, found.revision, False)
         elif isinstance(job, Measure):
             yield listed(job.job)

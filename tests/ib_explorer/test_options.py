@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
+from estimator.soft_entropy.temperature import parse_temperature
+from estimator.states.layers import check_layers
 from ib_explorer.config import Setting, read_settings, request_from
 from ib_explorer.options import OPTIONS, PRESET_VALUES, demo_request, option
 
@@ -45,6 +49,55 @@ def test_nothing_set_is_the_default_request():
 def test_a_written_default_reads_back(choice):
     if choice.default is not None:
         assert choice.read(choice.write(choice.default)) == choice.default
+
+
+LITERALS = {
+    "corpus": ("docstrings",),
+    "layers": ("all", "mean", "0,3,5-8"),
+    "temperature": ("exact", "leading-order", "0.01", "x0.5"),
+    "device": ("auto", "cpu", "cuda", "cuda:1", "mps"),
+}
+"""What the help texts show of options that take free text; of the others it is their choices."""
+CHECKS = {
+    "layers": check_layers,
+    "temperature": parse_temperature,
+    "device": lambda text: text == "auto" or torch.device(text),
+}
+
+
+@pytest.mark.parametrize("choice", OPTIONS, ids=lambda option: option.name)
+def test_each_literal_and_default_that_is_shown_is_accepted_as_it_is_typed(choice):
+    literals = {*LITERALS.get(choice.name, ()), *choice.choices}
+    words = re.findall(r"[\w.,:-]*\w", choice.help)
+    assert set(LITERALS.get(choice.name, ())) <= {*words}
+    assert not {word for word in words if word.lower() in literals and word not in literals}
+    for text in [*literals, choice.write(choice.default)]:
+        if text:
+            value = choice.read(text)
+            CHECKS.get(choice.name, str)(text)
+            if choice.field is not None:
+                replace(MeasurementRequest("demo"), **{choice.field: value})
+
+
+@pytest.mark.parametrize("choice", OPTIONS, ids=lambda option: option.name)
+def test_a_help_text_is_a_sentence_that_starts_with_a_word(choice):
+    assert choice.help[0].isupper() and choice.help.endswith(".")
+    assert choice.help.split()[0].lower().strip(":,") not in {*choice.choices, *LITERALS.get(choice.name, ())}
+
+
+def test_a_default_of_a_command_is_overruled_wherever_the_option_is_set(config):
+    own = replace(option("granularity"), own_default=("token",))
+    options = [own if one.name == own.name else one for one in OPTIONS]
+    variable = {own.variable: "bigram"}
+    assert read_settings({}, {}, NOWHERE, options)[own.name] == Setting(("token",), "default")
+    assert read_settings({}, variable, NOWHERE, options)[own.name] == Setting(("bigram",), "environment")
+    assert read_settings({}, {}, config("granularity = 'trigram'"), options)[own.name].value == ("trigram",)
+    assert read_settings({own.name: "quadgram"}, variable, NOWHERE, options)[own.name].value == ("quadgram",)
+
+
+def test_a_wrong_variable_is_named_with_what_is_wrong():
+    with pytest.raises(InputError, match="variable IB_EXPLORER_ANCHORS: anchors takes whole numbers"):
+        settings({}, {"IB_EXPLORER_ANCHORS": "many"})
 
 
 def test_the_command_line_beats_the_environment_beats_the_file_beats_the_default(config):

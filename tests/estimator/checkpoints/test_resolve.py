@@ -13,6 +13,7 @@ import pytest
 from huggingface_hub import constants
 
 from estimator.checkpoints import hub as hub_module
+from estimator.checkpoints.folders import stated_depth
 from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.resolve import content_files, list_revisions, model_folder, resolve, split_reference
 from estimator.checkpoints.revision import Revision
@@ -142,6 +143,25 @@ def test_shards_and_their_index_are_content(tiny_model, tmp_path):
     found = [file.name for file in content_files(folder)]
     assert "model.safetensors.index.json" in found and sum(name.endswith(".safetensors") for name in found) > 1
     assert load_model(list_revisions(str(folder))[0], "cpu", "auto", Progress()).depth == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "depth"),
+    [
+        ('{"num_hidden_layers": 16}', 16),
+        ('{"n_layer": 12}', 12),
+        ('{"num_hidden_layers": 2, "text_config": {"num_hidden_layers": 26}}', 26),
+        ('{"num_layers": 3}', None),
+        ('{"num_hidden_layers": "many"}', None),
+        ("[1]", None),
+        ("{", None),
+        (None, None),
+    ],
+)
+def test_a_depth_is_that_of_the_decoder_where_the_configuration_states_it(tmp_path, config, depth):
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    assert stated_depth(tmp_path) == depth
 
 
 def test_a_checkpoint_without_tokenizer_has_the_runs(run_folder, tiny_model):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 
 from cache import Cache
@@ -17,6 +19,7 @@ from cache.keys import key
 from cache.locations import locations
 from ib_explorer import __version__
 from ib_explorer.__main__ import main
+from ib_explorer.cli import main as cli
 from ib_explorer.tables.measurements import COLUMNS
 from ib_explorer.worker import client
 from tests.ib_explorer.synthetic import STEPS, preference
@@ -49,14 +52,6 @@ def test_version_and_help(run):
     assert run("--version") == (0, f"ib-explorer, version {__version__}\n", "")
     code, out, _ = run("--help")
     assert code == 0 and "measure" in out and "doctor" in out
-
-
-@pytest.mark.parametrize(
-    "name", ["demo", "measure", "checkpoints", "bound", "plot", "export", "reproduce", "cache", "doctor"]
-)
-def test_every_command_has_help(run, name):
-    code, out, err = run(name, "--help")
-    assert (code, err) == (0, "") and "--cache-dir" in out
 
 
 def test_measure_prints_csv_on_stdout_and_tells_the_rest_on_stderr(run):
@@ -184,6 +179,38 @@ def test_a_cache_folder_can_be_named_before_or_after_the_command(run, tmp_path):
     assert run("export")[0] == 2
 
 
+def commands(group=cli.cli, path=()):
+    """Every command and subcommand with the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        yield (*path, name), found
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
+def test_every_command_takes_a_cache_folder_after_its_name(run, words):
+    code, out, err = run(*words, "--help")
+    assert (code, err) == (0, "") and "--cache-dir" in out
+
+
+def test_the_cache_folder_named_last_counts(run, tmp_path):
+    here, there = str(tmp_path / "here"), str(tmp_path / "there")
+    for named in [(here, None, None), (None, here, None), (None, None, here), (there, None, here), (there, here, None)]:
+        before, group, after = [["--cache-dir", folder] if folder else [] for folder in named]
+        code, out, _ = run(*before, "cache", *group, "info", *after)
+        assert code == 0 and out.startswith(f"{here}  (--cache-dir)")
+
+
+def test_a_help_text_that_starts_with_a_choice_keeps_it_as_it_is_typed():
+    for words, found in commands():
+        for option in found.params:
+            if isinstance(option, click.Option) and isinstance(option.type, click.Choice):
+                first = re.match(r"[\w-]*", option.help)[0]
+                assert first in option.type.choices or first.lower() not in option.type.choices, words
+
+
 def test_the_cache_is_shown_and_found_sound(run):
     run("measure", "kept")
     code, out, _ = run("cache", "info")
@@ -225,6 +252,31 @@ def test_bound_prints_the_curve_in_bits_and_on_the_planes_axes(run):
     assert "50 inputs" in err and "25%" in err
     assert {(row["bound"], row["conditionals"]) for row in rows} == {("ib", "raw")}
     assert (rows[0]["positions"], rows[0]["input_labels"], rows[0]["one_successor"]) == ("100", "50", "0.25")
+
+
+def test_bounds_own_default_gives_way_to_the_environment_and_the_configuration(run, tmp_path, monkeypatch):
+    def widths(*arguments):
+        code, out, _ = run("bound", "--tokenizer", "kept", *arguments)
+        assert code == 0
+        return {row["granularity"] for row in table(out)}
+
+    assert widths() == {"token"}
+    assert "[default: token]" in " ".join(run("bound", "--help")[1].split())
+    (tmp_path / "config" / "ib-explorer").mkdir(parents=True)
+    file = tmp_path / "config" / "ib-explorer" / "config.toml"
+    file.write_text("granularity = 'bigram'")
+    assert widths() == {"bigram"}
+    monkeypatch.setenv("IB_EXPLORER_GRANULARITY", "trigram,quadgram")
+    assert widths() == {"trigram", "quadgram"}
+    assert widths("--granularity", "token") == {"token"}
+
+
+def test_a_setting_of_preference_is_named_where_bound_refuses_it(run, monkeypatch):
+    monkeypatch.setenv("IB_EXPLORER_GRANULARITY", "preference")
+    code, out, err = run("bound", "--tokenizer", "kept")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "Preference has no bound" in err and "(environment)" in err and "--granularity token" in err
+    assert run("bound", "--tokenizer", "kept", "--granularity", "token")[0] == 0
 
 
 def test_bound_prints_every_kind_and_width_from_held_out_conditionals(run):

@@ -15,6 +15,7 @@ import pytest
 
 import ib_explorer
 from cache.keys import key
+from estimator.demo import training
 from estimator.errors import Cancelled, InputError
 from estimator.measurement import Granularity
 from estimator.progress import Progress
@@ -22,9 +23,11 @@ from estimator.request import MeasurementRequest
 from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.work import measurer as measuring
+from ib_explorer.work import samples as sampling
 from ib_explorer.work.identities import increments_document
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import Bound, BoundReady, ListRevisions, Measure, Measured, Revisions
+from tests.hub import LoopbackHub, Repository, folder_files
 from tests.ib_explorer.runs import WORDS, measure, no_model, request, run
 
 
@@ -304,6 +307,53 @@ def test_a_text_that_changes_between_two_jobs_is_read_again(
     ((event, after),) = measure(runner, request(tiny_model("gpt2"), text))
     assert not event.cached
     assert after.sample != before.sample
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"layers": "99"}, "layers"),
+        ({"layers": "1,2-5"}, "layers"),
+        ({"corpus": "/no/such/text.txt"}, "corpus"),
+        ({"corpus": "/no/such/pairs.jsonl", "granularities": ("preference",)}, "corpus"),
+    ],
+)
+def test_what_the_demo_cannot_be_measured_at_is_refused_before_it_is_trained(
+    runner: Runner, text: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], kind: str
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the demo was trained")
+
+    monkeypatch.setattr(training, "train_demo", refuse)
+    with pytest.raises(InputError) as caught:
+        run(runner, Measure(1, replace(request("demo", text), **changes)))
+    assert caught.value.kind == kind
+    with pytest.raises(AssertionError, match="the demo was trained"):
+        run(runner, Measure(2, request("demo", text, layers="0-4")))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_layers_beyond_a_folders_depth_are_refused_before_text_is_tokenised(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("text was tokenised")
+
+    monkeypatch.setattr(sampling, "tokenise", refuse)
+    with pytest.raises(InputError, match="no layer 4: this model has layers 0 to 3"):
+        run(runner, Measure(1, request(tiny_model(family), text, layers="4")))
+    with pytest.raises(AssertionError, match="text was tokenised"):
+        run(runner, Measure(1, request(tiny_model(family), text, layers="3")))
+
+
+def test_layers_beyond_a_hub_models_depth_are_refused_before_its_weights_are_fetched(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, hub: LoopbackHub
+) -> None:
+    hub.models["org/tiny"] = Repository()
+    hub.models["org/tiny"].commit(folder_files(tiny_model("olmo2")), branch="main")
+    with pytest.raises(InputError, match="no layer 7"):
+        run(runner, Measure(1, request("org/tiny", text, layers="7")))
+    assert not [asked for asked in hub.requests if "safetensors" in asked]
 
 
 def test_increments_stand_beside_measurements_and_need_no_second_pass(
