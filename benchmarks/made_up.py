@@ -19,13 +19,13 @@ from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import (
     Event,
     Finished,
-    Job,
     Measure,
     Measured,
     PhaseProgress,
     Ready,
     Revisions,
     Started,
+    Task,
 )
 
 CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60
@@ -108,7 +108,7 @@ class Delivery:
     def next_job(self) -> int:
         return next(self._numbers)
 
-    async def submit(self, request: Job) -> None:
+    async def submit(self, request: Task) -> None:
         if isinstance(request, Measure):
             self._tasks.append(asyncio.create_task(self._deliver(request.job)))
 

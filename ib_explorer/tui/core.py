@@ -16,16 +16,16 @@ from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.drawing.records import Record
 from ib_explorer.tui import background, lacking
 from ib_explorer.tui.news import (
-    Cache,
+    CacheRead,
+    CacheReader,
     Client,
-    CurveLoaded,
+    CurveRead,
     Exported,
-    Gone,
-    IncrementsLoaded,
-    Kept,
-    Loaded,
+    IncrementsRead,
+    RecordRead,
     Records,
-    Said,
+    WorkerEvent,
+    WorkerExited,
 )
 from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
@@ -46,7 +46,7 @@ class Core(App[None], inherit_bindings=False):
     Background tasks post messages, handlers here change the one state, widgets show the scene that follows from it.
     """
 
-    def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
+    def __init__(self, cache: CacheReader, client: Client, initial: MeasurementRequest | None = None) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
         self.state = State()
@@ -95,10 +95,12 @@ class Core(App[None], inherit_bindings=False):
             self._scene = scene(self.state)
         return self._scene
 
-    # What they said
+    # Messages of background tasks
 
-    @on(Kept)
-    def _kept(self, message: Kept) -> None:
+    @on(CacheRead)
+    def _cache_read(self, message: CacheRead) -> None:
+        if message.problem:
+            self.push_screen(ErrorDialog("cache", message.problem, input_error=False))
         # What this session has added meanwhile is newer than what was read.
         increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
         state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
@@ -115,8 +117,8 @@ class Core(App[None], inherit_bindings=False):
             self._set(replace(self.state, asked=Order(self.initial, self.state.view.preset)), at_once=False)
             self.order(self.initial)
 
-    @on(Said)
-    def _said(self, message: Said) -> None:
+    @on(WorkerEvent)
+    def _worker_event(self, message: WorkerEvent) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
         if isinstance(event, Finished | CancelledJob | Failed):
@@ -127,10 +129,10 @@ class Core(App[None], inherit_bindings=False):
             job = self.state.job(event.job)
             preference = job is not None and job.request.is_preference
             store: Records[Record] = self.cache.preferences if preference else self.cache.measurements
-            self.run_worker(background.load(store, event.job, event.key, self.post_message), group="cache")
-            self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
+            self.run_worker(background.read_record(store, event.job, event.key, self.post_message), group="cache")
+            self.run_worker(background.read_increments(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, BoundReady):
-            self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
+            self.run_worker(background.read_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Failed):
             self._failed(event)
 
@@ -158,16 +160,16 @@ class Core(App[None], inherit_bindings=False):
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
 
-    @on(Gone)
-    def _gone(self, message: Gone) -> None:
-        """The worker is gone: every job it still owed has failed; the next one starts a new worker."""
+    @on(WorkerExited)
+    def _worker_exited(self, message: WorkerExited) -> None:
+        """Every open job has failed; the next one starts a new worker."""
         self._working = False
         reason = message.reason or "The worker stopped before it was done."
         for job in [job for job in self.state.jobs if job.is_open]:
-            self.post_message(Said(Failed(job.number, "worker", reason, False)))
+            self.post_message(WorkerEvent(Failed(job.number, "worker", reason, False)))
 
-    @on(Loaded)
-    def _loaded(self, message: Loaded) -> None:
+    @on(RecordRead)
+    def _record_read(self, message: RecordRead) -> None:
         job, record = self.state.job(message.job), message.record
         self._loading -= 1
         if record is None or job is None:
@@ -184,15 +186,15 @@ class Core(App[None], inherit_bindings=False):
         self._give(lacking.bound(self.scene, again=False))
         self._give(lacking.ahead(self.scene))
 
-    @on(IncrementsLoaded)
-    def _increments_loaded(self, message: IncrementsLoaded) -> None:
+    @on(IncrementsRead)
+    def _increments_read(self, message: IncrementsRead) -> None:
         found = message.increments
         if found is not None:
             increments = {**self.state.increments, found.measurements: found}
             self._set(replace(self.state, increments=increments), at_once=False)
 
-    @on(CurveLoaded)
-    def _curve_loaded(self, message: CurveLoaded) -> None:
+    @on(CurveRead)
+    def _curve_read(self, message: CurveRead) -> None:
         if message.curve is not None:
             self._set(replace(self.state, curves=(*self.state.curves, message.curve)), at_once=False)
 

@@ -28,8 +28,8 @@ from ib_explorer.worker.messages import (
     Ready,
     Revisions,
     Started,
+    Task,
 )
-from ib_explorer.worker.messages import Job as Task
 
 LOG_LINES = 500
 

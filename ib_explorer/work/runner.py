@@ -41,7 +41,7 @@ from ib_explorer.work.prefetch import Prefetch, StartsPrefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
 from ib_explorer.work.subject import AnySample, Subject
-from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Measured, Revisions, Task
 
 if TYPE_CHECKING:
     from estimator.bottleneck.joint import JointDistribution
@@ -62,7 +62,7 @@ class Runner:
         self._measurer: Measurer | None = None
         self._at_work = False
 
-    def run(self, request: Job, emit: Emit, progress: Progress) -> None:
+    def run(self, request: Task, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
 
         May be called for a job on kept scores out of the ``progress`` of another one, which then waits.
@@ -76,7 +76,7 @@ class Runner:
         finally:
             self._at_work = is_inner
 
-    def _do(self, request: Job, emit: Emit, progress: Progress) -> None:
+    def _do(self, request: Task, emit: Emit, progress: Progress) -> None:
         match request:
             case Measure():
                 self._measure(request, emit, progress)

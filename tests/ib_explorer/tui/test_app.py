@@ -13,7 +13,7 @@ from estimator.measurement import WEIGHTS
 from ib_explorer.drawing import plane as plane_module
 from ib_explorer.drawing.plane import distance
 from ib_explorer.drawing.shelf import Shelf
-from ib_explorer.tui.news import Kept
+from ib_explorer.tui.news import CacheRead
 from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -32,11 +32,11 @@ from ib_explorer.worker.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     Measure,
     Measured,
     PhaseProgress,
     Started,
+    Task,
 )
 from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
@@ -258,8 +258,8 @@ async def test_what_came_while_the_cache_was_being_read_stays() -> None:
     async with explorer(MemoryCache()) as (app, pilot):
         mine, read = replace(checkpoint(4), anchors=7), checkpoint(4)
         held = curve("token", "held-out")
-        app.post_message(Kept([mine], [held], []))
-        app.post_message(Kept([read, checkpoint(16)], [curve()], []))
+        app.post_message(CacheRead([mine], [held], []))
+        app.post_message(CacheRead([read, checkpoint(16)], [curve()], []))
         await settled(pilot, lambda: len(app.state.curves) == 2)
         assert app.state.curves[-1] == held
         assert {record.key: record for record in app.state.records}[mine.key] is mine
@@ -368,7 +368,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
     sweep = iter(answer(Measure(1, REQUEST)))
     gone = f"step{STEPS[2]}"  # its scores were let go
 
-    def script(job: Job) -> Iterable[Event | None]:
+    def script(job: Task) -> Iterable[Event | None]:
         if job.job == 1:
             return [next(sweep) for _ in range(4)]  # up to the first measurement
         if is_ahead(job):
@@ -408,7 +408,7 @@ def _sweep_that_stays(cache: MemoryCache, *, keeps: bool) -> tuple[ScriptedClien
     answer = measuring(cache)
     sweep = iter(answer(Measure(1, REQUEST)))
 
-    def script(job: Job) -> Iterable[Event | None]:
+    def script(job: Task) -> Iterable[Event | None]:
         if job.job == 1:
             return [next(sweep) for _ in range(4)]
         passes_over = isinstance(job, Measure) and job.kept and not keeps
@@ -499,7 +499,7 @@ async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
     cache = MemoryCache()
     measure = measuring(cache)
 
-    def one_checkpoint(job: Job) -> list[Event | None]:
+    def one_checkpoint(job: Task) -> list[Event | None]:
         return [event for event in measure(job) if not isinstance(event, Finished)][:4]
 
     client = ScriptedClient(lambda job: one_checkpoint(job) if isinstance(job, Measure) else measure(job))
@@ -720,6 +720,19 @@ async def test_a_worker_that_cannot_start_is_said_so() -> None:
     async with explorer(client=Broken(), initial=REQUEST) as (app, pilot):
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert "no more processes" in app.screen.message
+
+
+async def test_a_cache_that_cannot_be_read_is_said_so() -> None:
+    cache = MemoryCache(trajectory())
+
+    def unreadable() -> list:
+        raise OSError("stale file handle")
+
+    cache.curves.all = unreadable
+    async with explorer(cache) as (app, pilot):
+        await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert app.screen.title_text == "The cache cannot be used" and "stale file handle" in app.screen.message
+        await settled(pilot, lambda: step(app) == STEPS[-1])  # what could be read is shown
 
 
 async def test_a_missing_bound_does_not_get_in_the_way() -> None:
