@@ -28,7 +28,7 @@ from ib_explorer.tui.news import (
     WorkerExited,
 )
 from ib_explorer.work.identities import increments_document
-from ib_explorer.worker.messages import Failed, Task
+from ib_explorer.worker.messages import Failed, Measured, Task
 
 Post = Callable[[Message], object]
 
@@ -74,12 +74,13 @@ def spare_no_more() -> None:
     gc.set_threshold(*USUAL)
 
 
-async def read_record(store: Records[Record], job: int, key: str, post: Post) -> None:
+async def read_record(store: Records[Record], measured: Measured, post: Post) -> None:
     """Post the record that a job has put into a store of the cache."""
     try:
-        post(RecordRead(job, await asyncio.to_thread(store.load, key)))
+        record = await asyncio.to_thread(store.load, measured.key)
     except OSError:
-        post(RecordRead(job, None))
+        record = None
+    post(RecordRead(measured.job, measured.revision, record))
 
 
 async def read_increments(cache: CacheReader, measurements: str, post: Post) -> None:

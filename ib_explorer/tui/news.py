@@ -112,11 +112,11 @@ class CacheRead(Message):
 
 
 class RecordRead(Message):
-    """The record that a job put into the cache has been read; None if it could not be."""
+    """The record of a job's checkpoint has been read from the cache; None if it could not be."""
 
-    def __init__(self, job: int, record: Record | None) -> None:
+    def __init__(self, job: int, revision: str, record: Record | None) -> None:
         super().__init__()
-        self.job, self.record = job, record
+        self.job, self.revision, self.record = job, revision, record
 
 
 class IncrementsRead(Message):

@@ -32,7 +32,7 @@ async def settled(pilot: Pilot, until: Callable[[], bool] = lambda: True) -> Non
     for _ in range(400):
         await pilot.pause()
         if until():
-            pilot.app._redraw_if_dirty()
+            pilot.app._redraw()
             await pilot.pause()
             return
     raise AssertionError("waited in vain")

@@ -67,15 +67,15 @@ class MainScreen(Screen[None]):
         self.set_class(height < ROOMY[1], "short")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
-    def show(self, scene: Scene) -> None:
-        """Show this scene everywhere; of the tabs, in the one that is open."""
-        self.scene = scene
-        self.query_one(Headline).show(scene)
-        self.query_one(CheckpointTree).show(scene)
-        self.query_one(ViewPanel).show(scene)
-        self.query_one(Readout).show(scene)
-        self.query_one(JobsPanel).show(scene)
-        self._show_tab()
+    def show(self) -> None:
+        """Show the scene everywhere; of the tabs, in the one that is open."""
+        if self.scene is not None:
+            self.query_one(Headline).show(self.scene)
+            self.query_one(CheckpointTree).show(self.scene)
+            self.query_one(ViewPanel).show(self.scene)
+            self.query_one(Readout).show(self.scene)
+            self.query_one(JobsPanel).show(self.scene)
+            self._show_tab()
 
     def _show_tab(self) -> None:
         if self.scene is None:

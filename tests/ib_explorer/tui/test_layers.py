@@ -10,8 +10,9 @@ from textual.widgets import Static
 from cache.keys import key
 from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import CheckpointMeasurements
+from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import scene
-from ib_explorer.tui.state import Job, State, with_job, with_records
+from ib_explorer.tui.state import State, with_job, with_records
 from ib_explorer.tui.widgets.increments_chart import increments_hint, increments_text
 from ib_explorer.work.identities import increments_document
 from ib_explorer.worker.messages import Event, Measure, Measured, Started
@@ -138,7 +139,7 @@ def test_the_hint_says_what_helps(layer: object, asked: str | None, measured: tu
 def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
     state = state_with()
     for name, rule, expected in (("step256", "exact", True), ("step64", "exact", False), ("step256", "x2", False)):
-        job = Job(1, "increments", replace(REQUEST, revision=name, temperatures=(rule,)))
+        job = Job(1, JobKind.INCREMENTS, replace(REQUEST, revision=name, temperatures=(rule,)))
         assert scene(with_job(state, job)).is_incrementing is expected
         assert not scene(with_job(state, replace(job, status="done"))).is_incrementing
 
@@ -146,7 +147,7 @@ def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
 def test_only_the_bound_of_the_sample_in_view_counts_as_being_computed() -> None:
     state, request = state_with(), replace(REQUEST, granularities=("token",))
     for asked, expected in ((request, True), (replace(request, documents=64), False)):
-        assert scene(with_job(state, Job(1, "bound", asked))).is_bounding is expected
+        assert scene(with_job(state, Job(1, JobKind.BOUND, asked))).is_bounding is expected
 
 
 def test_increments_of_another_temperature_hide_none_of_the_temperature_in_view() -> None:
