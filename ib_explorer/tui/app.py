@@ -22,6 +22,7 @@ from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.state import Order, at_last_checkpoint
+from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
@@ -41,7 +42,9 @@ class ExplorerApp(Core, inherit_bindings=False):
     play_every = PLAY_EVERY
 
     def on_mount(self) -> None:
-        """Dress, and be ready to play."""
+        """Register the theme, bind the tabs' keys and start the playback timer."""
+        for tab in TABS.values():
+            self.bind(tab.key, tab.action, description=tab.text, show=False)
         self.register_theme(PLANE)
         self.theme = PLANE.name
         self._player = self.set_interval(self.play_every, self._play_on)

@@ -40,6 +40,7 @@ from ib_explorer.tui.state import (
     with_record_read,
     with_records,
 )
+from ib_explorer.tui.tabs import TABS
 from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
@@ -58,7 +59,7 @@ class Core(App[None], inherit_bindings=False):
     def __init__(self, cache: CacheReader, client: Client, initial: MeasurementRequest | None = None) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State()
+        self.state = State(log=tuple(TABS.broken.values()))
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 

@@ -14,6 +14,7 @@ from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import scene
 from ib_explorer.tui.state import State, with_job, with_records
 from ib_explorer.tui.widgets.increments_chart import increments_hint, increments_text
+from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.work.identities import increments_document
 from ib_explorer.worker.messages import Event, Measure, Measured, Started
 from tests.ib_explorer.pilot import SMALL, both_sizes, explorer, layers, settled
@@ -168,7 +169,7 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
         await settled(pilot, lambda: app.state.place is not None)
         await pilot.press("2", "l")
         await settled(pilot)
-        tab = app.screen.query_one("#layers").content_region
+        tab = app.screen.query_one(LayersView).content_region
         scroll = app.screen.query_one("#bars-scroll", VerticalScroll)
         chart = app.screen.query_one("#increments", Static)
         assert tab.contains_region(chart.region) and chart.size.height == 6
