@@ -34,11 +34,12 @@ def command(ctx: click.Context, csv: Path | None, cache_dir: Path | None, **give
     terminal the same is done in the background of stderr's progress; stdout gets the plane as text and the CSV's path.
     """
     folder = chosen_cache_dir(ctx, cache_dir)
-    request = demo_request(chosen_settings(given)["device"].value)
+    settings = chosen_settings(given)
+    request = demo_request(settings["device"].value)
     if sys.stdin.isatty() and sys.stdout.isatty():
         from ib_explorer.cli.screen import open_screen
 
-        open_screen(folder, request.device, request)
+        open_screen(folder, settings, request)
         return 0
     return _headless(request, folder, csv)
 

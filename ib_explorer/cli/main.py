@@ -72,7 +72,7 @@ def cli(ctx: click.Context, cache_dir: Path | None) -> None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings
 
-        open_screen(chosen_cache_dir(ctx, None), chosen_settings({})["device"].value, None)
+        open_screen(chosen_cache_dir(ctx, None), chosen_settings({}), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

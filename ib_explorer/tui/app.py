@@ -127,7 +127,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         """Ask what to measure; the worker starts while the form is filled."""
         self._wake()
         models = [record.model for record in self.state.records]
-        self.push_screen(MeasureDialog(models, self.state.asked), self._ordered)
+        self.push_screen(MeasureDialog(models, self.state.form), self._ordered)
 
     def _ordered(self, order: Order | None) -> None:
         if order is not None:

@@ -32,6 +32,7 @@ from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import (
+    DEFAULT_ORDER,
     Order,
     State,
     at_last_checkpoint,
@@ -51,15 +52,21 @@ SETTLE_AFTER = 0.3
 
 
 class Core(App[None], inherit_bindings=False):
-    """Reads ``cache``, has ``client`` do the work, begins with ``initial``.
+    """Reads ``cache``, has ``client`` do the work, begins with ``initial``; ``form`` fills the form until then.
 
     Background tasks post messages, handlers here change the one state, widgets show the scene that follows from it.
     """
 
-    def __init__(self, cache: CacheReader, client: Client, initial: MeasurementRequest | None = None) -> None:
+    def __init__(
+        self,
+        cache: CacheReader,
+        client: Client,
+        initial: MeasurementRequest | None = None,
+        form: Order = DEFAULT_ORDER,
+    ) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State(log=tuple(TABS.broken.values()))
+        self.state = State(form=form, log=tuple(TABS.broken.values()))
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -116,7 +123,7 @@ class Core(App[None], inherit_bindings=False):
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
         if self.initial is not None:
-            self._set(replace(self.state, asked=Order(self.initial, self.state.view.preset)), at_once=False)
+            self._set(replace(self.state, form=Order(self.initial, self.state.view.preset)), at_once=False)
             self.order(self.initial)
 
     @on(WorkerEvent)

@@ -10,7 +10,8 @@ from estimator.curve import BoundCurve, Conditionals
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
-from estimator.request import MeasurementRequest, Preset
+from estimator.request import PRESETS, MeasurementRequest, Preset
+from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.plane import Trajectory, View, by_trajectory, revision_of
 from ib_explorer.drawing.records import Record
@@ -34,10 +35,18 @@ LOG_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the user wants measured, and by which preset it is to be looked at."""
+    """What the user wants measured, and by which preset it is to be viewed."""
 
     request: MeasurementRequest
     preset: Preset
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Order:
+        """The demo measured by ``settings``; raises :class:`InputError` when a value is out of its range."""
+        return cls(request_from(settings, "demo", "all"), settings["preset"].value)
+
+
+DEFAULT_ORDER = Order(MeasurementRequest("demo", revision="all"), PRESETS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,9 @@ class State:
     ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
     ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
-    for, by the trajectory that came of it: how to ask for more of the same. ``asked`` is what the user ordered last.
-    ``worker_runs`` says that a worker process was started and has not exited.
+    for, by the trajectory that came of it: how to ask for more of the same. ``form`` fills the form of a measurement:
+    the latest order, at first what is configured. ``worker_runs`` says that a worker process was started and has not
+    exited.
     """
 
     records: tuple[Record, ...] = ()
@@ -71,7 +81,7 @@ class State:
     limits: Limits | None = None
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
-    asked: Order | None = None
+    form: Order = DEFAULT_ORDER
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 
