@@ -20,7 +20,7 @@ from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
     Event,
     Finished,
-    Job,
+    Task,
     Measure,
     Measured,
     PhaseProgress,
@@ -90,7 +90,7 @@ class Delivery:
     def next_job(self) -> int:
         return next(self._numbers)
 
-    async def submit(self, request: Job) -> None:
+    async def submit(self, request: Task) -> None:
         if isinstance(request, Measure):
             self._tasks.append(asyncio.create_task(self._deliver(request.job)))
 

@@ -42,7 +42,7 @@ def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int
     if sys.stdin.isatty() and sys.stdout.isatty():
         from ib_explorer.cli.screen import open_screen
 
-        open_screen(cache_dir, request.device, request)
+        open_screen(cache_dir, settings, request)
         return 0
     return _headless(request, cache_dir, csv)
 

@@ -71,7 +71,7 @@ def cli(ctx: click.Context, cache_dir: Path | None) -> None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings
 
-        open_screen(cache_dir, chosen_settings({})["device"].value, None)
+        open_screen(cache_dir, chosen_settings({}), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,18 +9,24 @@ from cache import Cache
 from cache.locations import locations
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
+from ib_explorer.config import Settings
 from ib_explorer.worker.client import WorkerClient
 
 
-def open_screen(cache_dir: Path | None, device: str, initial: MeasurementRequest | None) -> None:
-    """Run the explorer until the user quits; raises :class:`InputError` where there is no terminal."""
+def open_screen(cache_dir: Path | None, settings: Settings, initial: MeasurementRequest | None) -> None:
+    """Run the explorer until the user quits; ``settings`` fill its form.
+
+    Raises :class:`InputError` where there is no terminal, and when a setting is out of its range.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError(
             "terminal",
             "The explorer needs a terminal; without one use ib-explorer measure, plot or export (see --help).",
         )
     from ib_explorer.tui.app import ExplorerApp
+    from ib_explorer.tui.state import Order
 
+    form = Order.configured(settings)
     places = locations(cache_dir)
-    client = WorkerClient(places.cache, device, log_dir=places.log)
-    ExplorerApp(Cache(places.cache), client, initial).run()
+    client = WorkerClient(places.cache, settings["device"].value, log_dir=places.log)
+    ExplorerApp(Cache(places.cache), client, initial, form).run()

@@ -11,9 +11,9 @@ from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, Job, PhaseProgress
+from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, PhaseProgress, Task
 
-PendingJob = Callable[[int], Job]
+PendingJob = Callable[[int], Task]
 """A job that waits for its number."""
 
 

@@ -21,7 +21,8 @@ from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
-from ib_explorer.tui.state import Order, at_last_checkpoint, with_job
+from ib_explorer.tui.state import Order, at_last_checkpoint
+from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
@@ -41,7 +42,9 @@ class ExplorerApp(Core, inherit_bindings=False):
     play_every = PLAY_EVERY
 
     def on_mount(self) -> None:
-        """Dress, and be ready to play."""
+        """Register the theme, bind the tabs' keys and start the playback timer."""
+        for tab in TABS.values():
+            self.bind(tab.key, tab.action, description=tab.text, show=False)
         self.register_theme(PLANE)
         self.theme = PLANE.name
         self._player = self.set_interval(self.play_every, self._play_on)
@@ -124,7 +127,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         """Ask what to measure; the worker starts while the form is filled."""
         self._wake()
         models = [record.model for record in self.state.records]
-        self.push_screen(MeasureDialog(models, self.state.asked), self._ordered)
+        self.push_screen(MeasureDialog(models, self.state.form), self._ordered)
 
     def _ordered(self, order: Order | None) -> None:
         if order is not None:
@@ -133,13 +136,13 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     def action_cancel(self) -> None:
         """Cancel the oldest open job, measurements before bounds."""
-        jobs = [job for job in self.state.jobs if job.is_open and job.status != "cancelling" and job.kind != "ahead"]
-        job = next(iter(sorted(jobs, key=lambda job: job.kind != "measure")), None)
+        open_jobs = (job for job in self.state.jobs if job.is_open and not job.is_given_up)
+        jobs = [job for job in open_jobs if not job.kind.is_unasked]
+        job = next(iter(sorted(jobs, key=lambda job: not job.kind.extends_trajectory)), None)
         if job is None:
             self.notify("No job is running.")
             return
-        self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
-        self.run_worker(self.client.cancel(job.number), group="submit")
+        self._withdraw([job])
 
     def action_export(self) -> None:
         """Ask where to write the points on the screen."""

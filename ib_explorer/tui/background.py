@@ -1,4 +1,4 @@
-"""What the application does in the background: each task reads or asks, and only posts messages of what came of it."""
+"""Background tasks of the application: each reads or asks, and posts a message with the outcome."""
 
 from __future__ import annotations
 
@@ -16,36 +16,34 @@ from estimator.increments import CheckpointIncrements
 from ib_explorer.drawing.records import Record, Row
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.news import (
-    Cache,
+    CacheRead,
+    CacheReader,
     Client,
-    CurveLoaded,
+    CurveRead,
     Exported,
-    Gone,
-    IncrementsLoaded,
-    Kept,
-    Loaded,
+    IncrementsRead,
+    RecordRead,
     Records,
-    Said,
+    WorkerEvent,
+    WorkerExited,
 )
 from ib_explorer.work.identities import increments_document
-from ib_explorer.worker.messages import Failed
-from ib_explorer.worker.messages import Job as Task
+from ib_explorer.worker.messages import Failed, Measured, Task
 
 Post = Callable[[Message], object]
 
-NO_JOB = 0
-"""The number of a failure that belongs to no job."""
 USUAL = gc.get_threshold()
 """Collections as the process began with them."""
 SELDOM = 1000
 """Collections of the middle generation between two of all that is not frozen."""
 
 
-async def read_cache(cache: Cache, post: Post) -> None:
-    """Post all records, bounds and increments that are kept; of a cache that cannot be read, none and why."""
+async def read_cache(cache: CacheReader, post: Post) -> None:
+    """Post all cached records, bounds and increments; of a cache that cannot be read, why."""
     records: list[Record] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
+    problem = None
     gc.disable()
     try:
         records += await asyncio.to_thread(cache.measurements.all)
@@ -54,10 +52,10 @@ async def read_cache(cache: Cache, post: Post) -> None:
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
     except OSError as error:
-        post(Said(Failed(NO_JOB, "cache", f"The cache cannot be read: {error}.", False)))
+        problem = f"The cache cannot be read: {error}."
     finally:
         _spare_collection()
-    post(Kept(records, curves, increments))
+    post(CacheRead(records, curves, increments, problem))
 
 
 def _spare_collection() -> None:
@@ -76,49 +74,50 @@ def spare_no_more() -> None:
     gc.set_threshold(*USUAL)
 
 
-async def load(store: Records[Record], job: int, key: str, post: Post) -> None:
+async def read_record(store: Records[Record], measured: Measured, post: Post) -> None:
     """Post the record that a job has put into a store of the cache."""
     try:
-        post(Loaded(job, await asyncio.to_thread(store.load, key)))
+        record = await asyncio.to_thread(store.load, measured.key)
     except OSError:
-        post(Loaded(job, None))
+        record = None
+    post(RecordRead(measured.job, measured.revision, record))
 
 
-async def load_increments(cache: Cache, measurements: str, post: Post) -> None:
-    """Post the increments that stand beside the measurements of that key."""
+async def read_increments(cache: CacheReader, measurements: str, post: Post) -> None:
+    """Post the increments that belong to the measurements of that key."""
     try:
         name = key_of(increments_document(measurements))
-        post(IncrementsLoaded(await asyncio.to_thread(cache.increments.load, name)))
+        post(IncrementsRead(await asyncio.to_thread(cache.increments.load, name)))
     except OSError:
-        post(IncrementsLoaded(None))
+        post(IncrementsRead(None))
 
 
-async def load_curve(cache: Cache, key: str, post: Post) -> None:
+async def read_curve(cache: CacheReader, key: str, post: Post) -> None:
     """Post the bound that a job has put into the cache."""
     try:
-        post(CurveLoaded(await asyncio.to_thread(cache.curves.load, key)))
+        post(CurveRead(await asyncio.to_thread(cache.curves.load, key)))
     except OSError:
-        post(CurveLoaded(None))
+        post(CurveRead(None))
 
 
 async def listen(client: Client, post: Post) -> None:
-    """Start the worker and post all it says, then that it is gone."""
+    """Start the worker and post its events, then that it exited."""
     try:
         await client.start()
     except OSError as error:
-        post(Gone(f"The worker could not be started: {error}."))
+        post(WorkerExited(f"The worker could not be started: {error}."))
         return
     async for event in client.events():
-        post(Said(event))
-    post(Gone())
+        post(WorkerEvent(event))
+    post(WorkerExited())
 
 
 async def submit(client: Client, task: Task, post: Post) -> None:
-    """Hand a job to the worker; post its failure if there is nobody to take it."""
+    """Hand a task to the worker; post its failure if the worker cannot be reached."""
     try:
         await client.submit(task)
     except OSError as error:
-        post(Said(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
+        post(WorkerEvent(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
 
 
 async def export(path: Path, points: list[tuple[Record, Row]], post: Post) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -15,22 +15,33 @@ from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.drawing.records import Record
 from ib_explorer.tui import background, lacking
+from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.news import (
-    Cache,
+    CacheRead,
+    CacheReader,
     Client,
-    CurveLoaded,
+    CurveRead,
     Exported,
-    Gone,
-    IncrementsLoaded,
-    Kept,
-    Loaded,
+    IncrementsRead,
+    RecordRead,
     Records,
-    Said,
+    WorkerEvent,
+    WorkerExited,
 )
 from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
-from ib_explorer.tui.state import Job, Order, State, at_last_checkpoint, with_event, with_job, with_log, with_records
+from ib_explorer.tui.state import (
+    DEFAULT_ORDER,
+    Order,
+    State,
+    at_last_checkpoint,
+    with_event,
+    with_job,
+    with_record_read,
+    with_records,
+)
+from ib_explorer.tui.tabs import TABS
 from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
@@ -41,20 +52,21 @@ SETTLE_AFTER = 0.3
 
 
 class Core(App[None], inherit_bindings=False):
-    """Reads ``cache``, has ``client`` do the work, begins with ``initial``.
+    """Reads ``cache``, has ``client`` do the work, begins with ``initial``; ``form`` fills the form until then.
 
     Background tasks post messages, handlers here change the one state, widgets show the scene that follows from it.
     """
 
-    def __init__(self, cache: Cache, client: Client, initial: MeasurementRequest | None = None) -> None:
+    def __init__(
+        self,
+        cache: CacheReader,
+        client: Client,
+        initial: MeasurementRequest | None = None,
+        form: Order = DEFAULT_ORDER,
+    ) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State()
-        self._scene: Scene | None = None
-        self._dirty = True
-        self._working = False
-        self._loading = 0
-        self._has_gaps = False
+        self.state = State(form=form, log=tuple(TABS.broken.values()))
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -64,7 +76,7 @@ class Core(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Read the cache, and ask for what was asked for."""
-        self.set_interval(REDRAW_EVERY, self._redraw_if_dirty)
+        self.set_interval(REDRAW_EVERY, self._redraw)
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def on_unmount(self) -> None:
@@ -77,28 +89,27 @@ class Core(App[None], inherit_bindings=False):
         At once is after the keys that came with it: sixty steps in one go are one redraw.
         """
         self.state = state
-        self._dirty = True
         if at_once:
-            self.call_later(self._redraw_if_dirty)
+            self.call_later(self._redraw)
 
-    def _redraw_if_dirty(self) -> None:
+    def _redraw(self) -> None:
         main = self.screen_stack[0] if self.screen_stack else None
-        if self._dirty and isinstance(main, MainScreen) and main.is_mounted:
-            self._dirty = False
+        if isinstance(main, MainScreen) and main.is_mounted and main.scene is not self.scene:
             # Derived in this turn of the event loop and shown in the next: both in one would at times be too long.
-            self.call_later(main.show, self.scene)
+            main.scene = self.scene
+            self.call_later(main.show)
 
     @property
     def scene(self) -> Scene:
-        """What there is to see now, derived once for each state."""
-        if self._scene is None or self._scene.state is not self.state:
-            self._scene = scene(self.state)
-        return self._scene
+        """What there is to see now."""
+        return scene(self.state)
 
-    # What they said
+    # Messages of background tasks
 
-    @on(Kept)
-    def _kept(self, message: Kept) -> None:
+    @on(CacheRead)
+    def _cache_read(self, message: CacheRead) -> None:
+        if message.problem:
+            self.push_screen(ErrorDialog("cache", message.problem, input_error=False))
         # What this session has added meanwhile is newer than what was read.
         increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
         state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
@@ -112,87 +123,67 @@ class Core(App[None], inherit_bindings=False):
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
         if self.initial is not None:
-            self._set(replace(self.state, asked=Order(self.initial, self.state.view.preset)), at_once=False)
+            self._set(replace(self.state, form=Order(self.initial, self.state.view.preset)), at_once=False)
             self.order(self.initial)
 
-    @on(Said)
-    def _said(self, message: Said) -> None:
+    @on(WorkerEvent)
+    def _worker_event(self, message: WorkerEvent) -> None:
         event = message.event
         self._set(with_event(self.state, event, time.monotonic()), at_once=False)
-        if isinstance(event, Finished | CancelledJob | Failed):
-            self._over(event)
-            self._give(lacking.ahead(self.scene))
         if isinstance(event, Measured):
-            self._loading += 1
-            job = self.state.job(event.job)
-            preference = job is not None and job.request.is_preference
-            store: Records[Record] = self.cache.preferences if preference else self.cache.measurements
-            self.run_worker(background.load(store, event.job, event.key, self.post_message), group="cache")
-            self.run_worker(background.load_increments(self.cache, event.key, self.post_message), group="cache")
+            self._read(event)
         elif isinstance(event, BoundReady):
-            self.run_worker(background.load_curve(self.cache, event.key, self.post_message), group="cache")
-        elif isinstance(event, Failed):
+            self.run_worker(background.read_curve(self.cache, event.key, self.post_message), group="cache")
+        elif isinstance(event, Finished | CancelledJob | Failed):
+            self._give(lacking.gaps(self.scene))
+            self._give(lacking.precomputable(self.scene))
+        if isinstance(event, Failed):
             self._failed(event)
 
-    def _over(self, event: Finished | CancelledJob | Failed) -> None:
-        """A job's end may leave gaps in the view: what it had to do without while the worker was busy."""
+    def _read(self, event: Measured) -> None:
         job = self.state.job(event.job)
         if job is not None:
-            had_its_chance = job.kept and job.kind != "ahead" and not isinstance(event, CancelledJob)
-            self._has_gaps |= job.kind in lacking.TAKE_MODELS or had_its_chance
-            self._fill_gaps()
-
-    def _fill_gaps(self) -> None:
-        """Ask for what the view had to do without, once the worker has time and all that it measured is here."""
-        is_looking = any(job.is_open and job.kept and job.kind != "ahead" for job in self.state.jobs)
-        if self._has_gaps and not (self._loading or is_looking or lacking.is_busy(self.state)):
-            self._has_gaps = False
-            self._measure_view()
+            store: Records[Record] = self.cache.preferences if job.request.is_preference else self.cache.measurements
+            self.run_worker(background.read_record(store, event, self.post_message), group="cache")
+            self.run_worker(background.read_increments(self.cache, event.key, self.post_message), group="cache")
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
-        if job is not None and job.kind == "ahead":
+        if job is not None and job.kind.is_unasked:
             return
-        if job is not None and job.kind == "bound":
-            self.notify(f"No bound: {event.message}", severity="warning", markup=False)
+        if job is not None and job.kind.is_optional:
+            self.notify(f"No {job.kind.value}: {event.message}", severity="warning", markup=False)
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
 
-    @on(Gone)
-    def _gone(self, message: Gone) -> None:
-        """The worker is gone: every job it still owed has failed; the next one starts a new worker."""
-        self._working = False
+    @on(WorkerExited)
+    def _worker_exited(self, message: WorkerExited) -> None:
+        """Every open job has failed; the next one starts a new worker."""
+        self._set(replace(self.state, worker_runs=False), at_once=False)
         reason = message.reason or "The worker stopped before it was done."
         for job in [job for job in self.state.jobs if job.is_open]:
-            self.post_message(Said(Failed(job.number, "worker", reason, False)))
+            self.post_message(WorkerEvent(Failed(job.number, "worker", reason, False)))
 
-    @on(Loaded)
-    def _loaded(self, message: Loaded) -> None:
+    @on(RecordRead)
+    def _record_read(self, message: RecordRead) -> None:
         job, record = self.state.job(message.job), message.record
-        self._loading -= 1
-        if record is None or job is None:
-            self._set(with_log(self.state, "A measurement could not be read back from the cache."), at_once=False)
-            return
-        requests = dict(self.state.requests)
-        if job.kind == "measure":  # the others ask for less than the trajectory
-            requests[Trajectory.of(record)] = job.request
-        state = with_records(replace(self.state, requests=requests), [record])
-        self._set(state, at_once=job.kind == "look")  # a key is waiting for it
-        if job.kind == "measure":
+        assert job is not None  # it is read for a job
+        self._set(with_record_read(self.state, job, message.revision, record), at_once=job.kind.is_awaited)
+        if job.kind.extends_trajectory and record is not None:
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
-        self._fill_gaps()
+        self._give(lacking.gaps(self.scene))
         self._give(lacking.bound(self.scene, again=False))
-        self._give(lacking.ahead(self.scene))
+        self._give(lacking.precomputable(self.scene))
 
-    @on(IncrementsLoaded)
-    def _increments_loaded(self, message: IncrementsLoaded) -> None:
+    @on(IncrementsRead)
+    def _increments_read(self, message: IncrementsRead) -> None:
         found = message.increments
         if found is not None:
             increments = {**self.state.increments, found.measurements: found}
             self._set(replace(self.state, increments=increments), at_once=False)
 
-    @on(CurveLoaded)
-    def _curve_loaded(self, message: CurveLoaded) -> None:
+    @on(CurveRead)
+    def _curve_read(self, message: CurveRead) -> None:
         if message.curve is not None:
             self._set(replace(self.state, curves=(*self.state.curves, message.curve)), at_once=False)
 
@@ -207,28 +198,28 @@ class Core(App[None], inherit_bindings=False):
 
     def order(self, request: MeasurementRequest) -> None:
         """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
-        self._give([Job(lacking.UNNUMBERED, "measure", request)])
+        self._give([Job(lacking.UNNUMBERED, JobKind.MEASURE, request)])
 
     def _wake(self) -> None:
-        """Listen to the client, which starts its worker; again after a worker that died."""
-        if not self._working:
-            self._working = True
+        """Listen to the client, which starts its worker; again after a worker that exited."""
+        if not self.state.worker_runs:
+            self._set(replace(self.state, worker_runs=True), at_once=False)
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, jobs: Iterable[Job]) -> None:
-        """Number jobs and hand them to the worker, which leaves off what it does ahead."""
+        """Number jobs and hand them to the worker, which drops what nobody asked for."""
         for job in jobs:
-            self._withdraw("ahead")
+            self._withdraw(other for other in self.state.jobs if other.kind.is_unasked)
             numbered = replace(job, number=self.client.next_job())
             self._wake()
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
 
-    def _withdraw(self, *kinds: str, but: Collection[MeasurementRequest] = ()) -> None:
-        """Cancel the jobs of these kinds, ``but`` for some: others are waited for."""
-        for job in self.state.jobs:
-            if job.kind in kinds and job.is_open and job.status != "cancelling" and job.request not in but:
-                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=False)
+    def _withdraw(self, jobs: Iterable[Job]) -> None:
+        """Cancel those of ``jobs`` that are neither over nor being cancelled."""
+        for job in jobs:
+            if job.is_open and not job.is_given_up:
+                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
                 self.run_worker(self.client.cancel(job.number), group="submit")
 
     def _look(self, state: State) -> None:
@@ -255,10 +246,8 @@ class Core(App[None], inherit_bindings=False):
         self._measure_view()
 
     def _measure_view(self) -> None:
-        """Have measured what the view lacks; what a view before it lacked is no longer waited for.
-
-        The worker answers from stored scores, without the model.
-        """
+        """Have measured what the view lacks; what a view before it lacked is withdrawn."""
         wanted = lacking.measurements(self.scene)
-        self._withdraw("look", "view", but=[job.request for job in wanted])
+        requests = [job.request for job in wanted]
+        self._withdraw(job for job in self.state.jobs if job.kind.fills_view and job.request not in requests)
         self._give(lacking.unasked(self.state, wanted))

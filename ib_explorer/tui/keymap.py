@@ -1,4 +1,7 @@
-"""The key map, read from ``assets/keys.toml``: bindings, footer, help and command palette all come from it."""
+"""The commands of the screen and their keys, from which bindings, footer, help and command palette are made.
+
+They are those of ``assets/keys.toml``, and one for each tab.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 
 from textual.binding import Binding
+
+from ib_explorer.tui.tabs import TABS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,13 @@ class Key:
         return [named, *(Binding(other, self.action, self.text, show=False) for other in more)]
 
 
-@cache
 def keys() -> tuple[Key, ...]:
-    """All commands in the order of the file."""
+    """All commands: those of the key map in its order, then the tabs."""
+    return *_key_map(), *(Key("Tabs", (tab.key,), tab.action, tab.text, tab.key, None) for tab in TABS.values())
+
+
+@cache
+def _key_map() -> tuple[Key, ...]:
     document = tomllib.loads(files("assets").joinpath("keys.toml").read_text(encoding="utf-8"))
     return tuple(
         Key(
@@ -50,5 +59,5 @@ def keys() -> tuple[Key, ...]:
 
 
 def bindings() -> list[Binding]:
-    """The bindings of all commands."""
-    return [binding for key in keys() for binding in key.bindings]
+    """The bindings of the key map; those of tabs are added to the running application."""
+    return [binding for key in _key_map() for binding in key.bindings]

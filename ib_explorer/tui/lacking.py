@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from estimator.measurement import WEIGHTS
 from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.drawing.records import Record
+from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import TEMPERATURES, Scene
-from ib_explorer.tui.state import Job, State, bound_jobs
+from ib_explorer.tui.state import State, bound_jobs
 
 UNNUMBERED = 0
-TAKE_MODELS = ("measure", "increments")
-"""Kinds of jobs that load models, and so are long."""
 AHEAD_BYTES = 2**30
 """Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
 
@@ -22,34 +21,51 @@ AHEAD_BYTES = 2**30
 def measurements(scene: Scene) -> list[Job]:
     """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of the others.
 
-    That is of checkpoints that were measured for another view, by this session: a kept measurement does not say where
-    its text came from. While other work goes on, what kept scores tell has to do; the rest is asked for after it.
+    These are checkpoints that this session measured for another view: a cached measurement does not say where its text
+    came from. During other work they are limited to stored scores; :func:`gaps` are left for afterwards.
     """
-    place, known, names = scene.state.place, scene.request, _unseen(scene)
-    if place is None or known is None or not names:
-        return []
-    kept = is_busy(scene.state)
-    # The checkpoint under the cursor first: its answer is what the user waits for.
-    here = [name for name in names if name == place.checkpoint.name]
-    others = [name for name in names if name != place.checkpoint.name]
-    return [
-        Job(UNNUMBERED, kind, _as_viewed(scene, known), kept=kept, only=tuple(only))
-        for kind, only in (("look", here), ("view", others))
-        if only
-    ]
+    return _view_jobs(scene, _unseen(scene), stored_only=is_busy(scene.state))
 
 
 def of_newcomer(scene: Scene, record: Record) -> list[Job]:
-    """What the view lacks of a checkpoint that has just been measured, for another view: its scores are kept now."""
-    known = scene.request
-    if known is None or Trajectory.of(record) != scene.trajectory or record.revision not in _unseen(scene):
+    """What the view lacks of a checkpoint that has just been measured for another view: its scores are stored now."""
+    is_lacking = Trajectory.of(record) == scene.trajectory and record.revision in _unseen(scene)
+    return _view_jobs(scene, [record.revision], stored_only=True) if is_lacking else []
+
+
+def gaps(scene: Scene) -> list[Job]:
+    """The measurements that the view lacks because stored scores did not give them, once no other work is in the way.
+
+    Each is asked for once: one that failed or was cancelled stays a gap until the view is chosen again.
+    """
+    wanted = _as_viewed(scene)
+    if wanted is None or is_busy(scene.state):
         return []
-    return [Job(UNNUMBERED, "look", _as_viewed(scene, known), kept=True, only=(record.revision,))]
+    jobs = [job for job in scene.state.jobs if job.kind.fills_view and _covers(job.request, wanted)]
+    limited = [job for job in jobs if job.stored_only]
+    if any(job.is_open for job in limited):
+        return []
+    tried = {name for job in limited if job.status in ("done", "failed") for name in job.only}
+    asked = {name for job in jobs if not job.stored_only for name in job.only}
+    return _view_jobs(scene, [name for name in _unseen(scene) if name in tried - asked], stored_only=False)
 
 
-def _as_viewed(scene: Scene, known: MeasurementRequest) -> MeasurementRequest:
-    """The request that was made for the trajectory in view, for what the view shows."""
-    view = scene.state.view
+def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list[Job]:
+    """Jobs for the view of these checkpoints: that under the cursor first, as its answer is what the user waits for."""
+    place, wanted = scene.state.place, _as_viewed(scene)
+    if place is None or wanted is None:
+        return []
+    current = tuple(name for name in names if name == place.checkpoint.name)
+    others = tuple(name for name in names if name != place.checkpoint.name)
+    parts = ((JobKind.VIEW_CURRENT, current), (JobKind.VIEW_OTHERS, others))
+    return [Job(UNNUMBERED, kind, wanted, stored_only=stored_only, only=only) for kind, only in parts if only]
+
+
+def _as_viewed(scene: Scene) -> MeasurementRequest | None:
+    """The request that was made for the trajectory in view, for what the view shows; None if this session made none."""
+    view, known = scene.state.view, scene.request
+    if known is None:
+        return None
     return replace(
         known,
         temperatures=(view.temperature_rule,),
@@ -60,25 +76,36 @@ def _as_viewed(scene: Scene, known: MeasurementRequest) -> MeasurementRequest:
 
 
 def _unseen(scene: Scene) -> list[str]:
-    """The measured checkpoints of the trajectory in view that have no point in this view."""
+    """The measured checkpoints of the trajectory in view without a point in this view, and none being read for it."""
     mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
     seen = {point.checkpoint.revision for series in mine for point in series.points}
+    wanted = _as_viewed(scene)
+    reading = (job for job in scene.state.jobs if job.unread and wanted and _covers(job.request, wanted))
+    seen.update(name for job in reading for name in job.unread)
     return [checkpoint.name for checkpoint in scene.checkpoints if checkpoint.name not in seen]
+
+
+def _covers(request: MeasurementRequest, wanted: MeasurementRequest) -> bool:
+    """Whether ``request`` asks for all values that ``wanted`` asks for, of whichever checkpoints."""
+    fields = ("temperatures", "weights", "variants")
+    like = {name: getattr(wanted, name) for name in fields}
+    has_all = all({*like[name]} <= {*getattr(request, name)} for name in fields)
+    return has_all and replace(request, revision=wanted.revision, loss=wanted.loss, **like) == wanted
 
 
 def is_busy(state: State) -> bool:
     """Whether the worker has work that takes models, so that what is asked for would have to wait."""
-    return any(job.is_open and job.kind in TAKE_MODELS for job in state.jobs)
+    return any(job.is_open and job.kind.takes_model for job in state.jobs)
 
 
 def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
-    """Those of ``jobs`` that nobody works on or has answered; from kept scores, an answer is one of its time only."""
+    """Those of ``jobs`` that no job does or has done; from stored scores, an answer is one of its time only."""
 
     def fits(other: Job, job: Job) -> bool:
         covers = other.request == job.request and (not other.only or {*job.only} <= {*other.only})
-        return covers and (not other.kept or (job.kept and other.is_open))
+        return covers and (not other.stored_only or (job.stored_only and other.is_open))
 
-    return [job for job in jobs if _is_given_up(other for other in state.jobs if fits(other, job))]
+    return [job for job in jobs if all(other.is_given_up for other in state.jobs if fits(other, job))]
 
 
 def is_measured(scene: Scene) -> bool:
@@ -96,9 +123,9 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
         return []
     request = replace(known, granularities=(view.granularity,))
     jobs = bound_jobs(scene.state, request, view.drawn_bound.curve)
-    if jobs and not (again and _is_given_up(jobs)):
+    if jobs and not (again and all(job.is_given_up for job in jobs)):
         return []
-    return [Job(UNNUMBERED, "bound", request, view.drawn_bound.name)]
+    return [Job(UNNUMBERED, JobKind.BOUND, request, view.drawn_bound.name)]
 
 
 def increments(scene: Scene) -> list[Job]:
@@ -108,11 +135,11 @@ def increments(scene: Scene) -> list[Job]:
         return []
     rules = (scene.state.view.temperature_rule,)
     request = replace(known, revision=place.checkpoint.name, temperatures=rules)
-    jobs = [job for job in scene.state.jobs if job.kind == "increments" and job.request == request]
-    return [Job(UNNUMBERED, "increments", request)] if _is_given_up(jobs) else []
+    jobs = [job for job in scene.state.jobs if job.kind is JobKind.INCREMENTS and job.request == request]
+    return [Job(UNNUMBERED, JobKind.INCREMENTS, request)] if all(job.is_given_up for job in jobs) else []
 
 
-def ahead(scene: Scene) -> list[Job]:
+def precomputable(scene: Scene) -> list[Job]:
     """With nothing else to do, what the next keys may show, as long as that is little work.
 
     That is other temperatures and weights, of the checkpoint under the cursor, then of all.
@@ -120,7 +147,8 @@ def ahead(scene: Scene) -> list[Job]:
     state, place, known = scene.state, scene.state.place, scene.request
     if place is None or known is None or known.is_preference or any(job.is_open for job in state.jobs):
         return []
-    if not any(job.request == known and job.kind == "measure" and job.status == "done" for job in state.jobs):
+    ordered = (job for job in state.jobs if job.kind.extends_trajectory and job.request == known)
+    if not any(job.status == "done" for job in ordered):
         return []  # what was cancelled is not gone on with
     if sum(map(_score_bytes, scene.records)) > AHEAD_BYTES:
         return []
@@ -131,14 +159,9 @@ def ahead(scene: Scene) -> list[Job]:
         return []
     begun = any(replace(request, revision=every.revision) == every for request in over)
     request = every if begun else replace(every, revision=place.checkpoint.name)
-    return [Job(UNNUMBERED, "ahead", request, kept=True)]
+    return [Job(UNNUMBERED, JobKind.PRECOMPUTE, request, stored_only=True)]
 
 
 def _score_bytes(record: Record) -> int:
     """Bytes that the scores of a checkpoint take on disk, as float16."""
     return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth
-
-
-def _is_given_up(jobs: Iterable[Job]) -> bool:
-    """Whether none of ``jobs`` did its work, or will."""
-    return all(job.status in ("failed", "cancelling", "cancelled") for job in jobs)

@@ -96,7 +96,7 @@ def to_order(state: State, order: Order) -> State:
         variant=request.variants[0],
         min_count=request.min_count,
     )
-    return replace(state, view=view, asked=order, live=True, limits=None)
+    return replace(state, view=view, form=order, live=True, limits=None)
 
 
 def zoomed(scene: Scene, factor: float) -> State:

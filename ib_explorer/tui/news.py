@@ -1,4 +1,4 @@
-"""What the application's background tasks tell it; its handlers alone change the state."""
+"""What background tasks need of client and cache, and the messages that they post to the application."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
 from estimator.preference import CheckpointPreferences
 from ib_explorer.drawing.records import Record
-from ib_explorer.worker.messages import Event
-from ib_explorer.worker.messages import Job as Task
+from ib_explorer.worker.messages import Event, Task
 
 
 class Client(Protocol):
-    """Who does the work: hands jobs to workers and tells what becomes of them."""
+    """Hands tasks to worker processes and reports their events."""
 
     async def start(self) -> None:
         """Start working, or start again after the worker died."""
@@ -27,13 +26,13 @@ class Client(Protocol):
         """A job number that was not used before."""
 
     async def submit(self, request: Task) -> None:
-        """Queue a job; events tell the rest."""
+        """Queue a task; its events follow."""
 
     async def cancel(self, job: int) -> None:
         """Ask for a job to stop."""
 
     def events(self) -> AsyncIterator[Event]:
-        """All that happens, until the client is closed or its worker dies."""
+        """The events of all jobs, until the client is closed or its worker dies."""
 
     async def close(self) -> None:
         """End all work."""
@@ -43,7 +42,7 @@ Kind = TypeVar("Kind", covariant=True)
 
 
 class Records(Protocol[Kind]):
-    """The kept records of one kind."""
+    """The cached records of one kind."""
 
     def all(self) -> Sequence[Kind]:
         """All that verify."""
@@ -53,7 +52,7 @@ class Records(Protocol[Kind]):
 
 
 class Curves(Protocol):
-    """The kept bounds."""
+    """The cached bounds."""
 
     def all(self) -> Sequence[tuple[Mapping[str, Any], BoundCurve]]:
         """All that verify, each with the document that identifies it."""
@@ -62,73 +61,74 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
-class Cache(Protocol):
-    """What is kept on disk, as far as the screen reads it."""
+class CacheReader(Protocol):
+    """The part of :class:`cache.Cache` that the screen reads."""
 
     @property
     def measurements(self) -> Records[CheckpointMeasurements]:
-        """The kept measurements."""
+        """The cached measurements."""
 
     @property
     def preferences(self) -> Records[CheckpointPreferences]:
-        """The kept preference information."""
+        """The cached preference information."""
 
     @property
     def curves(self) -> Curves:
-        """The kept bounds."""
+        """The cached bounds."""
 
     @property
     def increments(self) -> Records[CheckpointIncrements]:
-        """The kept increments."""
+        """The cached increments."""
 
 
-class Said(Message):
-    """The worker said something."""
+class WorkerEvent(Message):
+    """An event of the worker."""
 
     def __init__(self, event: Event) -> None:
         super().__init__()
         self.event = event
 
 
-class Gone(Message):
-    """The stream of events ended, or could not begin; ``reason`` is a sentence if one is known."""
+class WorkerExited(Message):
+    """The worker process exited or could not be started; ``reason`` is a sentence if one is known."""
 
     def __init__(self, reason: str | None = None) -> None:
         super().__init__()
         self.reason = reason
 
 
-class Kept(Message):
-    """All that the cache held at the start."""
+class CacheRead(Message):
+    """All that the cache held at the start has been read; ``problem`` says why not, if it could not be."""
 
     def __init__(
         self,
         records: list[Record],
         curves: list[BoundCurve],
         increments: list[CheckpointIncrements],
+        problem: str | None = None,
     ) -> None:
         super().__init__()
-        self.records, self.curves, self.increments = records, curves, increments
+        self.records, self.curves, self.increments, self.problem = records, curves, increments, problem
 
 
-class Loaded(Message):
-    """The record that a job put into the cache; None if it could not be read back."""
+class RecordRead(Message):
+    """The record of a job's checkpoint has been read from the cache; None if it could not be."""
 
-    def __init__(self, job: int, record: Record | None) -> None:
+    def __init__(self, job: int, revision: str, record: Record | None) -> None:
         super().__init__()
-        self.job, self.record = job, record
+        self.job, self.revision, self.record = job, revision, record
 
 
-class IncrementsLoaded(Message):
-    """The increments that a job put into the cache beside its measurements; None if it put none there."""
+class IncrementsRead(Message):
+    """The increments that a job cached with its measurements have been read; None if there are none."""
 
     def __init__(self, increments: CheckpointIncrements | None) -> None:
         super().__init__()
         self.increments = increments
 
 
-class CurveLoaded(Message):
-    """The bound that a job put into the cache; None if it could not be read back."""
+class CurveRead(Message):
+    """The bound that a job put into the cache has been read; None if it could not be."""
 
     def __init__(self, curve: BoundCurve | None) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class CurveLoaded(Message):
 
 
 class Exported(Message):
-    """The points are in a file, or are not, for the reason given."""
+    """The points were written to a file, or were not, because of ``problem``."""
 
     def __init__(self, path: Path, rows: int, problem: str | None = None) -> None:
         super().__init__()

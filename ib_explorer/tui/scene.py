@@ -15,7 +15,8 @@ from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
 from ib_explorer.drawing.records import Labels, Record, Row, sample_size
 from ib_explorer.drawing.shelf import Same, shelf_of
-from ib_explorer.tui.state import Job, State, bound_jobs, same_sample
+from ib_explorer.tui.jobs import Job, JobKind
+from ib_explorer.tui.state import State, bound_jobs, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
@@ -150,7 +151,7 @@ class Scene:
         if place is None or known is None:
             return False
         wanted = place.checkpoint.name, (self.state.view.temperature_rule,)
-        jobs = [job.request for job in self.state.jobs if job.kind == "increments" and job.is_open]
+        jobs = [job.request for job in self.state.jobs if job.kind is JobKind.INCREMENTS and job.is_open]
         return any((job.revision, job.temperatures) == wanted and same_sample(job, known) for job in jobs)
 
     def _increments(self) -> Iterator[tuple[CheckpointIncrements, int]]:
@@ -163,6 +164,12 @@ class Scene:
 
 def scene(state: State) -> Scene:
     """Everything the screen shows in ``state``; what a key leaves as it was is remembered, not derived again."""
+    return _scene(Same(state))
+
+
+@lru_cache(maxsize=1)
+def _scene(same: Same[State]) -> Scene:
+    state = same.value
     trajectory = _trajectory_in_view(state)
     records = by_trajectory(state.records)[trajectory] if trajectory else ()
     each = state.view.layer == "each"
@@ -216,7 +223,7 @@ def _branches(
 ) -> tuple[Branch, ...]:
     """Measured trajectories with what their running jobs will add, then models of which nothing is measured yet."""
     groups = by_trajectory(all_records.value)
-    jobs = [job for job in all_jobs.value if job.kind == "measure" and job.is_open]
+    jobs = [job for job in all_jobs.value if job.kind.extends_trajectory and job.is_open]
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     names = [_name(records[0]) for records in groups.values()]
     branches = []

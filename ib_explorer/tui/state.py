@@ -11,18 +11,18 @@ from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
 from estimator.preference import PREFERENCE, CheckpointPreferences
-from estimator.request import MeasurementRequest, Preset
+from estimator.request import PRESETS, MeasurementRequest, Preset
+from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.plane import Trajectory, View, by_trajectory, revision_of
 from ib_explorer.drawing.records import Record
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.worker.messages import (
-    Bound,
     CancelledJob,
     Event,
     Failed,
     Finished,
-    Measure,
     Measured,
     Note,
     PhaseProgress,
@@ -30,77 +30,24 @@ from ib_explorer.worker.messages import (
     Revisions,
     Started,
 )
-from ib_explorer.worker.messages import Job as Task
 
 LOG_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the user wants measured, and by which preset it is to be looked at."""
+    """What the user wants measured, and by which preset it is to be viewed."""
 
     request: MeasurementRequest
     preset: Preset
 
+    @classmethod
+    def configured(cls, settings: Settings) -> Order:
+        """The demo measured by ``settings``; raises :class:`InputError` when a value is out of its range."""
+        return cls(request_from(settings, "demo", "all"), settings["preset"].value)
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    ``kind`` is measure, increments, bound (the curve of ``bound`` at its request's first granularity),
-    look or view (what the view lacks at the current checkpoint, at all of them), or ahead: work that nobody waits for,
-    which gives way to all other. ``only`` narrows it to the checkpoints named, and ``kept`` is to do it from kept
-    scores, between the steps of other work. ``since`` is when the phase began, and ``heard`` when it was last heard of,
-    in seconds of a monotonic clock.
-    """
-
-    number: int
-    kind: str
-    request: MeasurementRequest
-    bound: str = "ib"
-    kept: bool = False
-    only: tuple[str, ...] = ()
-    status: str = "queued"
-    phase: str = ""
-    revision: str | None = None
-    done: int = 0
-    first_done: int = 0
-    total: int | None = None
-    unit: str = ""
-    since: float = 0.0
-    heard: float = 0.0
-    revisions: tuple[Revision, ...] = ()
-    measured: tuple[str, ...] = ()
-
-    @property
-    def task(self) -> Task:
-        """What the worker is told to do."""
-        if self.kind == "bound":
-            granularity = self.request.granularities[0]
-            assert granularity != PREFERENCE
-            return Bound(self.number, self.request, granularity, self.bound)
-        return Measure(self.number, self.request, self.kind == "increments", self.kept, self.only)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the worker still owes an end to this job."""
-        return self.status in ("queued", "running", "cancelling")
-
-    @property
-    def share(self) -> float | None:
-        """How much of the phase is done, 0 to 1; None while that is unknown."""
-        return min(self.done / self.total, 1.0) if self.total else None
-
-    @property
-    def rate(self) -> float | None:
-        """Units per second in this phase; None until it can be told."""
-        elapsed, advanced = self.heard - self.since, self.done - self.first_done
-        return advanced / elapsed if elapsed > 0.5 and advanced > 0 else None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until the phase ends at its present rate; None until it can be told."""
-        return None if self.rate is None or self.total is None else max(self.total - self.done, 0) / self.rate
+DEFAULT_ORDER = Order(MeasurementRequest("demo", revision="all"), next(iter(VALUES)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +66,9 @@ class State:
     ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
     ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
-    for, by the trajectory that came of it: how to ask for more of the same. ``asked`` is what the user ordered last.
+    for, by the trajectory that came of it: how to ask for more of the same. ``form`` fills the form of a measurement:
+    the latest order, at first what is configured. ``worker_runs`` says that a worker process was started and has not
+    exited.
     """
 
     records: tuple[Record, ...] = ()
@@ -133,8 +82,8 @@ class State:
     limits: Limits | None = None
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
-    asked: Order | None = None
-    device: str | None = None
+    form: Order = DEFAULT_ORDER
+    worker_runs: bool = False
     log: tuple[str, ...] = ()
 
     def job(self, number: int) -> Job | None:
@@ -192,15 +141,15 @@ def with_job(state: State, job: Job) -> State:
 
 
 def with_event(state: State, event: Event, now: float) -> State:
-    """The state after the worker has said ``event`` at second ``now`` of a monotonic clock."""
+    """The state after ``event`` of the worker at second ``now`` of a monotonic clock."""
     if isinstance(event, Ready):
         where = "" if event.device == "auto" else f" on {event.device}"
-        return with_log(replace(state, device=event.device), f"The worker is ready{where}.")
+        return with_log(state, f"The worker is ready{where}.")
     job = state.job(event.job)
     if job is None:
         return state
     if isinstance(event, PhaseProgress):
-        return with_job(state, _with_progress(job, event, now))
+        return with_job(state, with_progress(job, event, now))
     if isinstance(event, Note):
         return with_log(state, event.text)
     if isinstance(event, Revisions):
@@ -208,23 +157,34 @@ def with_event(state: State, event: Event, now: float) -> State:
         return with_job(state, replace(job, revisions=revisions))
     if isinstance(event, Measured):
         said = "is in the cache" if event.cached else "is measured"
-        state = with_job(state, replace(job, measured=(*job.measured, event.revision)))
-        if job.kept:  # the plane says so
+        measured, unread = (*job.measured, event.revision), (*job.unread, event.revision)
+        state = with_job(state, replace(job, measured=measured, unread=unread))
+        if job.stored_only:  # the plane says so
             return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, Started):
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
-        if job.kind == "ahead" and job.measured:
-            return with_log(state, f"Measured {describe(job)}: every temperature and weighting that a key steps to.")
+        if job.kind.is_unasked and job.measured:
+            return with_log(state, f"Done: {job.description}, every temperature and weighting that a key steps to.")
         return state
     if isinstance(event, CancelledJob):
         state = with_job(state, replace(job, status="cancelled"))
-        return state if job.kind == "ahead" else with_log(state, f"Cancelled: {describe(job)}.")
+        return state if job.kind.is_unasked else with_log(state, f"Cancelled: {job.description}.")
     if isinstance(event, Failed):
-        return with_log(with_job(state, replace(job, status="failed")), f"Failed: {describe(job)}: {event.message}")
+        return with_log(with_job(state, replace(job, status="failed")), f"Failed: {job.description}: {event.message}")
     return state
+
+
+def with_record_read(state: State, job: Job, revision: str, record: Record | None) -> State:
+    """The state once the record of a job's checkpoint has been read from the cache; None if it could not be read."""
+    state = with_job(state, replace(job, unread=tuple(name for name in job.unread if name != revision)))
+    if record is None:
+        return with_log(state, f"The measurement of {revision} could not be read from the cache.")
+    if job.kind.extends_trajectory:
+        state = replace(state, requests={**state.requests, Trajectory.of(record): job.request})
+    return with_records(state, [record])
 
 
 def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
@@ -248,29 +208,6 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
 
 def bound_jobs(state: State, request: MeasurementRequest, curve: Curve) -> list[Job]:
     """The jobs for that curve of a request's sample and granularity, whatever became of them."""
-    bounds = [job for job in state.jobs if job.kind == "bound" and BOUNDS[job.bound].curve == curve]
+    bounds = [job for job in state.jobs if job.kind is JobKind.BOUND and BOUNDS[job.bound].curve == curve]
     mine = [job for job in bounds if job.request.granularities == request.granularities]
     return [job for job in mine if same_sample(job.request, request)]
-
-
-def describe(job: Job) -> str:
-    """What a job does, in a few words."""
-    revision = job.only[0] if len(job.only) == 1 else job.request.revision
-    target = job.request.model + (f"@{revision}" if revision else "")
-    return f"{BOUNDS[job.bound].curve.name} {job.kind} {target}" if job.kind == "bound" else f"{job.kind} {target}"
-
-
-def _with_progress(job: Job, event: PhaseProgress, now: float) -> Job:
-    same = (job.phase, job.revision, job.unit) == (event.phase, event.revision, event.unit) and event.done >= job.done
-    return replace(
-        job,
-        status="cancelling" if job.status == "cancelling" else "running",
-        phase=event.phase,
-        revision=event.revision,
-        done=event.done,
-        first_done=job.first_done if same else event.done,
-        total=event.total,
-        unit=event.unit,
-        since=job.since if same else now,
-        heard=now,
-    )

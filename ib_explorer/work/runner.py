@@ -31,7 +31,7 @@ from ib_explorer.work.identities import bound_document, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
-from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Revisions
+from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Revisions, Task
 
 if TYPE_CHECKING:
     from ib_explorer.work.measurer import Measurer
@@ -51,7 +51,7 @@ class Runner:
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
         self._at_work = False
 
-    def run(self, request: Job, emit: Emit, progress: Progress) -> None:
+    def run(self, request: Task, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
 
         May be called for a job on kept scores out of the ``progress`` of another one, which then waits.
@@ -65,7 +65,7 @@ class Runner:
         finally:
             self._at_work = is_inner
 
-    def _do(self, request: Job, emit: Emit, progress: Progress) -> None:
+    def _do(self, request: Task, emit: Emit, progress: Progress) -> None:
         match request:
             case Measure():
                 self._measure(request, emit, progress)

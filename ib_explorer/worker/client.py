@@ -12,9 +12,9 @@ from pathlib import Path
 
 import ib_explorer
 from ib_explorer.worker.lane import Lane, Patience
-from ib_explorer.worker.messages import Bound, Event, Job, ListRevisions, Measure, Ready
+from ib_explorer.worker.messages import Bound, Event, ListRevisions, Measure, Ready, Task
 
-_LANES: dict[type[Job], str] = {Measure: "measure", Bound: "bound", ListRevisions: "listing"}
+_LANES: dict[type[Task], str] = {Measure: "measure", Bound: "bound", ListRevisions: "listing"}
 WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
 """How a worker is started; ``-P`` keeps modules of the folder where the user happens to be out of it."""
 
@@ -58,7 +58,7 @@ class WorkerClient:
         """A job number that this client has not used."""
         return next(self._numbers)
 
-    async def submit(self, request: Job) -> None:
+    async def submit(self, request: Task) -> None:
         """Queue a job; what becomes of it comes out of :meth:`events`, ending in Finished, CancelledJob or Failed."""
         await self._lanes[_LANES[type(request)]].submit(request)
 

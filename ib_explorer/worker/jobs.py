@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from estimator.errors import Cancelled
 from estimator.progress import Phase, Progress
-from ib_explorer.worker.messages import Event, Job, Measure, Note, PhaseProgress
+from ib_explorer.worker.messages import Event, Measure, Note, PhaseProgress, Task
 
 REPORT_EVERY = 0.1
 """Seconds between two reports of one phase."""
@@ -19,24 +19,24 @@ class JobQueue:
     """Jobs in the order they came; every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[Task] = deque()
         self._changed = threading.Condition()
         self._running: dict[int, threading.Event] = {}
         self._closed = False
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Task) -> None:
         """Add a job at the end."""
         with self._changed:
             self._waiting.append(job)
             self._changed.notify()
 
-    def take(self) -> tuple[Job, threading.Event] | None:
+    def take(self) -> tuple[Task, threading.Event] | None:
         """Wait for the next job; its event is set once it should stop. None when the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return None if self._closed else self._start(self._waiting[0])
 
-    def take_small(self) -> tuple[Job, threading.Event] | None:
+    def take_small(self) -> tuple[Task, threading.Event] | None:
         """The first waiting job that one at work may be interrupted for, with its event; None when there is none."""
         with self._changed:
             small = next((job for job in self._waiting if is_small(job)), None)
@@ -47,7 +47,7 @@ class JobQueue:
         with self._changed:
             del self._running[number]
 
-    def _start(self, job: Job) -> tuple[Job, threading.Event]:
+    def _start(self, job: Task) -> tuple[Task, threading.Event]:
         self._waiting.remove(job)
         self._running[job.job] = threading.Event()
         return job, self._running[job.job]
@@ -77,7 +77,7 @@ class JobQueue:
             self._changed.notify()
 
 
-def is_small(job: Job) -> bool:
+def is_small(job: Task) -> bool:
     """Whether a job is so little work that another one is interrupted for it."""
     return isinstance(job, Measure) and job.kept
 

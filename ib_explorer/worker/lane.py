@@ -18,10 +18,10 @@ from ib_explorer.worker.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     Ready,
     Request,
     Shutdown,
+    Task,
     decode_event,
     encode,
 )
@@ -44,7 +44,7 @@ class Patience:
 
 @dataclass(slots=True)
 class _Unfinished:
-    job: Job
+    job: Task
     over: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: bool = False
     told: bool = False
@@ -101,7 +101,7 @@ class Lane:
                     self._send(Cancel(unfinished.job.job))
             self._spawn(self._listen(self._process))
 
-    async def submit(self, job: Job) -> None:
+    async def submit(self, job: Task) -> None:
         """Queue a job, starting the worker when there is none."""
         if self._process is None:
             self._unfinished[job.job] = _Unfinished(job)

@@ -164,8 +164,9 @@ class Failed:
     type: ClassVar[str] = "failed"
 
 
-Job = Measure | Bound | ListRevisions
-Request = Job | Cancel | Shutdown
+Task = Measure | Bound | ListRevisions
+"""What a worker is told to do, under the number of its job."""
+Request = Task | Cancel | Shutdown
 Event = Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
 _REQUESTS = {kind.type: kind for kind in (Measure, Bound, ListRevisions, Cancel, Shutdown)}
 _EVENTS = {

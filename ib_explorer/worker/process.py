@@ -23,10 +23,10 @@ from ib_explorer.worker.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     Ready,
     Shutdown,
     Started,
+    Task,
     decode_request,
     encode,
 )
@@ -37,7 +37,7 @@ class JobRunner(Protocol):
 
     device: str
 
-    def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
+    def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
 
 
@@ -49,7 +49,7 @@ class _Unable:
     def __init__(self, error: InputError | MeasurementError) -> None:
         self._error = error
 
-    def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
+    def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
         raise self._error
 
 
@@ -116,7 +116,7 @@ def _listen(stdin: BinaryIO, jobs: JobQueue, emit: Callable[[Event], None], grac
 
 def _run(
     runner: JobRunner,
-    job: Job,
+    job: Task,
     cancelled: threading.Event,
     emit: Callable[[Event], None],
     jobs: JobQueue,

@@ -19,7 +19,17 @@ from estimator.errors import InputError, MeasurementError
 from estimator.measurement import CheckpointMeasurements, Granularity, Information
 from estimator.progress import Progress
 from ib_explorer.worker.__main__ import take_pipes
-from ib_explorer.worker.messages import Bound, BoundReady, Event, Job, ListRevisions, Measure, Measured, Note, Revisions
+from ib_explorer.worker.messages import (
+    Bound,
+    BoundReady,
+    Event,
+    ListRevisions,
+    Measure,
+    Measured,
+    Note,
+    Revisions,
+    Task,
+)
 from ib_explorer.worker.process import serve
 
 
@@ -60,7 +70,7 @@ class FakeRunner:
     def __init__(self, cache_dir: Path | None = None) -> None:
         self._cache_dir = cache_dir
 
-    def run(self, request: Job, emit: Callable[[Event], None], progress: Progress) -> None:
+    def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
         name = request.model if isinstance(request, ListRevisions) else request.request.model
         if isinstance(request, Bound) and name == "kept":
             self.curve(request, emit)

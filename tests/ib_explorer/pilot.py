@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from ib_explorer.tui.app import ExplorerApp
+from ib_explorer.tui.state import DEFAULT_ORDER
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from tests.ib_explorer.synthetic import MemoryCache, ScriptedClient
 
@@ -18,8 +19,8 @@ both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x
 
 
 @asynccontextmanager
-async def explorer(cache=None, client=None, initial=None, size=LARGE):
-    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial)
+async def explorer(cache=None, client=None, initial=None, size=LARGE, form=DEFAULT_ORDER):
+    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial, form)
     app.settle_after = 0.01
     app.play_every = 3600  # tests of playing take its steps themselves
     async with app.run_test(size=size) as pilot:
@@ -32,7 +33,7 @@ async def settled(pilot: Pilot, until: Callable[[], bool] = lambda: True) -> Non
     for _ in range(400):
         await pilot.pause()
         if until():
-            pilot.app._redraw_if_dirty()
+            pilot.app._redraw()
             await pilot.pause()
             return
     raise AssertionError("waited in vain")

@@ -24,13 +24,13 @@ from ib_explorer.worker.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     Measure,
     Measured,
     PhaseProgress,
     Ready,
     Revisions,
     Started,
+    Task,
 )
 
 STEPS = (0, 1, 4, 16, 64, 256)
@@ -121,7 +121,7 @@ class _Curves(_Measurements):
         return [({}, curve) for curve in self.values()]
 
 
-def is_ahead(job: Job) -> bool:
+def is_ahead(job: Task) -> bool:
     """Whether nobody waits for a job: it is for every temperature that a key steps to."""
     return isinstance(job, Measure) and job.kept and len(job.request.temperatures) > 1
 
@@ -129,9 +129,9 @@ def is_ahead(job: Job) -> bool:
 class ScriptedClient:
     """Answers every job by ``script``: events, or None where the worker dies; ``jobs`` and ``ahead`` were asked for."""
 
-    def __init__(self, script: Callable[[Job], Iterable[Event | None]] = lambda job: ()) -> None:
+    def __init__(self, script: Callable[[Task], Iterable[Event | None]] = lambda job: ()) -> None:
         self.script = script
-        self.jobs: list[Job] = []
+        self.jobs: list[Task] = []
         self.ahead: list[Measure] = []
         self.cancelled: list[int] = []
         self.starts = 0
@@ -146,7 +146,7 @@ class ScriptedClient:
     def next_job(self) -> int:
         return next(self._numbers)
 
-    async def submit(self, request: Job) -> None:
+    async def submit(self, request: Task) -> None:
         if is_ahead(request):
             self.ahead.append(request)
         else:
@@ -173,10 +173,10 @@ class ScriptedClient:
         self._queue.put_nowait(None)
 
 
-def measuring(cache: MemoryCache) -> Callable[[Job], Iterable[Event | None]]:
+def measuring(cache: MemoryCache) -> Callable[[Task], Iterable[Event | None]]:
     """A script that measures the demo's checkpoints at the temperatures asked for, and its bound."""
 
-    def script(job: Job) -> Iterable[Event | None]:
+    def script(job: Task) -> Iterable[Event | None]:
         yield Started(job.job)
         if isinstance(job, Bound):
             conditionals = BOUNDS[job.bound].curve.name
@@ -213,7 +213,7 @@ def listed(job: int, model: str = "demo") -> Revisions:
     return Revisions(job, tuple(asdict(Revision(model, f"step{step}", step=step)) for step in STEPS))
 
 
-def failing(kind: str, message: str, *, input_error: bool) -> Callable[[Job], Iterable[Event | None]]:
+def failing(kind: str, message: str, *, input_error: bool) -> Callable[[Task], Iterable[Event | None]]:
     """A script by which every measurement fails."""
     return lambda job: [Started(job.job), Failed(job.job, kind, message, input_error)]
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
 from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.tabs import TABS, ShowsScene
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.jobs_panel import JobsPanel
-from ib_explorer.tui.widgets.layers_view import LayersView
-from ib_explorer.tui.widgets.plane_view import PlaneView
-from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 
@@ -43,12 +42,9 @@ class MainScreen(Screen[None]):
                 yield ViewPanel(id="view")
             with Vertical(id="main"):
                 with TabbedContent(id="tabs"):
-                    with TabPane("Plane", id="plane"):
-                        yield PlaneView(id="picture")
-                    with TabPane("Layers", id="layers"):
-                        yield LayersView()
-                    with TabPane("Table", id="table"):
-                        yield PointTable(id="points")
+                    for tab in TABS.values():
+                        with TabPane(tab.title, id=tab.pane):
+                            yield tab.widget()
                 yield Readout(id="readout")
                 yield JobsPanel(id="jobs")
         yield Footer(show_command_palette=False, compact=True)
@@ -67,39 +63,41 @@ class MainScreen(Screen[None]):
         self.set_class(height < ROOMY[1], "short")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
-    def show(self, scene: Scene) -> None:
-        """Show this scene everywhere; of the tabs, in the one that is open."""
-        self.scene = scene
-        self.query_one(Headline).show(scene)
-        self.query_one(CheckpointTree).show(scene)
-        self.query_one(ViewPanel).show(scene)
-        self.query_one(Readout).show(scene)
-        self.query_one(JobsPanel).show(scene)
-        self._show_tab()
+    def show(self) -> None:
+        """Show the scene everywhere; of the tabs, in the one that is open."""
+        if self.scene is not None:
+            self.query_one(Headline).show(self.scene)
+            self.query_one(CheckpointTree).show(self.scene)
+            self.query_one(ViewPanel).show(self.scene)
+            self.query_one(Readout).show(self.scene)
+            self.query_one(JobsPanel).show(self.scene)
+            self._show_tab()
 
     def _show_tab(self) -> None:
-        if self.scene is None:
-            return
-        match self.query_one(TabbedContent).active:
-            case "plane":
-                self.query_one(PlaneView).show(self.scene)
-            case "layers":
-                self.query_one(LayersView).show(self.scene)
-            case "table":
-                self.query_one(PointTable).show(self.scene)
+        if self.scene is not None:
+            cast(ShowsScene, self._open_tab).show(self.scene)
+
+    @property
+    def _open_tab(self) -> Widget:
+        """The widget of the open tab."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        (widget,) = tabs.get_pane(tabs.active).children
+        return widget
 
     def on_tabbed_content_tab_activated(self) -> None:
         """Bring the tab that was opened up to date."""
         self._show_tab()
 
     def action_tab(self, name: str) -> None:
-        """Show a tab; arrow keys belong to the table while it is shown."""
-        self.query_one("#tabs", TabbedContent).active = name
-        self.set_focus(self.query_one(PointTable) if name == "table" else None)
+        """Open a tab; a widget that can have the focus takes it, and with it the arrow keys."""
+        self.query_one("#tabs", TabbedContent).active = TABS[name].pane
+        self.set_focus(self._open_tab if self._open_tab.can_focus else None)
 
-    def action_scroll_layers(self, steps: int) -> None:
-        """Scroll the layers by pages."""
-        self.query_one(LayersView).scroll_pages(steps)
+    def action_scroll_pages(self, steps: int) -> None:
+        """Scroll the open tab by pages, if it can be scrolled."""
+        scroll_pages = getattr(self._open_tab, "scroll_pages", None)
+        if scroll_pages is not None:
+            scroll_pages(steps)
 
     def action_side(self) -> None:
         """Show or hide the side panel."""

@@ -31,14 +31,14 @@ class MeasureDialog(Dialog[Order]):
     Wrong input is said in the dialog, which stays open.
     """
 
-    def __init__(self, models: Sequence[str], latest: Order | None) -> None:
+    def __init__(self, models: Sequence[str], latest: Order) -> None:
         super().__init__()
         self.models = list(dict.fromkeys(["demo", *models]))
-        self.latest = latest or Order(MeasurementRequest("demo", revision="all"), option(PRESET).default)
-        self._preset: str = self.latest.preset
+        self.latest = latest
+        self._preset: str = latest.preset
 
     def compose(self) -> ComposeResult:
-        """The form, filled with what was asked for last."""
+        """The form, filled with the latest order."""
         request = self.latest.request
         with VerticalScroll(classes="box form", can_focus=False) as box:
             box.border_title = "measure"

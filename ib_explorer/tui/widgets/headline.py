@@ -57,6 +57,6 @@ class Headline(Static):
             text.append(f"  {(self.scene.at or 0) + 1} of {len(self.scene.checkpoints)}", style="dim")
         if state.playing:
             text.append("  ▶ playing", style="bold")
-        elif any(job.is_open and job.kind == "measure" for job in state.jobs):
+        elif any(job.is_open and job.kind.extends_trajectory for job in state.jobs):
             text.append("  ● live" if state.live else "  ‖ held", style="bold")
         return text

@@ -46,7 +46,7 @@ class PlaneView(Widget):
         state = self.scene.state if self.scene else None
         if state is None:
             said = "Reading what is measured …"
-        elif any(job.is_open and job.kind in ("measure", "look", "view") for job in state.jobs):
+        elif any(job.is_open and (job.kind.extends_trajectory or job.kind.fills_view) for job in state.jobs):
             said = "Measuring: the first point will appear here."
         elif state.place is None:
             said = "Nothing is measured yet. Press m to measure a model."

@@ -52,8 +52,8 @@ class PointTable(ScrollView, can_focus=True):
             super().__init__()
             self.point = point
 
-    def __init__(self, id: str) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._plane: Plane | None = None
         self.columns = _columns((COMPLEXITY, EXPRESSIVITY))
         self._points: tuple[Point, ...] = ()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from estimator.measurement import WEIGHTS
 from ib_explorer.drawing import plane as plane_module
 from ib_explorer.drawing.plane import distance
 from ib_explorer.drawing.shelf import Shelf
-from ib_explorer.tui.news import Kept
+from ib_explorer.tui.jobs import JobKind
+from ib_explorer.tui.news import CacheRead
 from ib_explorer.tui.scene import TEMPERATURES
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.export_dialog import ExportDialog
@@ -32,11 +34,11 @@ from ib_explorer.worker.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     Measure,
     Measured,
     PhaseProgress,
     Started,
+    Task,
 )
 from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
@@ -258,8 +260,8 @@ async def test_what_came_while_the_cache_was_being_read_stays() -> None:
     async with explorer(MemoryCache()) as (app, pilot):
         mine, read = replace(checkpoint(4), anchors=7), checkpoint(4)
         held = curve("token", "held-out")
-        app.post_message(Kept([mine], [held], []))
-        app.post_message(Kept([read, checkpoint(16)], [curve()], []))
+        app.post_message(CacheRead([mine], [held], []))
+        app.post_message(CacheRead([read, checkpoint(16)], [curve()], []))
         await settled(pilot, lambda: len(app.state.curves) == 2)
         assert app.state.curves[-1] == held
         assert {record.key: record for record in app.state.records}[mine.key] is mine
@@ -368,7 +370,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
     sweep = iter(answer(Measure(1, REQUEST)))
     gone = f"step{STEPS[2]}"  # its scores were let go
 
-    def script(job: Job) -> Iterable[Event | None]:
+    def script(job: Task) -> Iterable[Event | None]:
         if job.job == 1:
             return [next(sweep) for _ in range(4)]  # up to the first measurement
         if is_ahead(job):
@@ -385,7 +387,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
         assert app.state.view.temperature_rule == "x2" and app.state.jobs[0].is_open
 
         def looked(times: int) -> bool:
-            statuses = [job.status for job in app.state.jobs if job.kept and job.kind != "ahead"]
+            statuses = [job.status for job in app.state.jobs if job.stored_only and not job.kind.is_unasked]
             return statuses == ["done"] * times
 
         for times in range(2, 1 + len(STEPS)):
@@ -395,7 +397,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
                     break
             await settled(pilot, lambda times=times: looked(times))
         client.say(next(sweep))
-        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind != "ahead"))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_unasked))
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
         assert {job.request.temperatures for job in asked} == {("x2",)}
@@ -408,7 +410,7 @@ def _sweep_that_stays(cache: MemoryCache, *, keeps: bool) -> tuple[ScriptedClien
     answer = measuring(cache)
     sweep = iter(answer(Measure(1, REQUEST)))
 
-    def script(job: Job) -> Iterable[Event | None]:
+    def script(job: Task) -> Iterable[Event | None]:
         if job.job == 1:
             return [next(sweep) for _ in range(4)]
         passes_over = isinstance(job, Measure) and job.kept and not keeps
@@ -442,10 +444,54 @@ async def test_nothing_that_arrives_with_the_end_of_a_sweep_is_asked_for_twice()
         await settled(pilot, lambda: app._settling is None and app.scene.point is not None)
         for event in sweep:
             client.say(event)
-        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind != "ahead"))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_unasked))
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job.only for job in client.jobs if isinstance(job, Measure)][1:]
         assert len(asked) == len(set(asked))
+
+
+async def test_a_checkpoint_whose_record_is_being_read_is_not_asked_for_again() -> None:
+    cache = MemoryCache()
+    client, _ = _sweep_that_stays(cache, keeps=True)
+    may_read, load = threading.Event(), cache.measurements.load
+    may_read.set()
+    cache.measurements.load = lambda key: may_read.wait() and load(key)
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        asked = lambda: [job for job in app.state.jobs if job.kind.fills_view]  # noqa: E731
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        may_read.clear()
+        try:
+            await pilot.press("T")
+            await settled(pilot, lambda: [job.status for job in asked()] == ["done"])
+            assert asked()[0].unread == (f"step{STEPS[0]}",) and app.scene.point is None
+            app._complete_view()  # during the sweep, and after it
+            client.say(Finished(1))
+            await settled(pilot, lambda: not app.state.jobs[0].is_open)
+            app._complete_view()
+            await settled(pilot)
+            assert len(asked()) == 1
+        finally:
+            may_read.set()
+        await settled(pilot, lambda: app.scene.point is not None)
+        assert len(asked()) == 1 and not asked()[0].unread
+
+
+async def test_a_record_that_cannot_be_read_is_asked_for_once_more() -> None:
+    cache = MemoryCache()
+    client, _ = _sweep_that_stays(cache, keeps=True)
+    load = cache.measurements.load
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == 1)
+        cache.measurements.load = lambda key: None
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None)
+        await settled(pilot, lambda: not any(job.is_open or job.unread for job in app.state.jobs[1:]))
+        assert "could not be read" in app.state.log[-1] and app.scene.point is None
+        cache.measurements.load = load
+        client.say(Finished(1))
+        await settled(pilot, lambda: app.scene.point is not None)
+        last = [job for job in app.state.jobs if job.kind.fills_view][-1]
+        assert not last.stored_only and last.status == "done"
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
@@ -456,7 +502,7 @@ async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it
         await settled(pilot, lambda: len(app.state.records) == 1)
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
-        await settled(pilot, lambda: {job.status for job in app.state.jobs if job.kind == "look"} == {"done"})
+        await settled(pilot, lambda: {job.status for job in app.state.jobs if job.kind.fills_view} == {"done"})
         assert app.scene.point is None
         if end == "cancelled":
             await pilot.press("c")
@@ -499,7 +545,7 @@ async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
     cache = MemoryCache()
     measure = measuring(cache)
 
-    def one_checkpoint(job: Job) -> list[Event | None]:
+    def one_checkpoint(job: Task) -> list[Event | None]:
         return [event for event in measure(job) if not isinstance(event, Finished)][:4]
 
     client = ScriptedClient(lambda job: one_checkpoint(job) if isinstance(job, Measure) else measure(job))
@@ -548,7 +594,7 @@ async def test_the_only_checkpoint_there_is_to_measure_is_asked_for_once() -> No
         await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
-        assert [job.kind for job in app.state.jobs[2:] if job.kind != "ahead"] == ["look"]
+        assert [job.kind for job in app.state.jobs[2:] if not job.kind.is_unasked] == [JobKind.VIEW_CURRENT]
 
 
 async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
@@ -559,10 +605,10 @@ async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS))
         await pilot.press("T")
-        await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 2)
-        left = [job.number for job in app.state.jobs if job.kind in ("look", "view")]
+        await settled(pilot, lambda: sum(job.kind.fills_view for job in app.state.jobs) == 2)
+        left = [job.number for job in app.state.jobs if job.kind.fills_view]
         await pilot.press("T")
-        await settled(pilot, lambda: sum(job.kind in ("look", "view") for job in app.state.jobs) == 4)
+        await settled(pilot, lambda: sum(job.kind.fills_view for job in app.state.jobs) == 4)
         assert client.cancelled[-2:] == left
 
 
@@ -575,7 +621,7 @@ async def test_a_view_that_lacks_nothing_does_not_keep_the_one_before_it_being_m
         await pilot.press("T")
         await settled(pilot, lambda: len(client.jobs) == 4)
         await pilot.press("t")
-        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind in ("look", "view")))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind.fills_view))
         assert app.scene.point is not None and client.cancelled[-2:] == [job.job for job in client.jobs[2:]]
 
 
@@ -627,7 +673,7 @@ async def test_keys_that_come_in_one_go_are_drawn_once(monkeypatch: pytest.Monke
         await settled(pilot, lambda: step(app) == 256)
         shown: list[int | None] = []
         real = MainScreen.show
-        monkeypatch.setattr(MainScreen, "show", lambda self, scene: shown.append(scene.at) or real(self, scene))
+        monkeypatch.setattr(MainScreen, "show", lambda self: shown.append(self.scene.at) or real(self))
         for _ in range(4):
             app.action_checkpoint(-1)
         await settled(pilot)
@@ -720,6 +766,19 @@ async def test_a_worker_that_cannot_start_is_said_so() -> None:
     async with explorer(client=Broken(), initial=REQUEST) as (app, pilot):
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert "no more processes" in app.screen.message
+
+
+async def test_a_cache_that_cannot_be_read_is_said_so() -> None:
+    cache = MemoryCache(trajectory())
+
+    def unreadable() -> list:
+        raise OSError("stale file handle")
+
+    cache.curves.all = unreadable
+    async with explorer(cache) as (app, pilot):
+        await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert app.screen.title_text == "The cache cannot be used" and "stale file handle" in app.screen.message
+        await settled(pilot, lambda: step(app) == STEPS[-1])  # what could be read is shown
 
 
 async def test_a_missing_bound_does_not_get_in_the_way() -> None:

@@ -10,9 +10,11 @@ from textual.widgets import Static
 from cache.keys import key
 from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import CheckpointMeasurements
+from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import scene
-from ib_explorer.tui.state import Job, State, with_job, with_records
+from ib_explorer.tui.state import State, with_job, with_records
 from ib_explorer.tui.widgets.increments_chart import increments_hint, increments_text
+from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.work.identities import increments_document
 from ib_explorer.worker.messages import Event, Measure, Measured, Started
 from tests.ib_explorer.pilot import SMALL, both_sizes, explorer, layers, settled
@@ -138,7 +140,7 @@ def test_the_hint_says_what_helps(layer: object, asked: str | None, measured: tu
 def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
     state = state_with()
     for name, rule, expected in (("step256", "exact", True), ("step64", "exact", False), ("step256", "x2", False)):
-        job = Job(1, "increments", replace(REQUEST, revision=name, temperatures=(rule,)))
+        job = Job(1, JobKind.INCREMENTS, replace(REQUEST, revision=name, temperatures=(rule,)))
         assert scene(with_job(state, job)).is_incrementing is expected
         assert not scene(with_job(state, replace(job, status="done"))).is_incrementing
 
@@ -146,7 +148,7 @@ def test_only_the_job_for_what_is_in_view_counts_as_measuring() -> None:
 def test_only_the_bound_of_the_sample_in_view_counts_as_being_computed() -> None:
     state, request = state_with(), replace(REQUEST, granularities=("token",))
     for asked, expected in ((request, True), (replace(request, documents=64), False)):
-        assert scene(with_job(state, Job(1, "bound", asked))).is_bounding is expected
+        assert scene(with_job(state, Job(1, JobKind.BOUND, asked))).is_bounding is expected
 
 
 def test_increments_of_another_temperature_hide_none_of_the_temperature_in_view() -> None:
@@ -167,7 +169,7 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
         await settled(pilot, lambda: app.state.place is not None)
         await pilot.press("2", "l")
         await settled(pilot)
-        tab = app.screen.query_one("#layers").content_region
+        tab = app.screen.query_one(LayersView).content_region
         scroll = app.screen.query_one("#bars-scroll", VerticalScroll)
         chart = app.screen.query_one("#increments", Static)
         assert tab.contains_region(chart.region) and chart.size.height == 6

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.widgets import Button, Input, Select, Static
 
+from estimator.errors import InputError
 from estimator.request import MeasurementRequest
+from ib_explorer.config import read_settings, request_from
 from ib_explorer.options import OPTIONS
 from ib_explorer.tui.screens.main_screen import SMALLEST
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
+from ib_explorer.tui.state import Order
 from tests.ib_explorer.pilot import SMALL, both_sizes, explorer, settled
 from tests.ib_explorer.synthetic import REQUEST, MemoryCache, ScriptedClient, trajectory
 
@@ -89,6 +93,27 @@ async def test_the_dialog_is_filled_with_what_was_asked_last() -> None:
         await pilot.press("m", "enter")
         await settled(pilot, lambda: len(client.jobs) == 4)
         assert client.jobs[3].request == paper
+
+
+async def test_with_nothing_ordered_yet_the_dialog_is_filled_with_what_is_configured(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("anchors = 50\npreset = 'paper'\nlayers = '0,2'\n")
+    settings = read_settings({}, {"IB_EXPLORER_DOCUMENTS": "64", "IB_EXPLORER_CORPUS": "notes.txt"}, config)
+    client = ScriptedClient()
+    async with explorer(client=client, form=Order.configured(settings)) as (app, pilot):
+        await pilot.press("m")
+        shown = {name: app.screen.query_one(f"#{name}").value for name in ("anchors", "documents", "layers", "preset")}
+        assert shown == {"anchors": "50", "documents": "64", "layers": "0,2", "preset": "paper"}
+        await pilot.press("enter")
+        await settled(pilot, lambda: bool(client.jobs))
+        assert client.jobs[0].request == request_from(settings, "demo", "all")
+        assert client.jobs[0].request.temperatures == ("leading-order",) and app.state.view.preset == "paper"
+
+
+def test_a_setting_that_is_out_of_its_range_is_an_input_error() -> None:
+    settings = read_settings({}, {"IB_EXPLORER_DOCUMENTS": "1"}, Path("/no/such/config.toml"))
+    with pytest.raises(InputError, match="at least 2 documents"):
+        Order.configured(settings)
 
 
 async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.tui import moves
+from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import MEASURED, RUNNING, WAITING, scene
-from ib_explorer.tui.state import LOG_LINES, Job, State, same_sample, with_event, with_job, with_log, with_records
+from ib_explorer.tui.state import LOG_LINES, State, same_sample, with_event, with_job, with_log, with_records
 from ib_explorer.worker.messages import Failed, Measured, Note, PhaseProgress, Started
 from tests.ib_explorer.synthetic import DEPTH, REQUEST, STEPS, curve, listed, trajectory
 
-JOB = Job(1, "measure", REQUEST)
+JOB = Job(1, JobKind.MEASURE, REQUEST)
 
 
 def measured(state: State | None = None, steps: tuple[int, ...] = STEPS) -> State:
@@ -138,7 +139,7 @@ def test_the_tree_marks_what_is_measured_running_and_waiting() -> None:
 def test_asking_for_another_temperature_adds_no_second_model_to_the_tree() -> None:
     state = replace(measured(), requests={measured().place.trajectory: REQUEST})
     again = replace(REQUEST, temperatures=("x2",))
-    state = with_event(with_job(state, Job(2, "measure", again)), Started(2), 0)
+    state = with_event(with_job(state, Job(2, JobKind.MEASURE, again)), Started(2), 0)
     assert len(scene(state).branches) == 1
     assert same_sample(REQUEST, again) and not same_sample(REQUEST, replace(REQUEST, documents=9))
 

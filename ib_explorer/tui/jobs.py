@@ -1,0 +1,146 @@
+"""The jobs of the screen: what each is for, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from estimator.bottleneck.bounds import BOUNDS, IB
+from estimator.checkpoints.revision import Revision
+from estimator.request import MeasurementRequest
+from ib_explorer.worker.messages import Bound, Measure, PhaseProgress, Task
+
+
+class JobKind(Enum):
+    """What a job is for, by its name in the log. What else distinguishes the kinds is said here and nowhere else."""
+
+    MEASURE = "measure"
+    """The checkpoints that the user ordered."""
+    INCREMENTS = "increments"
+    """What each further token of context adds at one checkpoint."""
+    BOUND = "bound"
+    """The bound of the request's first granularity."""
+    VIEW_CURRENT = "view"
+    """What the view lacks at the checkpoint under the cursor."""
+    VIEW_OTHERS = "rest of the view"
+    """What the view lacks at the other checkpoints."""
+    PRECOMPUTE = "precompute"
+    """What the next keys may show."""
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether it loads models, and so is long: other measurements have to wait."""
+        return self in (JobKind.MEASURE, JobKind.INCREMENTS)
+
+    @property
+    def extends_trajectory(self) -> bool:
+        """Whether it adds checkpoints, and its request is the one to ask for more of them with."""
+        return self is JobKind.MEASURE
+
+    @property
+    def fills_view(self) -> bool:
+        """Whether it is withdrawn when another view is chosen."""
+        return self in (JobKind.VIEW_CURRENT, JobKind.VIEW_OTHERS)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a key waits for its values, so that they are shown at once."""
+        return self is JobKind.VIEW_CURRENT
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether nobody asked for it: it gives way to all other work and is not shown."""
+        return self is JobKind.PRECOMPUTE
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether its failure is a passing notice instead of a dialog."""
+        return self is JobKind.BOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
+
+    A job for a bound computes the curve of ``bound``. ``only`` narrows the job to the checkpoints named, and ``stored_only``
+    to those whose scores are stored: it loads no model and does not wait for other work. ``measured`` are the
+    checkpoints that the worker has measured, ``unread`` those whose records are still being read from the cache.
+    ``since`` is when the phase began, and ``heard`` when it last reported, in seconds of a monotonic clock.
+    """
+
+    number: int
+    kind: JobKind
+    request: MeasurementRequest
+    bound: str = IB.name
+    stored_only: bool = False
+    only: tuple[str, ...] = ()
+    status: str = "queued"
+    phase: str = ""
+    revision: str | None = None
+    done: int = 0
+    first_done: int = 0
+    total: int | None = None
+    unit: str = ""
+    since: float = 0.0
+    heard: float = 0.0
+    revisions: tuple[Revision, ...] = ()
+    measured: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What the worker is told to do."""
+        if self.kind is JobKind.BOUND:
+            return Bound(self.number, self.request, self.request.granularities[0], self.bound)
+        return Measure(self.number, self.request, self.kind is JobKind.INCREMENTS, self.stored_only, self.only)
+
+    @property
+    def description(self) -> str:
+        """What the job does, in a few words."""
+        revision = self.only[0] if len(self.only) == 1 else self.request.revision
+        target = self.request.model + (f"@{revision}" if revision else "")
+        kind = self.kind.value
+        return f"{BOUNDS[self.bound].curve.name} {kind} {target}" if self.kind is JobKind.BOUND else f"{kind} {target}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the worker has not reported its end."""
+        return self.status in ("queued", "running", "cancelling")
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it did not do its work, and will not."""
+        return self.status in ("failed", "cancelling", "cancelled")
+
+    @property
+    def share(self) -> float | None:
+        """How much of the phase is done, 0 to 1; None while that is unknown."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+    @property
+    def rate(self) -> float | None:
+        """Units per second in this phase; None until it can be told."""
+        elapsed, advanced = self.heard - self.since, self.done - self.first_done
+        return advanced / elapsed if elapsed > 0.5 and advanced > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the phase ends at its present rate; None until it can be told."""
+        return None if self.rate is None or self.total is None else max(self.total - self.done, 0) / self.rate
+
+
+def with_progress(job: Job, event: PhaseProgress, now: float) -> Job:
+    """The job after a report of progress at second ``now``."""
+    same = (job.phase, job.revision, job.unit) == (event.phase, event.revision, event.unit) and event.done >= job.done
+    return replace(
+        job,
+        status="cancelling" if job.status == "cancelling" else "running",
+        phase=event.phase,
+        revision=event.revision,
+        done=event.done,
+        first_done=job.first_done if same else event.done,
+        total=event.total,
+        unit=event.unit,
+        since=job.since if same else now,
+        heard=now,
+    )

@@ -1,0 +1,57 @@
+"""The tabs of the main screen, each a widget that shows the scene; other packages may add theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from textual.widget import Widget
+
+from estimator.registry import Registry
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.widgets.layers_view import LayersView
+from ib_explorer.tui.widgets.plane_view import PlaneView
+from ib_explorer.tui.widgets.point_table import PointTable
+
+
+class ShowsScene(Protocol):
+    """What a tab's widget can do. One with ``scroll_pages(steps)`` too is scrolled by page up and page down."""
+
+    def show(self, scene: Scene) -> None:
+        """Show ``scene`` from now on; called for each new scene while the tab is open, and when it is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab: ``key`` opens it, ``text`` is its line in the help and the command palette.
+
+    ``widget`` makes its widget, which has :class:`ShowsScene`'s methods and takes the focus if it can have it.
+    """
+
+    name: str
+    title: str
+    key: str
+    text: str
+    widget: Callable[[], Widget]
+
+    @property
+    def action(self) -> str:
+        """The action that opens it."""
+        return f"screen.tab({self.name!r})"
+
+    @property
+    def pane(self) -> str:
+        """The id of its pane."""
+        return f"tab-{self.name}"
+
+
+TABS = Registry(
+    "tab",
+    "ib_explorer.tabs",
+    [
+        Tab("plane", "Plane", "1", "the plane", PlaneView),
+        Tab("layers", "Layers", "2", "values over the layers", LayersView),
+        Tab("table", "Table", "3", "all points as a table", PointTable),
+    ],
+)
