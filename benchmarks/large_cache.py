@@ -20,13 +20,13 @@ from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
     Event,
     Finished,
-    Task,
     Measure,
     Measured,
     PhaseProgress,
     Ready,
     Revisions,
     Started,
+    Task,
 )
 
 CHECKPOINTS, DEPTH, ARRIVING = 500, 32, 60

@@ -13,7 +13,6 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from ib_explorer.drawing.records import Record, Row
 from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys
@@ -93,8 +92,8 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
         """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant or bound."""
-        if aspect == "bound" and self.state.view.is_preference:
-            self.notify("Preference has no bound: it is one value, and no point of the plane.")
+        if aspect == "bound" and self.state.view.is_over_training:
+            self.notify(f"{self.state.view.granularity} has no bound: bounds apply to the plane only.")
             return
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
@@ -116,8 +115,8 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     def action_increments(self) -> None:
         """Have measured what each further token of context adds at the current checkpoint."""
-        if self.state.view.is_preference:
-            self.notify("Preference has no increments: press g to look at n-grams, which have.")
+        if self.state.view.is_over_training:
+            self.notify("Increments exist only for n-gram labels: press g to step to them.")
         elif self.scene.request is None:
             self.notify("Press m to measure this model first: its increments are of the same text.")
         else:
@@ -146,7 +145,7 @@ class ExplorerApp(Core, inherit_bindings=False):
 
     def action_export(self) -> None:
         """Ask where to write the points on the screen."""
-        pairs: list[tuple[Record, Row]] = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
+        pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
         if not pairs:
             self.notify("There is nothing on the screen to export.")
             return

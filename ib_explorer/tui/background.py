@@ -13,7 +13,7 @@ from cache.keys import key as key_of
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
-from ib_explorer.drawing.records import Record, Row
+from estimator.measurement import CheckpointMeasurements, Measurement
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.news import (
     CacheRead,
@@ -23,7 +23,6 @@ from ib_explorer.tui.news import (
     Exported,
     IncrementsRead,
     RecordRead,
-    Records,
     WorkerEvent,
     WorkerExited,
 )
@@ -40,14 +39,13 @@ SELDOM = 1000
 
 async def read_cache(cache: CacheReader, post: Post) -> None:
     """Post all cached records, bounds and increments; of a cache that cannot be read, why."""
-    records: list[Record] = []
+    records: list[CheckpointMeasurements] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
     problem = None
     gc.disable()
     try:
         records += await asyncio.to_thread(cache.measurements.all)
-        records += await asyncio.to_thread(cache.preferences.all)
         await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
@@ -74,10 +72,10 @@ def spare_no_more() -> None:
     gc.set_threshold(*USUAL)
 
 
-async def read_record(store: Records[Record], measured: Measured, post: Post) -> None:
-    """Post the record that a job has put into a store of the cache."""
+async def read_record(cache: CacheReader, measured: Measured, post: Post) -> None:
+    """Post the record that a job has put into the cache."""
     try:
-        record = await asyncio.to_thread(store.load, measured.key)
+        record = await asyncio.to_thread(cache.measurements.load, measured.key)
     except OSError:
         record = None
     post(RecordRead(measured.job, measured.revision, record))
@@ -120,10 +118,10 @@ async def submit(client: Client, task: Task, post: Post) -> None:
         post(WorkerEvent(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
 
 
-async def export(path: Path, points: list[tuple[Record, Row]], post: Post) -> None:
+async def export(path: Path, points: list[tuple[CheckpointMeasurements, Measurement]], post: Post) -> None:
     """Write the points to a CSV file, and post whether that went well."""
-    from ib_explorer.tables.measurements import write_text
-    from ib_explorer.tables.points import points_text
+    from ib_explorer.tables.csv import write_text
+    from ib_explorer.tables.measurements import points_text
 
     try:
         await asyncio.to_thread(lambda: write_text(path, points_text(points)))

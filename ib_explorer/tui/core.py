@@ -13,7 +13,6 @@ from textual.timer import Timer
 
 from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Trajectory
-from ib_explorer.drawing.records import Record
 from ib_explorer.tui import background, lacking
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.news import (
@@ -24,7 +23,6 @@ from ib_explorer.tui.news import (
     Exported,
     IncrementsRead,
     RecordRead,
-    Records,
     WorkerEvent,
     WorkerExited,
 )
@@ -143,8 +141,7 @@ class Core(App[None], inherit_bindings=False):
     def _read(self, event: Measured) -> None:
         job = self.state.job(event.job)
         if job is not None:
-            store: Records[Record] = self.cache.preferences if job.request.is_preference else self.cache.measurements
-            self.run_worker(background.read_record(store, event, self.post_message), group="cache")
+            self.run_worker(background.read_record(self.cache, event, self.post_message), group="cache")
             self.run_worker(background.read_increments(self.cache, event.key, self.post_message), group="cache")
 
     def _failed(self, event: Failed) -> None:

@@ -62,10 +62,10 @@ class JobKind(Enum):
 class Job:
     """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    A job for a bound computes the curve of ``bound``. ``only`` narrows the job to the checkpoints named, and ``stored_only``
-    to those whose scores are stored: it loads no model and does not wait for other work. ``measured`` are the
-    checkpoints that the worker has measured, ``unread`` those whose records are still being read from the cache.
-    ``since`` is when the phase began, and ``heard`` when it last reported, in seconds of a monotonic clock.
+    A job for a bound computes the curve of ``bound``. ``only`` narrows the job to the checkpoints named, and
+    ``stored_only`` to those whose scores are stored: it loads no model and does not wait for other work. ``measured``
+    are the checkpoints that the worker has measured, ``unread`` those whose records are still being read from the
+    cache. ``since`` is when the phase began, and ``heard`` when it last reported, in seconds of a monotonic clock.
     """
 
     number: int

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from estimator.measurement import WEIGHTS
+from estimator.measurement import WEIGHTS, CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Trajectory
-from ib_explorer.drawing.records import Record
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import State, bound_jobs
@@ -27,7 +26,7 @@ def measurements(scene: Scene) -> list[Job]:
     return _view_jobs(scene, _unseen(scene), stored_only=is_busy(scene.state))
 
 
-def of_newcomer(scene: Scene, record: Record) -> list[Job]:
+def of_newcomer(scene: Scene, record: CheckpointMeasurements) -> list[Job]:
     """What the view lacks of a checkpoint that has just been measured for another view: its scores are stored now."""
     is_lacking = Trajectory.of(record) == scene.trajectory and record.revision in _unseen(scene)
     return _view_jobs(scene, [record.revision], stored_only=True) if is_lacking else []
@@ -66,8 +65,10 @@ def _as_viewed(scene: Scene) -> MeasurementRequest | None:
     view, known = scene.state.view, scene.request
     if known is None:
         return None
+    includes_labels = any(kind.name == view.granularity for kind in known.kinds)
     return replace(
         known,
+        granularities=known.granularities if includes_labels else (view.granularity,),
         temperatures=(view.temperature_rule,),
         weights=(view.weights,),
         variants=(view.variant,),
@@ -87,7 +88,7 @@ def _unseen(scene: Scene) -> list[str]:
 
 def _covers(request: MeasurementRequest, wanted: MeasurementRequest) -> bool:
     """Whether ``request`` asks for all values that ``wanted`` asks for, of whichever checkpoints."""
-    fields = ("temperatures", "weights", "variants")
+    fields = ("granularities", "temperatures", "weights", "variants")
     like = {name: getattr(wanted, name) for name in fields}
     has_all = all({*like[name]} <= {*getattr(request, name)} for name in fields)
     return has_all and replace(request, revision=wanted.revision, loss=wanted.loss, **like) == wanted
@@ -119,7 +120,7 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
     ``again``: also if it was asked for, but failed or was cancelled.
     """
     view, known = scene.state.view, scene.request
-    if known is None or view.is_preference or scene.curve is not None:
+    if known is None or view.is_over_training or scene.curve is not None:
         return []
     request = replace(known, granularities=(view.granularity,))
     jobs = bound_jobs(scene.state, request, view.drawn_bound.curve)
@@ -145,7 +146,7 @@ def precomputable(scene: Scene) -> list[Job]:
     That is other temperatures and weights, of the checkpoint under the cursor, then of all.
     """
     state, place, known = scene.state, scene.state.place, scene.request
-    if place is None or known is None or known.is_preference or any(job.is_open for job in state.jobs):
+    if place is None or known is None or any(job.is_open for job in state.jobs):
         return []
     ordered = (job for job in state.jobs if job.kind.extends_trajectory and job.request == known)
     if not any(job.status == "done" for job in ordered):
@@ -162,6 +163,6 @@ def precomputable(scene: Scene) -> list[Job]:
     return [Job(UNNUMBERED, JobKind.PRECOMPUTE, request, stored_only=True)]
 
 
-def _score_bytes(record: Record) -> int:
+def _score_bytes(record: CheckpointMeasurements) -> int:
     """Bytes that the scores of a checkpoint take on disk, as float16."""
     return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth

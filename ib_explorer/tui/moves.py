@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from estimator.bottleneck.bounds import BOUNDS
-from estimator.measurement import WEIGHTS
-from estimator.request import PRESETS
+from estimator.measurement import WEIGHTS, Granularity
+from estimator.values import VALUES
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.plane import Point, neighbour, revision_of
-from ib_explorer.drawing.records import Labels
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of
-from ib_explorer.tui.state import Order, Place, State
+from ib_explorer.tui.state import Order, Place, State, with_labels
 
 
 def to_checkpoint(scene: Scene, index: int) -> State:
@@ -62,7 +61,7 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "granularity": scene.labels,
         "temperature_rule": scene.temperatures,
         "weights": WEIGHTS,
-        "preset": PRESETS,
+        "preset": tuple(VALUES),
         "variant": scene.variants,
         "bound": tuple(BOUNDS),
     }
@@ -71,15 +70,15 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
     at = offered.index(current) if current in offered else 0
     chosen = offered[(at + steps) % len(offered)]
     if aspect == "granularity":
-        return with_labels(scene.state, chosen)
+        return to_labels(scene.state, chosen)
     changes: dict[str, Any] = {aspect: chosen}
     limits = scene.state.limits if aspect == "bound" else None
     return replace(scene.state, view=replace(scene.state.view, **changes), limits=limits)
 
 
-def with_labels(state: State, labels: Labels) -> State:
+def to_labels(state: State, labels: Granularity) -> State:
     """The view of other labels; where these were measured at other checkpoints only, at the last of them."""
-    state = replace(state, view=state.view.with_labels(labels), limits=None)
+    state = replace(state, view=with_labels(state.view, labels, state.records), limits=None)
     now = scene_of(state)
     return to_checkpoint(now, len(now.checkpoints) - 1) if now.at is None else state
 
@@ -87,9 +86,10 @@ def with_labels(state: State, labels: Labels) -> State:
 def to_order(state: State, order: Order) -> State:
     """The view of what is going to be measured, following it."""
     request = order.request
-    labels = request.granularities[0] if request.is_preference != state.view.is_preference else state.view.granularity
+    measured = [kind.name for kind in request.kinds]
     view = replace(
-        state.view.with_labels(labels),
+        state.view,
+        granularity=state.view.granularity if state.view.granularity in measured else request.granularities[0],
         preset=order.preset,
         temperature_rule=request.temperatures[0],
         weights=request.weights[0],

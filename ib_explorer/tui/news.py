@@ -11,8 +11,6 @@ from textual.message import Message
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
-from estimator.preference import CheckpointPreferences
-from ib_explorer.drawing.records import Record
 from ib_explorer.worker.messages import Event, Task
 
 
@@ -69,10 +67,6 @@ class CacheReader(Protocol):
         """The cached measurements."""
 
     @property
-    def preferences(self) -> Records[CheckpointPreferences]:
-        """The cached preference information."""
-
-    @property
     def curves(self) -> Curves:
         """The cached bounds."""
 
@@ -102,7 +96,7 @@ class CacheRead(Message):
 
     def __init__(
         self,
-        records: list[Record],
+        records: list[CheckpointMeasurements],
         curves: list[BoundCurve],
         increments: list[CheckpointIncrements],
         problem: str | None = None,
@@ -114,7 +108,7 @@ class CacheRead(Message):
 class RecordRead(Message):
     """The record of a job's checkpoint has been read from the cache; None if it could not be."""
 
-    def __init__(self, job: int, revision: str, record: Record | None) -> None:
+    def __init__(self, job: int, revision: str, record: CheckpointMeasurements | None) -> None:
         super().__init__()
         self.job, self.revision, self.record = job, revision, record
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements, Increment
-from estimator.measurement import GRANULARITIES, VARIANTS, Layer
-from estimator.preference import PREFERENCE, CheckpointPreferences
+from estimator.measurement import VARIANTS, CheckpointMeasurements, Granularity, Layer, Measurement
 from estimator.request import MeasurementRequest
+from estimator.text.kinds import LABELS, NGRAMS
 from ib_explorer.drawing.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
-from ib_explorer.drawing.records import Labels, Record, Row, sample_size
-from ib_explorer.drawing.shelf import Same, shelf_of
+from ib_explorer.drawing.records import sample_size
+from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.state import State, bound_jobs, same_sample
 
@@ -22,8 +22,6 @@ TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that one can always step to; rules measured otherwise come after them."""
 
 MEASURED, RUNNING, WAITING = "●", "◐", "○"
-
-_OF_PREFERENCE = " · preference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Scene:
     point: Point | None
     trajectory: Trajectory | None
     checkpoints: tuple[Revision, ...]
-    records: tuple[Record, ...]
+    records: tuple[CheckpointMeasurements, ...]
     branches: tuple[Branch, ...]
     curve: BoundCurve | None = None
 
@@ -83,12 +81,11 @@ class Scene:
         return ("mean", "each", *layers_measured(self.records))
 
     @property
-    def labels(self) -> tuple[Labels, ...]:
-        """The labels that one can step through: n-grams, and preference where the model was measured for it."""
+    def labels(self) -> tuple[Granularity, ...]:
+        """The labels that one can step through: n-grams, and what else the model was measured for."""
         model = self.state.place.trajectory.model if self.state.place else None
-        records = self.state.records
-        known = any(isinstance(record, CheckpointPreferences) and record.model == model for record in records)
-        return (*GRANULARITIES, PREFERENCE) if known else GRANULARITIES
+        shelves = (shelf_of(record) for record in self.state.records if record.model == model)
+        return tuple(sorted({*NGRAMS}.union(*(shelf.granularities for shelf in shelves)), key=LABELS.place))
 
     @property
     def temperatures(self) -> tuple[str, ...]:
@@ -103,10 +100,10 @@ class Scene:
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[Measurement, ...]:
         """The current checkpoint's rows in the current view, one a layer, ascending."""
         view = self.state.view
-        found: dict[int, Row] = {}
+        found: dict[int, Measurement] = {}
         for record in self.records:
             if self.state.place and revision_of(record) == self.state.place.checkpoint:
                 for row in view.rows(record):
@@ -181,25 +178,25 @@ def _scene(same: Same[State]) -> Scene:
 
 
 @lru_cache(maxsize=8)
-def _plane(records: Same[tuple[Record, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
+def _plane(records: Same[tuple[CheckpointMeasurements, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
     return plane(records.value, view, curve.value)
 
 
 @lru_cache(maxsize=4)
-def _checkpoints(records: Same[tuple[Record, ...]]) -> tuple[Revision, ...]:
+def _checkpoints(records: Same[tuple[CheckpointMeasurements, ...]]) -> tuple[Revision, ...]:
     """The checkpoints of one trajectory's records, which are in training order."""
     return tuple(dict.fromkeys(map(revision_of, records.value)))
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:
-    """The place's trajectory if it is of the kind in view, else the newest such one of its model, if there is one.
+    """The place's trajectory if it has the labels in view, else the newest of its model that has, if there is one.
 
-    Preference is measured on a sample of its own, so that its trajectory is another than that of the model's n-grams.
+    Labels of pairs are measured on a sample of their own, so that their trajectory is another than that of n-grams.
     """
     if state.place is None:
         return None
     home = state.place.trajectory
-    if any(map(state.view.shows, by_trajectory(state.records).get(home, ())[:1])):
+    if any(map(state.view.shows, by_trajectory(state.records).get(home, ()))):
         return home
     others = (record for record in reversed(state.records) if record.model == home.model and state.view.shows(record))
     return next(map(Trajectory.of, others), None)
@@ -217,7 +214,7 @@ def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Poin
 
 @lru_cache(maxsize=2)
 def _branches(
-    all_records: Same[tuple[Record, ...]],
+    all_records: Same[tuple[CheckpointMeasurements, ...]],
     all_jobs: Same[tuple[Job, ...]],
     requests: Same[Mapping[Trajectory, MeasurementRequest]],
 ) -> tuple[Branch, ...]:
@@ -225,23 +222,30 @@ def _branches(
     groups = by_trajectory(all_records.value)
     jobs = [job for job in all_jobs.value if job.kind.extends_trajectory and job.is_open]
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
-    names = [_name(records[0]) for records in groups.values()]
+    titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
+    names = list(titles.values())
     branches = []
     for trajectory, records in groups.items():
         mine = [job for job in jobs if adds_to[job.number] == trajectory]
-        name = _name(records[0])
+        name = titles[trajectory]
         if names.count(name) > 1:
             name += f" ({records[0].corpus}, {sample_size(records[0])})"
         branches.append(Branch(name, trajectory, _leaves(_checkpoints(Same(records)), mine)))
     for job in jobs:
         if adds_to[job.number] is None:
-            name = _model_of(job) + (_OF_PREFERENCE if job.request.is_preference else "")
+            name = _titled(_model_of(job), job.request.granularities)
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
 
 
-def _name(record: Record) -> str:
-    return record.model + (_OF_PREFERENCE if isinstance(record, CheckpointPreferences) else "")
+def _name(model: str, *shelves: Shelf) -> str:
+    return _titled(model, frozenset[Granularity]().union(*(shelf.granularities for shelf in shelves)))
+
+
+def _titled(model: str, labels: Iterable[Granularity]) -> str:
+    """A model's name, with its labels where these are no n-grams."""
+    labels = sorted(labels, key=LABELS.place)
+    return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
 
 
 def _model_of(job: Job) -> str:
@@ -251,7 +255,7 @@ def _model_of(job: Job) -> str:
 def _trajectory_of(
     job: Job,
     requests: Mapping[Trajectory, MeasurementRequest],
-    groups: Mapping[Trajectory, Sequence[Record]],
+    groups: Mapping[Trajectory, Sequence[CheckpointMeasurements]],
 ) -> Trajectory | None:
     """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
     for trajectory, request in requests.items():
@@ -261,7 +265,7 @@ def _trajectory_of(
         trajectory
         for trajectory, (record, *_) in groups.items()
         if record.model == _model_of(job)
-        and isinstance(record, CheckpointPreferences) == job.request.is_preference
+        and LABELS.sample(record.rows[0].granularity) == job.request.sample_kind
         and trajectory not in requests
     ]
     return named[0] if len(named) == 1 else None

@@ -9,13 +9,14 @@ from estimator.bottleneck.bounds import BOUNDS, Curve
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import GRANULARITIES, MIN_COUNT, Layer
-from estimator.preference import PREFERENCE, CheckpointPreferences
-from estimator.request import PRESETS, MeasurementRequest, Preset
+from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer
+from estimator.request import MeasurementRequest
+from estimator.text.kinds import LABELS
+from estimator.text.labels import SampleKind
+from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.plane import Trajectory, View, by_trajectory, revision_of
-from ib_explorer.drawing.records import Record
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.worker.messages import (
@@ -39,7 +40,7 @@ class Order:
     """What the user wants measured, and by which preset it is to be viewed."""
 
     request: MeasurementRequest
-    preset: Preset
+    preset: str
 
     @classmethod
     def configured(cls, settings: Settings) -> Order:
@@ -71,7 +72,7 @@ class State:
     exited.
     """
 
-    records: tuple[Record, ...] = ()
+    records: tuple[CheckpointMeasurements, ...] = ()
     curves: tuple[BoundCurve, ...] = ()
     increments: Mapping[str, CheckpointIncrements] = field(default_factory=dict)
     view: View = field(default_factory=View)
@@ -90,11 +91,11 @@ class State:
         """The job with that number, if the screen gave it."""
         return next((job for job in self.jobs if job.number == number), None)
 
-    def curve(self, records: Sequence[Record]) -> BoundCurve | None:
+    def curve(self, records: Sequence[CheckpointMeasurements]) -> BoundCurve | None:
         """The bound of ``records``' sample at the granularity in view, recognised by its positions and label counts."""
         return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
-    def _is_of_sample(self, curve: BoundCurve, records: Sequence[Record]) -> bool:
+    def _is_of_sample(self, curve: BoundCurve, records: Sequence[CheckpointMeasurements]) -> bool:
         fits = (curve.conditionals, curve.granularity) == (self.view.drawn_bound.curve.name, self.view.granularity)
         labels = (curve.granularity, curve.input_labels, curve.output_labels)
         return fits and any(
@@ -102,7 +103,7 @@ class State:
         )
 
 
-def with_records(state: State, records: Iterable[Record]) -> State:
+def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
     """The state with ``records`` added or, where their key is known, replaced.
 
     While live, it goes to a new checkpoint of the kind in view; with nothing in view yet, to any.
@@ -119,13 +120,21 @@ def with_records(state: State, records: Iterable[Record]) -> State:
 
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
-    """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels of its kind in view."""
+    """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels that it has in view."""
     layer = state.place.layer if state.place else None
-    last = by_trajectory(state.records)[trajectory][-1]
-    if not state.view.shows(last):
-        labels = PREFERENCE if isinstance(last, CheckpointPreferences) else GRANULARITIES[0]
-        state = replace(state, view=state.view.with_labels(labels), limits=None)
+    records = by_trajectory(state.records)[trajectory]
+    last = records[-1]
+    if not any(map(state.view.shows, records)):
+        labels = min(shelf_of(last).granularities, key=LABELS.place)
+        state = replace(state, view=with_labels(state.view, labels, records), limits=None)
     return replace(state, place=Place(trajectory, revision_of(last), layer))
+
+
+def with_labels(view: View, labels: Granularity, records: Iterable[CheckpointMeasurements]) -> View:
+    """The same view of other labels; of raw states where ``records`` have these labels in no other variant."""
+    view = replace(view, granularity=labels)
+    is_measured = any(view.variant in shelf_of(record).variants for record in records if view.shows(record))
+    return view if is_measured else replace(view, variant="raw")
 
 
 def with_log(state: State, line: str) -> State:
@@ -177,7 +186,7 @@ def with_event(state: State, event: Event, now: float) -> State:
     return state
 
 
-def with_record_read(state: State, job: Job, revision: str, record: Record | None) -> State:
+def with_record_read(state: State, job: Job, revision: str, record: CheckpointMeasurements | None) -> State:
     """The state once the record of a job's checkpoint has been read from the cache; None if it could not be read."""
     state = with_job(state, replace(job, unread=tuple(name for name in job.unread if name != revision)))
     if record is None:
@@ -195,7 +204,7 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
             request,
             revision=None,
             layers="all",
-            granularities=(PREFERENCE,) if request.is_preference else GRANULARITIES,
+            granularities=_first_labels(request.sample_kind),
             temperatures=("exact",),
             weights=("frequency",),
             min_count=MIN_COUNT,
@@ -204,6 +213,11 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
         )
 
     return blind(one) == blind(other)
+
+
+def _first_labels(sample: SampleKind) -> tuple[Granularity, ...]:
+    """Labels of any kind on samples of this kind."""
+    return (next(kind.name for kind in LABELS.values() if kind.sample == sample and kind.parameter is None),)
 
 
 def bound_jobs(state: State, request: MeasurementRequest, curve: Curve) -> list[Job]:

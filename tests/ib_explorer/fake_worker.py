@@ -42,10 +42,10 @@ def fabricated_checkpoint(key: str, model: str, revision: str, *, noise: bool = 
         depth=2,
         first=1,
         granularities=("token", "bigram"),
-        loss=2.5,
         resultant_length=0.4,
     )
-    return made_up.checkpoint(rows, key=key, model=model, revision=revision, step=int(revision.removeprefix("step")))
+    step = int(revision.removeprefix("step"))
+    return made_up.checkpoint(rows, key=key, model=model, revision=revision, step=step, loss=2.5)
 
 
 def fabricated_curve(granularity: Granularity, conditionals: str) -> BoundCurve:

@@ -11,8 +11,9 @@ from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
+from estimator.values import VALUES
 from ib_explorer.config import Setting, read_settings, request_from
-from ib_explorer.options import OPTIONS, PRESET_VALUES, demo_request, option
+from ib_explorer.options import OPTIONS, demo_request, option
 
 NOWHERE = Path("/no/such/config.toml")
 
@@ -185,8 +186,8 @@ def test_what_is_set_as_plainly_as_a_preset_beats_it_and_what_is_set_less_does_n
 
 
 def test_presets_set_options_that_exist():
-    for values in PRESET_VALUES.values():
-        for name, value in values.items():
+    for preset in VALUES.values():
+        for name, value in preset.options.items():
             assert option(name).read(option(name).write(value)) == value
 
 

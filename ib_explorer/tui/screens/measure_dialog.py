@@ -13,10 +13,11 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from estimator.errors import InputError
-from estimator.preference import PREFERENCE
 from estimator.request import MeasurementRequest
 from estimator.states.layers import check_layers
-from ib_explorer.options import NOT_OF_PREFERENCE, OPTIONS, PREFERENCE_SET, PRESET_VALUES, Option, option
+from estimator.text.kinds import LABELS
+from estimator.values import VALUES
+from ib_explorer.options import NOT_OF_PAIRS, OPTIONS, PREFERENCE_SET, Option, option
 from ib_explorer.tui.screens.dialog import Dialog
 from ib_explorer.tui.state import Order
 
@@ -77,7 +78,7 @@ class MeasureDialog(Dialog[Order]):
         names = [node.id for node in event.widget.ancestors_with_self if node.id]
         self.query_one("#hint", Static).update(next((said for name in names if (said := self._help(name))), ""))
 
-    @on(Select.Changed, f"#{GRANULARITY}")
+    @on(Input.Changed, f"#{GRANULARITY}")
     def _labels_chosen(self) -> None:
         self._fit_labels()
 
@@ -87,24 +88,24 @@ class MeasureDialog(Dialog[Order]):
         if event.value == self._preset:
             return
         self._preset = str(event.value)
-        for name in dict.fromkeys(itertools.chain(*PRESET_VALUES.values())):
+        for name in dict.fromkeys(itertools.chain(*(preset.options for preset in VALUES.values()))):
             one = option(name)
-            self._entry(name).value = one.write(PRESET_VALUES[self._preset].get(name, one.default))
+            self._entry(name).value = one.write(VALUES[self._preset].options.get(name, one.default))
 
     def _fit_labels(self) -> None:
-        for name in NOT_OF_PREFERENCE:
-            self._entry(name).disabled = self._is_preference
+        for name in NOT_OF_PAIRS:
+            self._entry(name).disabled = self._takes_pairs
 
     @property
-    def _is_preference(self) -> bool:
-        return self._entry(GRANULARITY).value == PREFERENCE
+    def _takes_pairs(self) -> bool:
+        return LABELS.sample(self._written(GRANULARITY).split(",")[0]) == "pairs"
 
     def _help(self, name: str) -> str:
         if name == MODEL:
             return f"a hub id, the folder of a model or of a training run, or one of {', '.join(self.models)}"
         if name == CHECKPOINTS:
             return "a branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob"
-        if name == CORPUS and self._is_preference:
+        if name == CORPUS and self._takes_pairs:
             return PREFERENCE_SET
         return next((one.help for one in OPTIONS if one.name == name), "")
 
@@ -147,15 +148,16 @@ class MeasureDialog(Dialog[Order]):
         written = one.write(value)
         offered = _offered(one)
         if not offered:
-            return _line(one.name, _entry(one.name, written, one.write(one.default) or one.metavar))
+            suggester = None if one.entries is None else SuggestFromList(one.entries.choices)
+            return _line(one.name, _entry(one.name, written, one.write(one.default) or one.metavar, suggester))
         choices = [(choice, choice) for choice in dict.fromkeys([*offered, written])]
         return _line(one.name, Select(choices, value=written, allow_blank=False, id=one.name, compact=True))
 
 
 def _offered(one: Option) -> list[str]:
     """What there is to choose from, as it is written: of a list, each choice with all before it; [] for free text."""
-    if one.name == GRANULARITY:  # n-grams come together, and preference alone
-        return [one.write(one.default), PREFERENCE]
+    if one.entries is not None and one.kind == "text":
+        return list(one.entries)
     if one.kind == "flag":
         return [one.write(False), one.write(True)]
     if one.kind == "texts":

@@ -8,7 +8,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Region
 from textual.widgets import Static
 
-from estimator.measurement import Layer, Measurement
+from estimator.measurement import Layer
 from ib_explorer.drawing.records import sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.widgets.bars import COLOURS, bar
@@ -62,11 +62,11 @@ class LayersView(Vertical):
         head.update(_head(scene, room))
         bars.update(self._bars(scene, room))
         self.query_one(VerticalScroll).styles.max_height = len(scene.rows)
-        increments.update(Text() if scene.state.view.is_preference else increments_text(scene, width))
+        increments.update(Text() if scene.state.view.is_over_training else increments_text(scene, width))
 
     def _bars(self, scene: Scene, room: int) -> Text:
-        corrected = scene.state.view.preset == "corrected"
-        drawn = [[side.corrected if corrected else side.plugin for side in sides(row).values()] for row in scene.rows]
+        drawn_value = scene.state.view.value
+        drawn = [[drawn_value.of(side) for side in sides(row).values()] for row in scene.rows]
         largest = max(number for numbers in drawn for number in numbers)
         text = Text(no_wrap=True)
         for row, numbers in zip(scene.rows, drawn, strict=True):
@@ -75,8 +75,8 @@ class LayersView(Vertical):
             text.append(f"{row.layer:>4}  ", style="bold" if here else "")
             for number, colour in zip(numbers, COLOURS, strict=False):
                 text.append(f"{value(number)} ").append(bar(number, largest, room), style=colour).append("  ")
-            if isinstance(row, Measurement):
-                text.append(value(row.optimality_corrected if corrected else row.optimality, 10))
+            if row.expressivity is not None:
+                text.append(value(drawn_value.optimality(row), 10))
             text.append("\n")
         text.rstrip()
         return text

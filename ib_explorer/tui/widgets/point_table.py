@@ -14,10 +14,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from estimator.measurement import Measurement
-from estimator.request import Preset
+from estimator.text.labels import TWO_SIDED
 from ib_explorer.drawing.plane import Plane, Point, revision_of
-from ib_explorer.drawing.records import COMPLEXITY, EXPRESSIVITY, sides
+from ib_explorer.drawing.records import sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, ending, value
 
@@ -55,15 +54,13 @@ class PointTable(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._plane: Plane | None = None
-        self.columns = _columns((COMPLEXITY, EXPRESSIVITY))
+        self.columns = _columns(TWO_SIDED.values())
         self._points: tuple[Point, ...] = ()
-        self._preset: Preset = "corrected"
 
     def show(self, scene: Scene) -> None:
         """Show the scene's points, and mark the current one."""
         if scene.plane is not self._plane:
             self._plane, self._points = scene.plane, scene.plane.points
-            self._preset = scene.state.view.preset
             if self._points:
                 self.columns = _columns(sides(self._points[0].measurement))
             self.virtual_size = Size(sum(width + 2 for _, width in self.columns), len(self._points) + 1)
@@ -83,7 +80,7 @@ class PointTable(ScrollView, can_focus=True):
         if y == 0:
             text, style = self._line(title for title, _ in self.columns), self.get_component_rich_style("table--head")
         elif row < len(self._points):
-            text = self._line(_cells(self._points[row], self._preset))
+            text = self._line(_cells(self._points[row]))
             if row == self.cursor_row:
                 style = self.get_component_rich_style("table--cursor")
         return Strip([Segment(f"{text:{left + self.size.width}}", style)]).crop(left, left + self.size.width)
@@ -130,12 +127,11 @@ def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return ("model", 14), ("checkpoint", 14), ("layer", 5), *values, *ratio, ("H(Z)", _VALUE), ("N", 9)
 
 
-def _cells(point: Point, preset: Preset) -> list[str]:
+def _cells(point: Point) -> list[str]:
     row = point.measurement
     cells = [point.checkpoint.model[-14:], ending(checkpoint_name(revision_of(point.checkpoint)), 14), str(row.layer)]
     for side in sides(row).values():
-        drawn = side.corrected if preset == "corrected" else side.plugin
-        cells += [value(number) for number in (drawn, side.bracket[1], side.se)]
-    if isinstance(row, Measurement):
-        cells.append(value(row.optimality_corrected if preset == "corrected" else row.optimality, 10))
+        cells += [value(number) for number in (point.value.of(side), side.bracket[1], side.se)]
+    if row.expressivity is not None:
+        cells.append(value(point.value.optimality(row), 10))
     return [*cells, value(row.entropy), count(point.checkpoint.positions, 9)]

@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.text import Text
 from textual.widgets import Static
 
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.values import VALUES, Value, added_values
 from ib_explorer.drawing.plane import Point, distance
 from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 
-_COLUMNS = {
-    "corrected": 9,
-    "±error": 8,
-    "plug-in": 8,
-    "null": 7,
-    "low": 8,
-    "high": 7,
-    "draws": 7,
-    "labels": 8,
-    "once": 6,
-}
 _NAME = 10
+_ADDED = 9
+"""Width of the column of a value that is not built in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of ``width`` cells, written by ``write``; ``value`` is the value that it holds, if it is one."""
+
+    title: str
+    width: int
+    write: Callable[[Information], str]
+    value: Value | None = None
+
+    @classmethod
+    def of(cls, shown: Value, width: int) -> _Column:
+        return cls(shown.title, width, lambda side: value(shown.of(side)), shown)
+
+
+def _values() -> list[_Column]:
+    return [
+        _Column.of(VALUES["corrected"], 9),
+        _Column("±error", 8, lambda side: value(side.se)),
+        _Column.of(VALUES["paper"], 8),
+    ]
+
+
+def _parts() -> list[_Column]:
+    return [
+        _Column("null", 7, lambda side: value(side.null)),
+        _Column("low", 8, lambda side: value(side.bracket[0])),
+        _Column("high", 7, lambda side: value(side.bracket[1])),
+        _Column("draws", 7, lambda side: value(side.spread)),
+        _Column("labels", 8, lambda side: count(side.labels)),
+        _Column("once", 6, lambda side: percent(side.singletons)),
+    ]
+
+
+def _added() -> list[_Column]:
+    return [_Column.of(added, _ADDED) for added in added_values()]
 
 
 class Readout(Static):
-    """Lines for I(X;Z) and I(Y;Z), one for their ratio, two for Z and the sample, one for the bound.
+    """A line for each side of the labels, one for their ratio, two for Z and the sample, one for the bound.
 
-    Of preference: a line for I(pref;Z), one for Z and the sample.
+    Labels with one side have neither ratio nor bound.
     """
 
     def show(self, scene: Scene) -> None:
         """Show the scene's point."""
         self.border_title = title(scene)
         if scene.point is not None:
-            text = readout(scene.point, scene.state.view.preset == "corrected")
-            text = text if scene.state.view.is_preference else text.append(bound_line(scene))
+            text = readout(scene.point)
+            text = text if scene.state.view.is_over_training else text.append(bound_line(scene))
             self.update(text, layout=False)
         elif scene.state.place is not None:
             self.update(Text("This checkpoint is not measured in this view.", style="dim"), layout=False)
@@ -56,39 +88,46 @@ def title(scene: Scene) -> str:
     return " · ".join(parts).replace("[", "\\[")
 
 
-def readout(point: Point, corrected: bool) -> Text:
-    """The numbers of ``point``; the value that is drawn (corrected or plug-in) stands out."""
+def readout(point: Point) -> Text:
+    """The numbers of ``point``; the value that is drawn stands out."""
     row, record = point.measurement, point.checkpoint
+    columns = [*_values(), *_parts(), *_added()]
     text = Text(no_wrap=True)
-    text.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items()) + "\n", style="dim")
+    text.append(" " * _NAME + "".join(f"{one.title:>{one.width}}" for one in columns) + "\n", style="dim")
     for name, side in sides(row).items():
         text.append(f"{name:{_NAME}}", style="bold")
-        for (column, width), written in zip(_COLUMNS.items(), _written(side), strict=True):
-            drawn = column == ("corrected" if corrected else "plug-in")
-            text.append(f"{written:>{width}}", style="bold" if drawn else "")
+        for column in columns:
+            text.append(f"{column.write(side):>{column.width}}", style="bold" if column.value is point.value else "")
         text.append("\n")
-    if isinstance(row, Measurement):
-        text.append(_optimality(row, corrected))
+    if row.expressivity is not None:
+        text.append(_optimality(row, point.value))
     text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
     text.append(f"N {count(record.positions)} in {sample_size(record)}\n", style="dim")
-    if isinstance(row, Measurement) and isinstance(record, CheckpointMeasurements):
-        text.append(_about_states(row, record))
-    return text
+    return text.append(_about_states(row, record))
 
 
-def _optimality(row: Measurement, corrected: bool) -> Text:
+def _optimality(row: Measurement, drawn: Value) -> Text:
+    """The ratio of each value in its column; why one is withheld is said between them."""
     text = Text(f"{'optimality':{_NAME}}", style="bold", no_wrap=True)
-    text.append(value(row.optimality_corrected, 9), style="bold" if corrected else "not bold")
-    text.append(" " * 8 + value(row.optimality, 8), style="not bold" if corrected else "bold")
-    return text.append(f"  {why_withheld(row)}\n", style="dim not bold")
+
+    def ratios(columns: list[_Column]) -> None:
+        for column in columns:
+            number = "" if column.value is None else value(column.value.optimality(row))
+            text.append(f"{number:>{column.width}}", style="bold" if column.value is drawn else "not bold")
+
+    ratios(_values())
+    text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts())), style="dim not bold")
+    ratios(_added())
+    text.rstrip()
+    return text.append("\n")
 
 
 def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
     text = Text(f"resultant {value(row.resultant_length, 6)}   ", no_wrap=True)
     ratio, bits = row.participation_ratio, record.bits_per_byte
     text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
-    if row.loss is not None:
-        text.append(f"   loss {row.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
+    if record.loss is not None:
+        text.append(f"   loss {record.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
     return text.append("\n")
 
 

@@ -21,7 +21,7 @@ class ViewPanel(Static):
             ("weights", view.weights, "w"),
             ("states", view.variant, "n"),
             ("preset", view.preset, "p"),
-            ("bound", "none" if view.is_preference else view.drawn_bound.name, "b"),
+            ("bound", "none" if view.is_over_training else view.drawn_bound.name, "b"),
             ("models", "all" if state.overlay else "current", "o"),
             ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
         )

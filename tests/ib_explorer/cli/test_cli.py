@@ -20,7 +20,7 @@ from cache.locations import locations
 from ib_explorer import __version__
 from ib_explorer.__main__ import main
 from ib_explorer.cli import main as cli
-from ib_explorer.tables.measurements import COLUMNS
+from ib_explorer.tables.measurements import columns
 from ib_explorer.worker import client
 from tests.ib_explorer.synthetic import STEPS, preference
 
@@ -57,7 +57,7 @@ def test_version_and_help(run):
 def test_measure_prints_csv_on_stdout_and_tells_the_rest_on_stderr(run):
     code, out, err = run("measure", "kept", "--granularity", "token")
     rows = table(out)
-    assert code == 0 and out.startswith(",".join(COLUMNS))
+    assert code == 0 and out.startswith(",".join(columns()))
     assert [(row["revision"], row["layer"]) for row in rows] == [
         (step, layer) for step in ("step1", "step2") for layer in ("1", "2", "mean")
     ]
@@ -143,10 +143,10 @@ def test_export_and_plot_choose_variants_and_minimum_counts(run):
 
 def test_plot_draws_preference_over_training(run):
     code, _, err = run("plot", "--granularity", "preference")
-    assert code == 2 and "No preference is kept" in err
+    assert code == 2 and "Nothing has been measured yet" in err
     for step in STEPS:
-        document = {"schema": 1, "kind": "preferences", "step": step}
-        Cache(locations().cache).preferences.merge(document, replace(preference(step), key=key(document)))
+        document = {"schema": 1, "kind": "measurements", "step": step}
+        Cache(locations().cache).measurements.merge(document, replace(preference(step), key=key(document)))
     code, out, err = run("plot", "--granularity", "preference", "--layer", "each")
     assert (code, err) == (0, "") and out.startswith("I(pref;Z)") and "layer 3" in out
     assert "diagonal" not in out and out.splitlines()[-1].endswith("training step")

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from estimator.errors import InputError
-from ib_explorer.tables.measurements import COLUMNS, check_writable, csv_text, rows_of, table_text, write_csv
+from estimator.values import VALUES
+from ib_explorer.tables.csv import check_writable, table_text, write_text
+from ib_explorer.tables.measurements import columns, points_of, points_text
 from tests.ib_explorer.fake_worker import fabricated_checkpoint
 
 DESIGN = """model, revision, commit, stage, step, tokens, layer, site, granularity, weights, variant, anchors,
@@ -28,11 +30,11 @@ def read(text):
 
 
 def test_the_columns_are_those_promised():
-    assert list(COLUMNS) == DESIGN.replace("\n", " ").split(", ")
+    assert list(columns()) == DESIGN.replace("\n", " ").split(", ")
 
 
 def test_values_survive_at_full_precision(checkpoint):
-    rows = read(csv_text(rows_of(checkpoint)))
+    rows = read(points_text(points_of(checkpoint)))
     first, row = rows[0], checkpoint.rows[0]
     assert first["model"] == "my, model" and first["anchor_seeds"] == "0,1"
     assert float(first["entropy"]) == row.entropy
@@ -40,29 +42,29 @@ def test_values_survive_at_full_precision(checkpoint):
     assert float(first["complexity_corrected"]) == row.complexity.corrected
     assert float(first["complexity_high"]) == row.complexity.high
     assert float(first["expressivity_se"]) == row.expressivity.se
-    assert float(first["optimality"]) == row.optimality
-    assert float(first["optimality_corrected"]) == row.optimality_corrected
+    assert float(first["optimality"]) == VALUES["paper"].optimality(row)
+    assert float(first["optimality_corrected"]) == VALUES["corrected"].optimality(row)
     assert (first["input_labels"], first["input_singletons"], first["loss"]) == ("50", "0.125", "2.5")
 
 
 def test_what_is_not_defined_is_empty(checkpoint):
-    first = read(csv_text(rows_of(checkpoint)))[0]
+    first = read(points_text(points_of(checkpoint)))[0]
     assert first["stage"] == first["tokens"] == first["participation_ratio"] == ""
     assert table_text(["x"], [[float("nan")], [float("inf")], [None], [0.0]]) == 'x\r\n""\r\n""\r\n""\r\n0.0\r\n'
 
 
 def test_optimality_of_noise_is_withheld():
     noise = fabricated_checkpoint("k", "m", "step1", noise=True)
-    first = read(csv_text(rows_of(noise)))[0]
+    first = read(points_text(points_of(noise)))[0]
     assert first["optimality_corrected"] == "" and first["optimality"] != ""
 
 
 def test_the_header_is_there_without_rows_and_lines_end_as_rfc_4180_says():
-    assert csv_text([]) == ",".join(COLUMNS) + "\r\n"
+    assert points_text([]) == ",".join(columns()) + "\r\n"
 
 
 def test_every_row_has_a_key_of_its_own(checkpoint):
-    keys = [row["key"] for row in read(csv_text(rows_of(checkpoint)))]
+    keys = [row["key"] for row in read(points_text(points_of(checkpoint)))]
     assert len(set(keys)) == len(keys) == 6
 
 
@@ -76,34 +78,34 @@ def test_every_row_has_a_key_of_its_own(checkpoint):
     ],
 )
 def test_rows_are_of_the_layers_asked_for(checkpoint, layers, expected):
-    assert [row.layer for _, row in rows_of(checkpoint, layers)] == expected
+    assert [row.layer for _, row in points_of(checkpoint, layers)] == expected
 
 
 def test_rows_of_other_requests_are_left_out(checkpoint):
     other = replace(checkpoint.rows[0], layer=0, site="embedding", temperature_rule="0.5", weights="uniform")
     both = replace(checkpoint, rows=(other, *checkpoint.rows))
-    assert len(rows_of(both)) == 7
-    assert len(rows_of(both, "all")) == 6
-    assert len(rows_of(both, None, ("token",), ("exact",), ("frequency",))) == 3
-    assert rows_of(both, temperatures=("0.5",)) == [(both, other)]
+    assert len(points_of(both)) == 7
+    assert len(points_of(both, "all")) == 6
+    assert len(points_of(both, None, ("token",), ("exact",), ("frequency",))) == 3
+    assert points_of(both, temperatures=("0.5",)) == [(both, other)]
 
 
 def test_variants_and_minimum_counts_are_told_apart(checkpoint):
     row = checkpoint.rows[0]
     uniform = [replace(row, weights="uniform", min_count=count) for count in (5, 3)]
     both = replace(checkpoint, rows=(row, *uniform, replace(row, variant="centred")))
-    written = read(csv_text(rows_of(both, "1")))
+    written = read(points_text(points_of(both, "1")))
     assert [line["weights"] for line in written] == ["frequency", "uniform", "uniform>=3", "frequency"]
     assert len({line["key"] for line in written}) == 4
-    assert [found.variant for _, found in rows_of(both, "1", variants=("centred",))] == ["centred"]
-    assert [found.min_count for _, found in rows_of(both, "1", min_count=3)] == [1, 3, 1]
+    assert [found.variant for _, found in points_of(both, "1", variants=("centred",))] == ["centred"]
+    assert [found.min_count for _, found in points_of(both, "1", min_count=3)] == [1, 3, 1]
 
 
 def test_writing_replaces_the_file_whole(checkpoint, tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("before")
-    write_csv(path, rows_of(checkpoint))
-    assert path.read_bytes().decode() == csv_text(rows_of(checkpoint))
+    write_text(path, points_text(points_of(checkpoint)))
+    assert path.read_bytes().decode() == points_text(points_of(checkpoint))
     assert os.listdir(tmp_path) == ["out.csv"]
 
 
@@ -116,7 +118,7 @@ def test_a_failed_write_leaves_what_was_there(checkpoint, tmp_path, monkeypatch)
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(InputError, match="No space left"):
-        write_csv(path, rows_of(checkpoint))
+        write_text(path, points_text(points_of(checkpoint)))
     assert path.read_text() == "before" and os.listdir(tmp_path) == ["out.csv"]
 
 

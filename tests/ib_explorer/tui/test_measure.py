@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Input, Static
 
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
@@ -121,18 +121,22 @@ async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:
     async with explorer(client=client) as (app, pilot):
         await pilot.press("m")
         dialog = app.screen
-        choices = [value for _, value in dialog.query_one("#granularity", Select)._options]
-        assert choices == ["token,bigram,trigram,quadgram", "preference"]
+        assert dialog.query_one("#granularity", Input).value == "token,bigram,trigram,quadgram"
         write(dialog, granularity="preference", corpus="pairs.jsonl", variant="raw,centred", loss="yes")
-        await pilot.pause()
-        assert dialog.query_one("#variant").disabled and not dialog.query_one("#weights").disabled
+        await settled(pilot, lambda: dialog.query_one("#text-column").disabled)
+        assert not dialog.query_one("#variant").disabled
         dialog.query_one("#corpus").focus()
         await pilot.pause()
         assert "preference set" in said(dialog, "hint") and "chosen and rejected" in said(dialog, "hint")
         await pilot.press("enter")
         await settled(pilot, lambda: bool(client.jobs))
         assert client.jobs[0].request == MeasurementRequest(
-            "demo", revision="all", corpus="pairs.jsonl", granularities=("preference",)
+            "demo",
+            revision="all",
+            corpus="pairs.jsonl",
+            granularities=("preference",),
+            variants=("raw", "centred"),
+            loss=True,
         )
 
 

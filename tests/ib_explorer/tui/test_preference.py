@@ -5,13 +5,11 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from textual.widgets import Input
 
-from estimator.preference import CheckpointPreferences
+from estimator.measurement import CheckpointMeasurements
 from ib_explorer.drawing.plane import Trajectory, View, plane
-from ib_explorer.tables.points import points_text
-from ib_explorer.tables.preference import preference_values
+from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.tui import moves
 from ib_explorer.tui.scene import scene
 from ib_explorer.tui.state import State, at_last_checkpoint, same_sample, with_records
@@ -35,7 +33,7 @@ PREFERENCE = View(granularity="preference")
 ASKED = replace(REQUEST, granularities=("preference",), corpus="pairs.jsonl")
 
 
-def preferred(steps: tuple[int, ...] = STEPS, model: str = "demo") -> list[CheckpointPreferences]:
+def preferred(steps: tuple[int, ...] = STEPS, model: str = "demo") -> list[CheckpointMeasurements]:
     return [preference(step, model=model) for step in steps]
 
 
@@ -45,7 +43,7 @@ def test_preference_is_drawn_over_training_where_doubled_steps_are_evenly_apart(
     assert [point.x for point in series.points] == [0, 1, 2, 3]
     assert drawn.x_axis.title == "training step" and drawn.y_axis.title == "I(pref;Z)"
     assert [name for _, name in drawn.x_axis.marks] == ["0", "1", "3", "7"]
-    side = series.points[-1].measurement.information
+    side = series.points[-1].measurement.complexity
     assert series.points[-1].y == side.corrected
     assert series.points[-1].y_bracket == side.bracket
     (paper,) = plane(preferred((7,)), replace(PREFERENCE, preset="paper"), None).points
@@ -89,7 +87,7 @@ def test_a_preference_on_the_default_set_is_another_sample_than_the_default_text
 def test_new_preference_leaves_the_cursor_of_an_n_gram_view_where_it_is() -> None:
     state = with_records(State(), trajectory(steps=STEPS[:2]))
     assert with_records(state, preferred()).place == state.place
-    looked = moves.with_labels(with_records(state, preferred(STEPS[:1])), "preference")
+    looked = moves.to_labels(with_records(state, preferred(STEPS[:1])), "preference")
     assert looked.place.checkpoint.step == STEPS[0]
     followed = with_records(replace(looked, live=True), preferred())
     assert followed.place.checkpoint.step == STEPS[-1]
@@ -100,13 +98,13 @@ def test_the_way_back_from_preference_leads_to_the_sample_one_came_from() -> Non
     state = with_records(State(), [*trajectory(), *later, *preferred()])
     state = came = at_last_checkpoint(state, Trajectory.of(trajectory()[0]))
     for labels in ("preference", "token"):
-        state = moves.across(scene(moves.with_labels(state, labels)), 1)
+        state = moves.across(scene(moves.to_labels(state, labels)), 1)
     assert scene(state).trajectory == came.place.trajectory != Trajectory.of(later[0])
 
 
 @both_sizes
 async def test_preference_comes_after_the_n_grams_and_steps_like_them(size: tuple[int, int]) -> None:
-    async with explorer(MemoryCache(trajectory(), preferences=preferred()), size=size) as (app, pilot):
+    async with explorer(MemoryCache([*trajectory(), *preferred()]), size=size) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         await pilot.press("G")
         assert app.state.view.granularity == "preference"
@@ -134,21 +132,21 @@ async def test_preference_comes_after_the_n_grams_and_steps_like_them(size: tupl
 
 
 async def test_without_measured_preference_labels_are_n_grams_only() -> None:
-    async with explorer(MemoryCache(trajectory(), preferences=preferred(model="other"))) as (app, pilot):
+    async with explorer(MemoryCache([*trajectory(), *preferred(model="other")])) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         await pilot.press("G")
         assert app.state.view.granularity == "quadgram"
 
 
 async def test_a_model_of_which_only_preference_is_measured_is_shown_by_it() -> None:
-    async with explorer(MemoryCache(preferences=preferred())) as (app, pilot):
+    async with explorer(MemoryCache(preferred())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         assert picture(app).startswith("I(pref;Z)")
         assert [branch.name for branch in app.scene.branches] == ["demo · preference"]
 
 
 async def test_layers_and_table_show_the_one_side() -> None:
-    async with explorer(MemoryCache(trajectory(), preferences=preferred())) as (app, pilot):
+    async with explorer(MemoryCache([*trajectory(), *preferred()])) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         await pilot.press("G", "2")
         await settled(pilot)
@@ -192,12 +190,13 @@ async def test_preference_that_is_asked_for_is_looked_at_and_followed() -> None:
         assert picture(app).startswith("I(pref;Z)") and "◉" in picture(app)
         await pilot.press("t")
         await settled(pilot, lambda: app.scene.point is not None)
-        assert client.jobs[-1].request.temperatures == ("leading-order",) and client.jobs[-1].request.is_preference
+        assert client.jobs[-1].request.temperatures == ("leading-order",)
+        assert client.jobs[-1].request.granularities == ("preference",)
 
 
 async def test_the_export_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "preference.csv"
-    async with explorer(MemoryCache(trajectory(), preferences=preferred())) as (app, pilot):
+    async with explorer(MemoryCache([*trajectory(), *preferred()])) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         await pilot.press("G", "x")
         assert app.screen.suggestion == "demo-preference.csv"
@@ -208,11 +207,10 @@ async def test_the_export_has_the_rows_of_the_command_line(tmp_path: Path) -> No
     with path.open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header[:2] == ["model", "revision"] and len(rows) == len(STEPS)
-    wanted = preference_values(preference(STEPS[-1]), "mean")[0]
+    wanted = csv.reader(points_text(points_of(preference(STEPS[-1]), "mean")).splitlines())
+    assert [header, rows[-1]] == list(wanted)
     exported = dict(zip(header, rows[-1], strict=True))
-    assert exported["key"] == wanted[header.index("key")] and exported["granularity"] == "preference"
-    assert float(exported["complexity"]) == pytest.approx(wanted[header.index("complexity")])
-    assert exported["expressivity"] == ""
+    assert exported["granularity"] == "preference" and exported["expressivity"] == ""
 
 
 def test_points_of_both_kinds_have_the_same_columns() -> None:
