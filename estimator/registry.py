@@ -81,6 +81,9 @@ class Registry(Mapping[str, Entry]):
         self._complete()
         return self._broken
 
+    # A registry is itself and no other, whatever it holds: it can be a field of a frozen record.
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
     def __getitem__(self, name: str) -> Entry:
         return self._complete()[name]
 

@@ -57,6 +57,7 @@ def fabricated_curve(granularity: Granularity, conditionals: str) -> BoundCurve:
         beta=(None, 4.0, None),
         positions=100,
         input_labels=50,
+        output_labels=50,
         one_successor=0.25,
         conditionals=conditionals,
     )

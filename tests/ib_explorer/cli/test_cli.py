@@ -131,7 +131,7 @@ def test_export_and_plot_read_what_measure_kept(run):
     code, _, err = run("export", "--temperature", "x0.5")
     assert code == 2 and "No measured point fits" in err
     code, _, err = run("export", "--model", "other")
-    assert code == 2 and "Nothing is kept of other: there are measurements of kept." in err
+    assert code == 2 and "Nothing is cached of other: there are measurements of kept." in err
 
 
 def test_export_and_plot_choose_variants_and_minimum_counts(run):
@@ -275,7 +275,7 @@ def test_a_setting_of_preference_is_named_where_bound_refuses_it(run, monkeypatc
     monkeypatch.setenv("IB_EXPLORER_GRANULARITY", "preference")
     code, out, err = run("bound", "--tokenizer", "kept")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "Preference has no bound" in err and "(environment)" in err and "--granularity token" in err
+    assert "preference labels have no bound" in err and "(environment)" in err and "--granularity token" in err
     assert run("bound", "--tokenizer", "kept", "--granularity", "token")[0] == 0
 
 
@@ -343,10 +343,16 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("measure", "kept", "--granularity", "preference", "--increments", "i.csv"), "Preference has no increments"),
-        (("measure", "kept", "--granularity", "token,preference"), "ask for it alone"),
-        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "Preference has no bound"),
-        (("export", "--granularity", "preference"), "No preference is kept"),
+        (
+            ("measure", "kept", "--granularity", "preference", "--increments", "i.csv"),
+            "Increments exist only for n-gram labels",
+        ),
+        (
+            ("measure", "kept", "--granularity", "token,preference"),
+            "token and preference are measured on different samples",
+        ),
+        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "preference labels have no bound"),
+        (("export", "--granularity", "preference"), "Nothing has been measured yet"),
         (("measure", "kept", "--increments", "/no/such/folder/i.csv"), "there is no folder /no/such/folder"),
     ],
 )

@@ -172,7 +172,7 @@ async def test_bounds_and_increments_say_that_they_do_not_apply() -> None:
         app.notify = lambda message, **_: said.append(message)
         asked, view = len(client.jobs), app.state.view
         await pilot.press("a", "b", "B")
-        assert ["increments" in said[0], "bound" in said[1]] == [True, True] and len(said) == 3
+        assert ["Increments" in said[0], "bound" in said[1]] == [True, True] and len(said) == 3
         assert len(client.jobs) == asked and app.state.view == view
         assert not any(isinstance(job, Bound) for job in client.jobs)
 
@@ -190,8 +190,8 @@ async def test_preference_that_is_asked_for_is_looked_at_and_followed() -> None:
         assert picture(app).startswith("I(pref;Z)") and "◉" in picture(app)
         await pilot.press("t")
         await settled(pilot, lambda: app.scene.point is not None)
-        assert client.jobs[-1].request.temperatures == ("leading-order",)
-        assert client.jobs[-1].request.granularities == ("preference",)
+        assert app.scene.point.measurement.temperature_rule == "leading-order"
+        assert {job.request.granularities for job in client.jobs} == {("preference",)}
 
 
 async def test_the_export_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
