@@ -24,7 +24,7 @@ from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
 from ib_explorer.options import option
 from ib_explorer.tables.csv import table_text
-from ib_explorer.worker.messages import Bound, BoundReady
+from ib_explorer.worker.messages import BoundReady, ComputeBound
 
 COLUMNS = (
     "granularity",
@@ -93,7 +93,7 @@ def command(
     sources = {bound: _source(bound, held_out) for bound in map(bounds.BOUNDS.find, kinds)}
     curves = {source.curve: source.name for source in sources.values()}
     jobs = [
-        (f"{request.model} {granularity}", partial(Bound, request=request, granularity=granularity, bound=bound))
+        (f"{request.model} {granularity}", partial(ComputeBound, request=request, granularity=granularity, bound=bound))
         for granularity in request.granularities
         for bound in curves.values()
     ]

@@ -21,7 +21,7 @@ from ib_explorer.config import Settings
 from ib_explorer.options import demo_request
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
-from ib_explorer.worker.messages import Bound, BoundReady
+from ib_explorer.worker.messages import BoundReady, ComputeBound
 
 
 @click.command("demo")
@@ -66,7 +66,7 @@ def _picture(measured: list[CheckpointMeasurements], request: MeasurementRequest
     from ib_explorer.drawing.picture import draw_plane
     from ib_explorer.drawing.plane import View, plane
 
-    bound = run_jobs([("demo", partial(Bound, request=request, granularity="token"))], cache_dir, "cpu")
+    bound = run_jobs([("demo", partial(ComputeBound, request=request, granularity="token"))], cache_dir, "cpu")
     keys = [event.key for event in bound.events if isinstance(event, BoundReady)]
     curve = Cache(locations(cache_dir).cache).curves.load(keys[0]) if keys else None
     return draw_plane(plane(measured, View(), curve), *WITHOUT_TERMINAL, colour=False, selected=None)

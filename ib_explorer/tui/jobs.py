@@ -8,7 +8,7 @@ from enum import Enum
 from estimator.bottleneck.bounds import BOUNDS, IB
 from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
-from ib_explorer.worker.messages import Bound, Measure, PhaseProgress, Task
+from ib_explorer.worker.messages import ComputeBound, Measure, PhaseProgress, Task
 
 
 class JobKind(Enum):
@@ -91,7 +91,7 @@ class Job:
     def task(self) -> Task:
         """What the worker is told to do."""
         if self.kind is JobKind.BOUND:
-            return Bound(self.number, self.request, self.request.granularities[0], self.bound)
+            return ComputeBound(self.number, self.request, self.request.granularities[0], self.bound)
         return Measure(self.number, self.request, self.kind is JobKind.INCREMENTS, self.stored_only, self.only)
 
     @property

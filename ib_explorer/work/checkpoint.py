@@ -61,10 +61,12 @@ class CheckpointWork:
         temperatures = [parse_temperature(rule) for rule in request.temperatures]
         known = self._cache.measurements.load(name)
         missing, with_loss = _missing(known, subject, temperatures), _lacks_loss(known, request)
-        if job.kept and with_loss:
+        if job.stored_only and with_loss:
             return None
         if missing or with_loss:
-            found = self._measurer().measure(subject, missing, progress, with_loss=with_loss, from_stored=job.kept)
+            found = self._measurer().measure(
+                subject, missing, progress, with_loss=with_loss, stored_only=job.stored_only
+            )
             if found is None:
                 return None
             sample, revision = subject.text.sample, subject.revision

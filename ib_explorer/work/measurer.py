@@ -23,7 +23,7 @@ LABELS_HELD = 2**28
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CheckpointValues:
     """What was measured of a checkpoint; ``loss`` is None where it was not asked for."""
 
     model: ModelFacts
@@ -82,13 +82,13 @@ class Measurer:
         progress: Progress,
         *,
         with_loss: bool = False,
-        from_stored: bool = False,
-    ) -> Measured | None:
+        stored_only: bool = False,
+    ) -> CheckpointValues | None:
         """Information at ``temperatures`` of all layers asked for, and the model's loss if ``with_loss``.
 
-        With ``from_stored`` the model is not loaded; None where scores are not stored.
+        With ``stored_only`` the model is not loaded; None where scores are not stored.
         """
-        if from_stored and not self._scorer.keeps(subject):
+        if stored_only and not self._scorer.has_stored(subject):
             return None  # before its labels are sorted
         request = subject.request
         labels = subject.text.sample.digest, subject.document.get("labels")
@@ -103,12 +103,12 @@ class Measurer:
             progress,
             variants=request.variants if temperatures else (),
             with_loss=with_loss,
-            from_kept=from_stored,
+            stored_only=stored_only,
         )
         if seen is None:
             return None
         rows = tuple(measure_layers(prepared, seen.model, temperatures, progress))
-        return Measured(seen.facts, rows, seen.losses.mean if seen.losses is not None else None)
+        return CheckpointValues(seen.facts, rows, seen.losses.mean if seen.losses is not None else None)
 
     def measure_increments(
         self, subject: Subject, temperatures: Sequence[Temperature], progress: Progress

@@ -31,7 +31,7 @@ from ib_explorer.work.identities import bound_document, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
-from ib_explorer.worker.messages import Bound, BoundReady, Event, ListRevisions, Measure, Revisions, Task
+from ib_explorer.worker.messages import BoundReady, ComputeBound, Event, ListRevisions, Measure, Revisions, Task
 
 if TYPE_CHECKING:
     from ib_explorer.work.measurer import Measurer
@@ -49,27 +49,20 @@ class Runner:
         self._checkpoints = Checkpoints(self._cache.runs)
         self._measurer: Measurer | None = None
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
-        self._at_work = False
 
     def run(self, request: Task, emit: Emit, progress: Progress) -> None:
         """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
 
-        May be called for a job on kept scores out of the ``progress`` of another one, which then waits.
+        A small job may be run out of the ``progress`` of another one, which then waits; it sees files and names as the
+        job before it did.
         """
-        is_inner, self._at_work = self._at_work, True
-        try:
-            if not is_inner:
-                self._samples.begin()
-                self._checkpoints.begin()
-            self._do(request, emit, progress)
-        finally:
-            self._at_work = is_inner
-
-    def _do(self, request: Task, emit: Emit, progress: Progress) -> None:
+        if not request.is_small:
+            self._samples.begin()
+            self._checkpoints.begin()
         match request:
             case Measure():
                 self._measure(request, emit, progress)
-            case Bound():
+            case ComputeBound():
                 self._bound(request, emit, progress)
             case ListRevisions():
                 self._list(request, emit, progress)
@@ -87,16 +80,16 @@ class Runner:
         check_layers(request.layers)
         for rule in request.temperatures:
             parse_temperature(rule)
-        if self._measurer is not None and not job.kept:
+        if self._measurer is not None and not job.stored_only:
             self._measurer.begin()
         if job.only:
             chosen = self._checkpoints.named(request.model, job.only, progress)
         else:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
-        if chosen and not job.kept:
+        if chosen and not job.stored_only:
             self._check(request, chosen[0], progress)
-        is_fetched = request.model != DEMO and not job.kept
+        is_fetched = request.model != DEMO and not job.stored_only
         prefetch: Prefetch | None = None
         try:
             for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
@@ -107,10 +100,10 @@ class Runner:
                 prefetch = Prefetch(progress, partial(self._fetch, following, request))
                 for measured in self._work.measure(job, revision, prefetch):
                     emit(measured)
-            if not job.kept:
+            if not job.stored_only:
                 self._settle(progress)
         except (InputError, MeasurementError):
-            if not job.kept:
+            if not job.stored_only:
                 with contextlib.suppress(InputError):  # which would hide why the job failed
                     self._settle(progress)
             raise
@@ -124,7 +117,7 @@ class Runner:
         self._samples.open(request, progress)
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:
-        if job.kept:
+        if job.stored_only:
             return self._checkpoints.existing(chosen)
         docstrings = partial(self._samples.corpus, DOCSTRINGS, progress)
         return self._checkpoints.in_turn(job.request.model, chosen, docstrings, progress)
@@ -141,7 +134,7 @@ class Runner:
                 read_ahead(model_folder(revision, fetching), fetching.check)
                 return
 
-    def _bound(self, job: Bound, emit: Emit, progress: Progress) -> None:
+    def _bound(self, job: ComputeBound, emit: Emit, progress: Progress) -> None:
         curve = BOUNDS.find(job.bound).curve
         present = self._checkpoints.existing(self._checkpoints.chosen(job.request, progress))
         if not present:

@@ -50,7 +50,7 @@ class StoredScores:
     layers: Sequence[LayerScores]
 
 
-class KeptScores:
+class ScoreStore:
     """The store of scores, and those that are on their way there: they are given out as if they had arrived."""
 
     def __init__(self, store: ArrayStore) -> None:
@@ -180,7 +180,7 @@ class Files:
         return torch.from_numpy(self._arrays[variant][_array(layer)])
 
     def finish(self, found: Sequence[LayerScores]) -> None:
-        """Write what is to be kept beside the scores, which are those ``found``."""
+        """Write the geometry of the scores, which are those ``found``."""
         self.found = found
         for variant, arrays in self._arrays.items():
             arrays[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
@@ -203,7 +203,7 @@ def _geometry(lies: tuple[float, float]) -> Geometry:
 
 
 def _read_only(array: npt.NDArray[Any]) -> Tensor:
-    """A tensor over a read-only map without a copy; nothing here writes to scores that are kept."""
+    """A tensor over a read-only map without a copy; nothing here writes to stored scores."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -25,7 +25,7 @@ from estimator.states.scores import compute_scores
 from estimator.states.variants import Normalisation, compute_moments, normalisation
 from estimator.text.sample import Sample
 from ib_explorer.work.identities import scores_document
-from ib_explorer.work.score_store import Documents, KeptScores, ModelFacts, Shape
+from ib_explorer.work.score_store import Documents, ModelFacts, ScoreStore, Shape
 from ib_explorer.work.subject import Subject
 
 
@@ -52,20 +52,20 @@ class Scorer:
     """Finds or makes the scores of one checkpoint after another."""
 
     def __init__(self, store: ArrayStore) -> None:
-        self._kept = KeptScores(store)
+        self._stored = ScoreStore(store)
         self._told: set[str] = set()
 
     def begin(self) -> None:
-        """A job begins: that one before it could not keep its scores is no failure of this one."""
-        self._kept.begin()
+        """A job begins: that one before it could not store its scores is no failure of this one."""
+        self._stored.begin()
 
     def settle(self, progress: Progress) -> None:
         """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
-        self._kept.settle(progress)
+        self._stored.settle(progress)
 
-    def keeps(self, subject: Subject) -> bool:
-        """Whether the scores of a checkpoint are kept in all variants asked for."""
-        return all(map(self._kept.has, _documents(subject, subject.request.variants).values()))
+    def has_stored(self, subject: Subject) -> bool:
+        """Whether the scores of a checkpoint are stored in all variants asked for."""
+        return all(map(self._stored.has, _documents(subject, subject.request.variants).values()))
 
     def see(
         self,
@@ -75,34 +75,34 @@ class Scorer:
         *,
         variants: Sequence[Variant] = ("raw",),
         with_loss: bool = False,
-        from_kept: bool = False,
+        stored_only: bool = False,
     ) -> Seen | None:
-        """Scores of all layers asked for in ``variants``; loads the model only where they are not kept.
+        """Scores of all layers asked for in ``variants``; loads the model only where they are not stored.
 
-        ``labels`` are the bytes that the sample's labels take. ``from_kept`` is to do without the model: None where
-        scores are not kept, or memory is short beside a job at work.
+        ``labels`` are the bytes that the sample's labels take. ``stored_only`` does without the model: None where
+        scores are not stored, or memory is short beside a job at work.
         """
         request, documents = subject.request, _documents(subject, variants)
-        found = {variant: self._kept.load(name, variant) for variant, name in documents.items()}
-        kept = {variant: scores for variant, scores in found.items() if scores is not None}
-        missing = {variant: name for variant, name in documents.items() if variant not in kept}
-        from_disk = itertools.chain(*(scores.layers for scores in kept.values()))
-        if kept and not missing and not with_loss:
-            facts = next(iter(kept.values())).model
+        found = {variant: self._stored.load(name, variant) for variant, name in documents.items()}
+        stored = {variant: scores for variant, scores in found.items() if scores is not None}
+        missing = {variant: name for variant, name in documents.items() if variant not in stored}
+        from_disk = itertools.chain(*(scores.layers for scores in stored.values()))
+        if stored and not missing and not with_loss:
+            facts = next(iter(stored.values())).model
             try:
-                plan = _plan(subject, sum(len(scores.layers) for scores in kept.values()), labels, on_disk=True)
+                plan = _plan(subject, sum(len(scores.layers) for scores in stored.values()), labels, on_disk=True)
             except MeasurementError:
-                if from_kept:
+                if stored_only:
                     return None
                 raise
             return Seen(facts, _planned(from_disk, facts, plan), None, plan)
-        if from_kept:
+        if stored_only:
             return None
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
         facts = ModelFacts(model.depth, model.width, model.dtype)
-        self._kept.settle(progress)
+        self._stored.settle(progress)
         layers = parse_layers(request.layers, model.depth)
-        on_disk = self._kept.admits(len(layers) * len(missing), _shape(subject))
+        on_disk = self._stored.admits(len(layers) * len(missing), _shape(subject))
         plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)
         self._tell(plan, progress)
         losses = LossSum(model.head, subject.text.sample) if model.head is not None else None
@@ -158,7 +158,7 @@ class Scorer:
             ]
 
         if items and not plan.layers_at_once:
-            with self._kept.create(facts, documents, layers, shape) as files:
+            with self._stored.create(facts, documents, layers, shape) as files:
                 found = fill(items, [files.scores(item.layer, item.variant) for item in items], losses)
                 files.finish(found)
             yield from found
@@ -169,7 +169,7 @@ class Scorer:
             out = [torch.empty(shape, dtype=torch.float16, device=plan.holder) for _ in part]
             found = fill(part, out, losses if not start else None)
             if items and on_disk:
-                self._kept.copy(facts, found, documents, layers, shape)
+                self._stored.copy(facts, found, documents, layers, shape)
             yield from found
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import ib_explorer
 from ib_explorer.worker.lane import Lane, Patience
-from ib_explorer.worker.messages import Bound, Event, ListRevisions, Measure, Ready, Task
+from ib_explorer.worker.messages import ComputeBound, Event, ListRevisions, Measure, Ready, Task
 
-_LANES: dict[type[Task], str] = {Measure: "measure", Bound: "bound", ListRevisions: "listing"}
+_LANES: dict[type[Task], str] = {Measure: "measure", ComputeBound: "background", ListRevisions: "background"}
 WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
 """How a worker is started; ``-P`` keeps modules of the folder where the user happens to be out of it."""
 
@@ -22,8 +22,9 @@ WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
 class WorkerClient:
     """Hands jobs to worker processes and merges what they say into one stream of events.
 
-    Measuring, bounds and lists of checkpoints each have a worker of their own (a lane), started when first needed, so
-    that none waits for another. Bounds and lists use the CPU only and give way to measuring. ``log_dir`` holds the
+    There are two workers (lanes), each started when first needed: one measures on the device, the other one computes
+    bounds and lists checkpoints on the CPU and gives way to it. Within a lane, small tasks do not wait for long ones.
+    ``log_dir`` holds the
     workers' logs (default: ``cache_dir``/logs); ``command`` is how a worker is started, less its arguments.
     """
 
@@ -48,7 +49,7 @@ class WorkerClient:
             arguments = [*(command or WORKER), "--cache-dir", str(cache_dir), "--log", str(log), *place]
             return Lane(arguments, environment, log, partial(self._deliver, name), patience or Patience())
 
-        self._lanes = {name: lane(name) for name in _LANES.values()}
+        self._lanes = {name: lane(name) for name in dict.fromkeys(_LANES.values())}
 
     async def start(self) -> None:
         """Start the measuring worker ahead of its first job, so that torch loads while the user looks around."""

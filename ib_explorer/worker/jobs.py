@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from estimator.errors import Cancelled
 from estimator.progress import Phase, Progress
-from ib_explorer.worker.messages import Event, Measure, Note, PhaseProgress, Task
+from ib_explorer.worker.messages import Event, Note, PhaseProgress, Task
 
 REPORT_EVERY = 0.1
 """Seconds between two reports of one phase."""
@@ -39,7 +39,7 @@ class JobQueue:
     def take_small(self) -> tuple[Task, threading.Event] | None:
         """The first waiting job that one at work may be interrupted for, with its event; None when there is none."""
         with self._changed:
-            small = next((job for job in self._waiting if is_small(job)), None)
+            small = next((job for job in self._waiting if job.is_small), None)
             return None if small is None else self._start(small)
 
     def end(self, number: int) -> None:
@@ -75,11 +75,6 @@ class JobQueue:
                 cancelled.set()
             self._closed = True
             self._changed.notify()
-
-
-def is_small(job: Task) -> bool:
-    """Whether a job is so little work that another one is interrupted for it."""
-    return isinstance(job, Measure) and job.kept
 
 
 class JobProgress(Progress):

@@ -13,7 +13,7 @@ from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,24 @@ class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
     ``increments`` asks for what each further token of context adds as well. ``only`` narrows the checkpoints to those
-    named. ``kept`` is to do it from kept scores, and to pass over a checkpoint whose scores are not kept: so little
-    work that a job which is at work waits for it.
+    named. ``stored_only`` measures from stored scores and skips checkpoints without them, so that no model is loaded.
     """
 
     job: int
     request: MeasurementRequest
     increments: bool = False
-    kept: bool = False
+    stored_only: bool = False
     only: tuple[str, ...] = ()
     type: ClassVar[str] = "measure"
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is so little work that a job which runs is interrupted for it."""
+        return self.stored_only
+
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class ComputeBound:
     """Compute the curve of the bound of that name, for the sample that ``request`` names and one granularity."""
 
     job: int
@@ -42,6 +46,7 @@ class Bound:
     granularity: Granularity
     bound: str = "ib"
     type: ClassVar[str] = "bound"
+    is_small: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class ListRevisions:
     model: str
     revision: str | None
     type: ClassVar[str] = "revisions"
+    is_small: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +170,11 @@ class Failed:
     type: ClassVar[str] = "failed"
 
 
-Task = Measure | Bound | ListRevisions
+Task = Measure | ComputeBound | ListRevisions
 """What a worker is told to do, under the number of its job."""
 Request = Task | Cancel | Shutdown
 Event = Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
-_REQUESTS = {kind.type: kind for kind in (Measure, Bound, ListRevisions, Cancel, Shutdown)}
+_REQUESTS = {kind.type: kind for kind in (Measure, ComputeBound, ListRevisions, Cancel, Shutdown)}
 _EVENTS = {
     kind.type: kind
     for kind in (Ready, Started, PhaseProgress, Revisions, Measured, BoundReady, Note, Finished, CancelledJob, Failed)

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
-from ib_explorer.worker.jobs import JobProgress, JobQueue, is_small
+from ib_explorer.worker.jobs import JobProgress, JobQueue
 from ib_explorer.worker.messages import (
     PROTOCOL,
     Cancel,
@@ -129,7 +129,7 @@ def _run(
             aside.submit(_run, runner, *taken, emit, jobs, aside).result()
 
     emit(Started(job.job))
-    progress = JobProgress(job.job, emit, cancelled, between=None if is_small(job) else small_jobs)
+    progress = JobProgress(job.job, emit, cancelled, between=None if job.is_small else small_jobs)
     try:
         runner.run(job, emit, progress)
     except Cancelled:

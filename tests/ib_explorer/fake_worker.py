@@ -20,8 +20,8 @@ from estimator.measurement import CheckpointMeasurements, Granularity, Informati
 from estimator.progress import Progress
 from ib_explorer.worker.__main__ import take_pipes
 from ib_explorer.worker.messages import (
-    Bound,
     BoundReady,
+    ComputeBound,
     Event,
     ListRevisions,
     Measure,
@@ -73,7 +73,7 @@ class FakeRunner:
 
     def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
         name = request.model if isinstance(request, ListRevisions) else request.request.model
-        if isinstance(request, Bound) and name == "kept":
+        if isinstance(request, ComputeBound) and name == "kept":
             self.curve(request, emit)
         elif isinstance(request, ListRevisions) and name == "kept":
             emit(Revisions(request.job, ({"model": name, "name": "step1", "step": 1, "folder": "/x"},)))
@@ -92,7 +92,7 @@ class FakeRunner:
             Cache(self._cache_dir).measurements.merge(document, made)
             emit(Measured(request.job, made.key, name, cached=False))
 
-    def curve(self, request: Bound, emit: Callable[[Event], None]) -> None:
+    def curve(self, request: ComputeBound, emit: Callable[[Event], None]) -> None:
         from cache import Cache
         from cache.keys import key
         from ib_explorer.work.identities import bound_document

@@ -18,9 +18,9 @@ from estimator.measurement import CheckpointMeasurements, Granularity, Informati
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import NGRAMS
 from ib_explorer.worker.messages import (
-    Bound,
     BoundReady,
     CancelledJob,
+    ComputeBound,
     Event,
     Failed,
     Finished,
@@ -178,7 +178,7 @@ def measuring(cache: MemoryCache) -> Callable[[Task], Iterable[Event | None]]:
 
     def script(job: Task) -> Iterable[Event | None]:
         yield Started(job.job)
-        if isinstance(job, Bound):
+        if isinstance(job, ComputeBound):
             conditionals = BOUNDS[job.bound].curve.name
             name = f"{job.granularity} {conditionals}"
             cache.curves[name] = curve(job.granularity, conditionals)

@@ -116,7 +116,7 @@ def test_a_curve_is_computed_once_for_all_bounds_that_share_it(
 ) -> None:
     asked = request(tiny_model("gpt2"), text)
     names = ("own", "ib", "own", "half", "dpi")
-    found = [run(runner, messages.Bound(1, asked, "bigram", name)) for name in names]
+    found = [run(runner, messages.ComputeBound(1, asked, "bigram", name)) for name in names]
     own, raw, again, half, dpi = (event.key for (event,) in found if isinstance(event, messages.BoundReady))
     assert own == again != raw == half == dpi
     assert added == ["bigram"]
@@ -127,7 +127,7 @@ def test_a_curve_is_computed_once_for_all_bounds_that_share_it(
 async def test_a_key_steps_to_added_bounds_and_has_only_new_curves_computed(added: list[str]) -> None:
     cache = MemoryCache()
     client = ScriptedClient(measuring(cache))
-    asked = lambda: [job.bound for job in client.jobs if isinstance(job, messages.Bound)]  # noqa: E731
+    asked = lambda: [job.bound for job in client.jobs if isinstance(job, messages.ComputeBound)]  # noqa: E731
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
         await pilot.press("b", "b")

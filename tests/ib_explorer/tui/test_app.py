@@ -29,8 +29,8 @@ from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 from ib_explorer.worker.messages import (
-    Bound,
     CancelledJob,
+    ComputeBound,
     Event,
     Failed,
     Finished,
@@ -108,7 +108,7 @@ async def test_a_request_is_measured_drawn_and_bounded() -> None:
     client = ScriptedClient(measuring(cache))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
-        assert [type(job) for job in client.jobs] == [Measure, Bound]
+        assert [type(job) for job in client.jobs] == [Measure, ComputeBound]
         assert client.jobs[0].request == REQUEST
         assert client.jobs[1].granularity == "token"
         assert "IB curve" in picture(app)
@@ -126,7 +126,7 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
         await pilot.press("G", "g")
         app._complete_view()
         await settled(pilot)
-        assert [job.granularity for job in client.jobs if isinstance(job, Bound)] == ["token", "bigram"]
+        assert [job.granularity for job in client.jobs if isinstance(job, ComputeBound)] == ["token", "bigram"]
         assert "IB curve" in picture(app)
         bound = text_of(app, Readout).splitlines()[-1]
         assert "bits below" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
@@ -143,10 +143,10 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
 async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_be_it(size: tuple[int, int]) -> None:
     cache = MemoryCache()
     measure = measuring(cache)
-    held: list[Bound] = []
+    held: list[ComputeBound] = []
 
     def script(job: object) -> list:
-        if isinstance(job, Bound) and job.bound == "held-out":
+        if isinstance(job, ComputeBound) and job.bound == "held-out":
             held.append(job)
             return [Started(job.job)]
         return list(measure(job))
@@ -183,9 +183,9 @@ async def test_a_bound_that_came_to_nothing_is_asked_for_again_only_when_its_lab
     cache = MemoryCache()
     measure = measuring(cache)
     client = ScriptedClient(
-        lambda job: [ended(job.job)] if isinstance(job, Bound) and len(bounds()) == 1 else measure(job)
+        lambda job: [ended(job.job)] if isinstance(job, ComputeBound) and len(bounds()) == 1 else measure(job)
     )
-    bounds = lambda: [job.granularity for job in client.jobs if isinstance(job, Bound)]  # noqa: E731
+    bounds = lambda: [job.granularity for job in client.jobs if isinstance(job, ComputeBound)]  # noqa: E731
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: bounds() == ["token"] and not app.state.jobs[1].is_open)
         assert "not computed for these labels" in text_of(app, Readout)
@@ -359,7 +359,7 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         here, *others = reversed([f"step{step}" for step in STEPS])
         assert here == app.state.place.checkpoint.name
         assert [job.only for job in client.jobs if isinstance(job, Measure)] == [(), (here,), tuple(reversed(others))]
-        assert sum(isinstance(job, Bound) for job in client.jobs) == 1
+        assert sum(isinstance(job, ComputeBound) for job in client.jobs) == 1
         assert len(app.scene.branches) == 1
 
 
@@ -628,8 +628,8 @@ async def test_a_view_that_lacks_nothing_does_not_keep_the_one_before_it_being_m
 async def test_a_bound_being_computed_is_no_measurement() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
-    silent = lambda job: isinstance(job, Bound) or job.request.temperatures != ("exact",)  # noqa: E731
-    failed = lambda job: [] if isinstance(job, Bound) else [Finished(job.job)]  # noqa: E731
+    silent = lambda job: isinstance(job, ComputeBound) or job.request.temperatures != ("exact",)  # noqa: E731
+    failed = lambda job: [] if isinstance(job, ComputeBound) else [Finished(job.job)]  # noqa: E731
     client = ScriptedClient(lambda job: failed(job) if silent(job) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.jobs) == 2 and len(app.state.records) == len(STEPS))
@@ -785,7 +785,7 @@ async def test_a_missing_bound_does_not_get_in_the_way() -> None:
     cache = MemoryCache()
     measure = measuring(cache)
     client = ScriptedClient(
-        lambda job: [Failed(job.job, "corpus", "No bound.", False)] if isinstance(job, Bound) else measure(job)
+        lambda job: [Failed(job.job, "corpus", "No bound.", False)] if isinstance(job, ComputeBound) else measure(job)
     )
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")

@@ -16,7 +16,7 @@ from ib_explorer.tui.state import State, at_last_checkpoint, same_sample, with_r
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
-from ib_explorer.worker.messages import Bound
+from ib_explorer.worker.messages import ComputeBound
 from tests.ib_explorer.pilot import both_sizes, explorer, layers, picture, settled, step, text_of
 from tests.ib_explorer.synthetic import (
     DEPTH,
@@ -174,7 +174,7 @@ async def test_bounds_and_increments_say_that_they_do_not_apply() -> None:
         await pilot.press("a", "b", "B")
         assert ["Increments" in said[0], "bound" in said[1]] == [True, True] and len(said) == 3
         assert len(client.jobs) == asked and app.state.view == view
-        assert not any(isinstance(job, Bound) for job in client.jobs)
+        assert not any(isinstance(job, ComputeBound) for job in client.jobs)
 
 
 async def test_preference_that_is_asked_for_is_looked_at_and_followed() -> None:

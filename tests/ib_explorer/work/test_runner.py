@@ -26,7 +26,7 @@ from ib_explorer.work import measurer as measuring
 from ib_explorer.work import samples as sampling
 from ib_explorer.work.identities import increments_document
 from ib_explorer.work.runner import Runner
-from ib_explorer.worker.messages import Bound, BoundReady, ListRevisions, Measure, Measured, Revisions
+from ib_explorer.worker.messages import BoundReady, ComputeBound, ListRevisions, Measure, Measured, Revisions
 from tests.hub import LoopbackHub, Repository, folder_files
 from tests.ib_explorer.runs import WORDS, measure, no_model, request, run
 
@@ -66,16 +66,16 @@ def test_work_ahead_uses_kept_scores_and_passes_over_what_has_none(
     asked = request(tiny_model("llama"), text)
     ahead = replace(asked, temperatures=("x2",), weights=("frequency", "uniform"), min_count=1)
     no_model(monkeypatch)
-    assert not [event for event in run(runner, Measure(1, ahead, kept=True)) if isinstance(event, Measured)]
+    assert not [event for event in run(runner, Measure(1, ahead, stored_only=True)) if isinstance(event, Measured)]
     monkeypatch.undo()
     measure(runner, asked)
     no_model(monkeypatch)
-    (found,) = [event for event in run(runner, Measure(2, ahead, kept=True)) if isinstance(event, Measured)]
+    (found,) = [event for event in run(runner, Measure(2, ahead, stored_only=True)) if isinstance(event, Measured)]
     kept = runner._cache.measurements.load(found.key)
     assert kept is not None and kept.select(temperature_rule="x2", weights="uniform")
     runner._cache.scores.prune(0)
     later = replace(ahead, temperatures=("x4",))
-    assert not [event for event in run(runner, Measure(3, later, kept=True)) if isinstance(event, Measured)]
+    assert not [event for event in run(runner, Measure(3, later, stored_only=True)) if isinstance(event, Measured)]
 
 
 def test_variants_are_kept_beside_each_other_with_their_geometry(
@@ -206,13 +206,13 @@ def test_the_tokenizers_padding_side_does_not_matter(
 def test_bound_of_the_samples_tokens(runner: Runner, tiny_model: Callable[[str], Path], text: Path) -> None:
     asked = request(tiny_model("gpt2"), text)
     ((_, kept),) = measure(runner, asked)
-    (event,) = run(runner, Bound(2, asked, "token"))
+    (event,) = run(runner, ComputeBound(2, asked, "token"))
     assert isinstance(event, BoundReady)
     curve = runner._cache.curves.load(event.key)
     assert curve is not None
     assert curve.positions == kept.positions
     assert curve.rate[-1] == pytest.approx(curve.input_entropy)
-    assert run(runner, Bound(3, asked, "token")) == [BoundReady(3, event.key)]
+    assert run(runner, ComputeBound(3, asked, "token")) == [BoundReady(3, event.key)]
 
 
 @pytest.mark.parametrize("granularity", ["token", "quadgram"])
@@ -220,7 +220,7 @@ def test_raw_and_held_out_bounds_are_kept_apart(
     runner: Runner, tiny_model: Callable[[str], Path], text: Path, granularity: Granularity
 ) -> None:
     asked = request(tiny_model("gpt2"), text)
-    raw, held_out = (run(runner, Bound(1, asked, granularity, bound))[0] for bound in ("ib", "held-out"))
+    raw, held_out = (run(runner, ComputeBound(1, asked, granularity, bound))[0] for bound in ("ib", "held-out"))
     assert isinstance(raw, BoundReady) and isinstance(held_out, BoundReady) and raw.key != held_out.key
     curves = [runner._cache.curves.load(event.key) for event in (raw, held_out)]
     assert [(curve.conditionals, curve.granularity) for curve in curves if curve] == [
@@ -295,7 +295,7 @@ def test_states_that_are_not_finite_are_refused_and_leave_nothing(
 
 def test_a_demo_that_was_never_measured_has_no_bound_yet(runner: Runner) -> None:
     with pytest.raises(InputError, match="no checkpoint yet"):
-        run(runner, Bound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
+        run(runner, ComputeBound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
 
 
 def test_a_text_that_changes_between_two_jobs_is_read_again(

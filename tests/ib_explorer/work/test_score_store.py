@@ -22,7 +22,7 @@ from estimator.soft_entropy.memory import estimate_bytes, score_bytes
 from estimator.states import loading
 from ib_explorer.work import selection as checkpoints
 from ib_explorer.work.runner import Runner
-from ib_explorer.work.score_store import KeptScores
+from ib_explorer.work.score_store import ScoreStore
 from ib_explorer.worker.messages import Event, Measure, Measured, Note, Revisions
 from tests.ib_explorer.runs import Notes, measure, no_model, request, run
 from tests.pretended_cuda import pretend, pretend_cuda
@@ -120,7 +120,7 @@ def test_a_view_of_kept_scores_between_the_steps_of_a_sweep_changes_nothing(
 
     class Looked(Progress):
         def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
-            events = run(runner, Measure(2, view, kept=True))
+            events = run(runner, Measure(2, view, stored_only=True))
             found.append([event.revision for event in events if isinstance(event, Measured)])
 
     after = [kept for _, kept in measure(runner, asked, Looked())]
@@ -128,7 +128,7 @@ def test_a_view_of_kept_scores_between_the_steps_of_a_sweep_changes_nothing(
     assert found[0] == [] and first in found and second not in found
     for was, now in zip(expected, after, strict=True):
         assert [row for row in now.rows if row.temperature_rule == "exact"] == list(was.rows)
-    again = run(runner, Measure(3, view, kept=True))
+    again = run(runner, Measure(3, view, stored_only=True))
     assert [event.cached for event in again if isinstance(event, Measured)] == [True, False]
 
 
@@ -162,7 +162,7 @@ def test_scores_on_their_way_to_the_disk_are_given_out(
 
     def hear(event: Event) -> None:
         if isinstance(event, Measured):
-            looked.extend(run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True)))
+            looked.extend(run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), stored_only=True)))
             viewed.set()
 
     _describing_scores(monkeypatch, fail)
@@ -207,15 +207,15 @@ def test_a_view_of_scores_that_vanish_meanwhile_loads_no_model(
     asked = request(tiny_model("gpt2"), text)
     measure(runner, asked)
     no_model(monkeypatch)
-    has = KeptScores.has
+    has = ScoreStore.has
 
-    def vanishing(kept: KeptScores, document: dict[str, Any]) -> bool:
-        there = has(kept, document)
+    def vanishing(store: ScoreStore, document: dict[str, Any]) -> bool:
+        there = has(store, document)
         runner._cache.scores.prune(0)
         return there
 
-    monkeypatch.setattr(KeptScores, "has", vanishing)
-    found = run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True))
+    monkeypatch.setattr(ScoreStore, "has", vanishing)
+    found = run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), stored_only=True))
     assert not [event for event in found if isinstance(event, Measured)]
 
 
@@ -237,7 +237,7 @@ def test_named_checkpoints_are_found_whatever_was_selected(
             if phase == "estimate" and not looked:
                 monkeypatch.setattr(checkpoints, "resolve", None)
                 view = replace(asked, temperatures=("x0.5",))
-                looked.extend(run(runner, Measure(3, view, kept=True, only=("checkpoint-10",))))
+                looked.extend(run(runner, Measure(3, view, stored_only=True, only=("checkpoint-10",))))
 
     measure(runner, replace(asked, temperatures=("0.3",)), Looked())
     assert [event.revision for event in looked if isinstance(event, Measured)] == ["checkpoint-10"]
@@ -252,7 +252,7 @@ def test_a_loss_reaches_the_rows_that_a_view_adds_meanwhile(
     class Looked(Progress):
         def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
             if phase == "forward":
-                run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), kept=True))
+                run(runner, Measure(2, replace(asked, temperatures=("x0.5",)), stored_only=True))
 
     ((_, kept),) = measure(runner, replace(asked, loss=True), Looked())
     assert {row.temperature_rule for row in kept.rows} == {"exact", "x0.5"}
@@ -266,7 +266,7 @@ def test_memory_that_a_sweep_holds_lets_a_view_pass(
     measure(runner, asked)
     monkeypatch.setattr(memory, "free_memory", lambda *_: 1000)
     again = replace(asked, temperatures=("x0.5",))
-    assert not [event for event in run(runner, Measure(2, again, kept=True)) if isinstance(event, Measured)]
+    assert not [event for event in run(runner, Measure(2, again, stored_only=True)) if isinstance(event, Measured)]
     with pytest.raises(MeasurementError, match="of memory on cpu"):
         run(runner, Measure(3, again))
 
@@ -274,9 +274,9 @@ def test_memory_that_a_sweep_holds_lets_a_view_pass(
 def test_of_the_demo_only_what_is_trained_is_looked_at(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = MeasurementRequest("demo", "all", documents=4, max_length=32, anchors=10, anchor_seeds=(0,), device="cpu")
     no_model(monkeypatch)
-    (listed,) = [event for event in run(runner, Measure(1, asked, kept=True)) if not isinstance(event, Note)]
+    (listed,) = [event for event in run(runner, Measure(1, asked, stored_only=True)) if not isinstance(event, Note)]
     assert isinstance(listed, Revisions) and len(listed.revisions) == 12
-    (one,) = run(runner, Measure(2, asked, kept=True, only=("checkpoint-4",)))
+    (one,) = run(runner, Measure(2, asked, stored_only=True, only=("checkpoint-4",)))
     assert isinstance(one, Revisions) and [revision["step"] for revision in one.revisions] == [4]
 
 

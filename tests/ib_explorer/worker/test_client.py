@@ -13,8 +13,8 @@ from estimator.request import MeasurementRequest
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.lane import NO_JOB, Patience
 from ib_explorer.worker.messages import (
-    Bound,
     CancelledJob,
+    ComputeBound,
     Failed,
     Finished,
     ListRevisions,
@@ -40,8 +40,8 @@ class Listener:
         job = self.client.next_job()
         if kind is ListRevisions:
             await self.client.submit(ListRevisions(job, model, None))
-        elif kind is Bound:
-            await self.client.submit(Bound(job, MeasurementRequest(model=model), "token"))
+        elif kind is ComputeBound:
+            await self.client.submit(ComputeBound(job, MeasurementRequest(model=model), "token"))
         else:
             await self.client.submit(Measure(job, MeasurementRequest(model=model)))
         return job
@@ -90,7 +90,7 @@ async def test_job_numbers_differ(listener):
 
 async def test_a_lane_does_not_wait_for_another(listener):
     measuring = await listener.submit("endless")
-    bound = await listener.submit("endless", Bound)
+    bound = await listener.submit("endless", ComputeBound)
     listing = await listener.submit("quick", ListRevisions)
     await listener.until(Finished(listing))
     await listener.client.cancel(bound)

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import (
-    Bound,
     BoundReady,
     Cancel,
     CancelledJob,
+    ComputeBound,
     Failed,
     Finished,
     ListRevisions,
@@ -33,8 +33,8 @@ REQUEST = MeasurementRequest(model="a/b", revision="log:16", temperatures=("x0.5
     "request_",
     [
         Measure(1, REQUEST),
-        Bound(2, REQUEST, "token"),
-        Bound(2, REQUEST, "bigram", "held-out"),
+        ComputeBound(2, REQUEST, "token"),
+        ComputeBound(2, REQUEST, "bigram", "held-out"),
         ListRevisions(3, "demo", None),
         Cancel(4),
         Shutdown(),

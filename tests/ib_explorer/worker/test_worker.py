@@ -88,7 +88,7 @@ def measure(job, model):
 
 
 def small(job, model):
-    return Measure(job, MeasurementRequest(model=model), kept=True)
+    return Measure(job, MeasurementRequest(model=model), stored_only=True)
 
 
 def test_a_job_is_started_reported_and_finished(worker):
@@ -132,6 +132,15 @@ def test_cancelling_stops_the_running_job_and_forgets_waiting_ones(worker):
     worker.tell(Cancel(2), Cancel(1))
     events = worker.until(CancelledJob(1), CancelledJob(2), Finished(3))
     assert Started(2) not in events
+
+
+def test_a_list_of_checkpoints_does_not_wait_for_a_long_job(worker):
+    worker.tell(measure(1, "endless"))
+    worker.until(Started(1))
+    worker.tell(ListRevisions(2, "quick", None))
+    worker.until(Finished(2))
+    worker.tell(Cancel(1))
+    worker.until(CancelledJob(1))
 
 
 def test_a_job_at_work_waits_for_small_ones_only(worker):
