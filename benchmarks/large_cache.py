@@ -103,9 +103,9 @@ class Delivery:
             for done in range(4):
                 say(PhaseProgress(job, "forward", done, 4, "documents", one.revision))
                 await asyncio.sleep(0.02)
-            place = self._target.measurements.documents.path(one.key)
+            place = self._target.measurements.entries.path(one.key)
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(self._source.measurements.documents.path(one.key), place)
+            os.link(self._source.measurements.entries.path(one.key), place)
             say(Measured(job, one.key, one.revision, False))
         say(Finished(job))
 

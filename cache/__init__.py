@@ -1,4 +1,4 @@
-"""What is kept on disk: measurements, curves, scores, samples, the demo's runs. Imports no torch, knows no screen."""
+"""What is stored on disk: measurements, curves, scores, samples, the demo's runs. Imports no torch, knows no screen."""
 
 from __future__ import annotations
 

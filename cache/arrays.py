@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cache.documents import entry_paths, shards
+from cache.entries import entry_paths, shards
 from cache.files import disk_errors, in_words, no_space, partial_path, prune_partial, remove, set_aside
 from cache.keys import key
 from cache.sealed import seal, unseal
@@ -37,7 +37,7 @@ Shapes = Mapping[str, tuple[Sequence[int], npt.DTypeLike]]
 
 
 class StoredArrays(dict[str, npt.NDArray[Any]]):
-    """The arrays of one entry by name, read-only memory maps, and the values that were kept ``about`` them."""
+    """The arrays of one entry by name, read-only memory maps, and the values that were stored ``about`` them."""
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]) -> None:
         super().__init__(arrays)
@@ -45,7 +45,7 @@ class StoredArrays(dict[str, npt.NDArray[Any]]):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredEntry:
     """One entry as it lies on the disk: its folder, its bytes, and when it was last used (seconds since 1970)."""
 
     path: Path
@@ -65,12 +65,12 @@ class ArrayStore:
         self.aside = aside
         self._in_use: dict[str, list[weakref.ref[npt.NDArray[Any]]]] = {}
 
-    def get(self, document: Mapping[str, Any], *, full: bool = False) -> StoredArrays | None:
-        """The arrays of ``document``; None if there are none that verify, and what did not is set aside.
+    def get(self, identity: Mapping[str, Any], *, full: bool = False) -> StoredArrays | None:
+        """The arrays of ``identity``; None if there are none that verify, and what did not is set aside.
 
         Sizes and 64 samples of 4 kB of each array are verified; with ``full`` every byte is. Counts as a use.
         """
-        name = key(document)
+        name = key(identity)
         found = self._read(self._path(name), name, full)
         if found is not None:
             with contextlib.suppress(OSError):
@@ -80,14 +80,14 @@ class ArrayStore:
 
     @contextlib.contextmanager
     def create(
-        self, document: Mapping[str, Any], shapes: Shapes, about: Mapping[str, Any] | None = None
+        self, identity: Mapping[str, Any], shapes: Shapes, about: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """Within the block, give zeroed arrays of ``{name: (shape, dtype)}`` to write; at its end they are kept.
+        """Within the block, give zeroed arrays of ``{name: (shape, dtype)}`` to write; at its end they are stored.
 
         An exception in the block leaves nothing behind. When another process was first, its arrays stay. Raises
         :class:`estimator.errors.InputError`, ``"disk"`` where :meth:`admits` says no.
         """
-        name = key(document)
+        name = key(identity)
         path = self._path(name)
         self._make_room(_total(shapes))
         temporary = partial_path(path)
@@ -99,7 +99,7 @@ class ArrayStore:
                     arrays[array] = _reserve(temporary / _file(array), tuple(shape), np.dtype(dtype))
             yield dict(arrays)
             with disk_errors(self.folder):
-                header = {"document": document, "about": about or {}, "arrays": _describe_all(arrays, temporary)}
+                header = {"document": identity, "about": about or {}, "arrays": _describe_all(arrays, temporary)}
                 (temporary / HEADER).write_bytes(seal(header))
                 self._keep(temporary, path, name)
             self._use(name, arrays)
@@ -110,26 +110,28 @@ class ArrayStore:
 
     def put(
         self,
-        document: Mapping[str, Any],
+        identity: Mapping[str, Any],
         arrays: Mapping[str, npt.NDArray[Any]],
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep copies of ``arrays``; raises as :meth:`create` does."""
-        with self.create(document, {name: (array.shape, array.dtype) for name, array in arrays.items()}, about) as kept:
+        """Store copies of ``arrays``; raises as :meth:`create` does."""
+        with self.create(
+            identity, {name: (array.shape, array.dtype) for name, array in arrays.items()}, about
+        ) as stored:
             for name, array in arrays.items():
-                kept[name][...] = array
+                stored[name][...] = array
 
     def admits(self, size: int) -> bool:
         """Whether :meth:`create` can make ``size`` bytes of arrays, once all that may go has been let go."""
         return size <= self._largest()
 
-    def items(self) -> list[Kept]:
-        """What is kept, the least recently used first."""
+    def items(self) -> list[StoredEntry]:
+        """What is stored, the least recently used first."""
         found = []
         for path in entry_paths(self.folder):
             with contextlib.suppress(OSError):
                 size = sum(file.stat().st_size for file in path.iterdir())
-                found.append(Kept(path, size, (path / HEADER).stat().st_mtime))
+                found.append(StoredEntry(path, size, (path / HEADER).stat().st_mtime))
         return sorted(found, key=lambda item: (item.used, item.path.name))
 
     def prune(self, budget: int) -> int:
@@ -143,7 +145,7 @@ class ArrayStore:
             freed += self.drop(item)
         return freed
 
-    def drop(self, item: Kept) -> int:
+    def drop(self, item: StoredEntry) -> int:
         """Remove one entry unless this process has it in use; returns the bytes freed."""
         return 0 if self._is_in_use(item.path.name) else remove(item.path)
 
@@ -164,7 +166,7 @@ class ArrayStore:
         try:
             header = unseal((path / HEADER).read_bytes())
             if key(header["document"]) != name:
-                raise ValueError("the document is not that of the folder's name")
+                raise ValueError("the identity is not that of the folder's name")
             arrays = {array: _open(path / _file(array), told, full) for array, told in header["arrays"].items()}
             found = StoredArrays(arrays, header["about"])
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):

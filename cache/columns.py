@@ -14,10 +14,10 @@ import numpy as np
 from estimator.measurement import Information, Measurement
 
 IDENTITY = ("layer", "site", "granularity", "weights", "min_count", "variant", "temperature_rule")
-"""What tells a row from the others of its checkpoint: few different values, kept as numbers into a list of them."""
+"""What tells a row from the others of its checkpoint: few different values, stored as numbers into a list of them."""
 FLOATS = ("temperature", "entropy", "ceiling")
 OPTIONAL = ("resultant_length", "participation_ratio")
-"""Columns that may be None, which is kept as NaN."""
+"""Columns that may be None, which is stored as NaN."""
 SIDES = ("complexity", "expressivity")
 """Columns that hold information; of labels with one side the second is None, which is stored as NaN and 0 labels."""
 INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from cache.documents import Entry
+from cache.entries import Entry
 from cache.records import RecordStore
 from estimator.curve import BoundCurve
 
@@ -19,12 +19,12 @@ class CurveStore(RecordStore[BoundCurve]):
     schema = 2
 
     def all(self) -> list[tuple[dict[str, Any], BoundCurve]]:
-        """Every curve with the document that decides it, in the order of their keys."""
-        return [(entry.document, curve) for entry, curve in self._all()]
+        """Every curve with the identity that decides it, in the order of their keys."""
+        return [(entry.identity, curve) for entry, curve in self._all()]
 
-    def put(self, document: Mapping[str, Any], curve: BoundCurve) -> None:
-        """Keep ``curve`` under ``document``; raises ValueError for NaN and infinities, InputError as writing does."""
-        self.documents.put(document, {"schema": self.schema, **asdict(curve)}, {"granularity": curve.granularity})
+    def put(self, identity: Mapping[str, Any], curve: BoundCurve) -> None:
+        """Store ``curve`` under ``identity``; raises ValueError for NaN and infinities, InputError as writing does."""
+        self.entries.put(identity, {"schema": self.schema, **asdict(curve)}, {"granularity": curve.granularity})
 
     def _decode(self, entry: Entry) -> BoundCurve:
         value: dict[str, Any] = {name: entry.value[name] for name in _FIELDS}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cache.documents import Entry
+from cache.entries import Entry
 from cache.keys import key
 from cache.records import RecordStore
 from estimator.increments import CheckpointIncrements, Increment
@@ -19,17 +19,17 @@ class IncrementStore(RecordStore[CheckpointIncrements]):
         """Every checkpoint's increments, in the order of their keys."""
         return [record for _, record in self._all()]
 
-    def merge(self, document: Mapping[str, Any], increments: CheckpointIncrements) -> CheckpointIncrements:
-        """Add rows to what is kept under ``document``, in place of those of the same layer and temperature.
+    def merge(self, identity: Mapping[str, Any], increments: CheckpointIncrements) -> CheckpointIncrements:
+        """Add rows to what is stored under ``identity``, in place of those of the same layer and temperature.
 
-        Returns what is kept now. Raises ValueError for NaN and infinities, InputError as writing does.
+        Returns what is stored now. Raises ValueError for NaN and infinities, InputError as writing does.
         """
-        known = self.load(key(document))
+        known = self.load(key(identity))
         rows = {_identity(row): row for row in (*(known.rows if known else ()), *increments.rows)}
         merged = CheckpointIncrements(increments.measurements, tuple(sorted(rows.values(), key=_identity)))
         if merged != known:
             value = {"schema": self.schema, "rows": [asdict(row) for row in merged.rows]}
-            self.documents.put(document, value, {"measurements": merged.measurements})
+            self.entries.put(identity, value, {"measurements": merged.measurements})
         return merged
 
     def _decode(self, entry: Entry) -> CheckpointIncrements:

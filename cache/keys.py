@@ -1,4 +1,4 @@
-"""Keys: the SHA-256 of a canonical document, so that a value is found by all that decides it and by nothing else."""
+"""Keys: the SHA-256 of a canonical identity, so that a value is found by all that decides it and by nothing else."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """The one spelling of a document: ASCII JSON, keys sorted, no spaces, floats as the shortest text that reads back.
+def canonical(identity: Mapping[str, Any]) -> bytes:
+    """The one spelling of an identity: ASCII JSON, keys sorted, no spaces, floats as the shortest text that reads back.
 
-    Documents are made of mappings with text keys, lists or tuples, text, whole numbers, finite floats, booleans and
+    Identities are made of mappings with text keys, lists or tuples, text, whole numbers, finite floats, booleans and
     None. 1 and 1.0 are different values. Raises TypeError for anything else, ValueError for NaN and infinities.
     """
-    return json.dumps(plain(document), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return json.dumps(plain(identity), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def key(document: Mapping[str, Any]) -> str:
-    """The document's key: the SHA-256 of its canonical spelling, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(document)).hexdigest()
+def key(identity: Mapping[str, Any]) -> str:
+    """The identity's key: the SHA-256 of its canonical spelling, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(identity)).hexdigest()
 
 
 def is_key(text: str) -> bool:
@@ -36,15 +36,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                # json would write 1 and "1" alike, and two documents would share a key.
-                raise TypeError(f"a document's keys are text, not {name!r}")
+                # json would write 1 and "1" alike, and two identities would share a key.
+                raise TypeError(f"an identity's keys are text, not {name!r}")
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"a document holds finite numbers only, not {value!r}")
+            raise ValueError(f"an identity holds finite numbers only, not {value!r}")
         return float(value)
     if value is None or isinstance(value, str | bool | int):
         return value
-    raise TypeError(f"a document cannot hold {value!r} of type {type(value).__name__}")
+    raise TypeError(f"an identity cannot hold {value!r} of type {type(value).__name__}")

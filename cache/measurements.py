@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from cache.columns import IDENTITY, decode_rows, encode_rows
-from cache.documents import Entry
+from cache.entries import Entry
 from cache.keys import key
 from cache.records import RecordStore
 from estimator.measurement import CheckpointMeasurements, Measurement
@@ -27,28 +27,28 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         """Every checkpoint's measurements, in the order of their keys."""
         return [record for _, record in self._all()]
 
-    def merge(self, document: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
-        """Add rows to what is kept under ``document``; a row replaces its equal in identity. Returns what is kept now.
+    def merge(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
+        """Add rows to what is stored under ``identity``; a row replaces its equal in identity. Returns what is stored now.
 
         When two processes merge into one checkpoint at the same moment, the later file stands and rows of the earlier
         may be lost (a miss, to be measured again); no file is ever half one and half the other. Raises ValueError when
-        ``measurements.key`` is not the document's key or a value is not finite, InputError as writing does.
+        ``measurements.key`` is not the identity's key or a value is not finite, InputError as writing does.
         """
-        if measurements.key != key(document):
-            raise ValueError("the measurements carry another key than that of their document")
+        if measurements.key != key(identity):
+            raise ValueError("the measurements carry another key than that of their identity")
         known = self.load(measurements.key)
         rows = {_identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
         loss = known.loss if known and measurements.loss is None else measurements.loss
         merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)), loss=loss)
         if merged != known:
-            self._put(document, merged)
+            self._put(identity, merged)
         return merged
 
-    def _put(self, document: Mapping[str, Any], measurements: CheckpointMeasurements) -> None:
+    def _put(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> None:
         named = {name: getattr(measurements, name) for name in _FIELDS}
         about = {name: named.pop(name) for name in _ABOUT}
         value = {"schema": self.schema, **named, "table": encode_rows(measurements.rows)}
-        self.documents.put(document, value, about)
+        self.entries.put(identity, value, about)
 
     def _decode(self, entry: Entry) -> CheckpointMeasurements:
         value = {name: entry.about[name] if name in _ABOUT else entry.value[name] for name in _FIELDS}

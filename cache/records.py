@@ -1,4 +1,4 @@
-"""Typed records over a document store, decoded once per process and change."""
+"""Typed records over a store of sealed files, decoded once per process and change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from cache.documents import DocumentStore, Entry, Stamp
+from cache.entries import Entry, EntryStore, Stamp
 
 Record = TypeVar("Record")
 
@@ -19,8 +19,8 @@ class RecordStore(ABC, Generic[Record]):
     schema = 1
     """The number of the values' layout, in every value; files of another layout are passed over, never set aside."""
 
-    def __init__(self, documents: DocumentStore) -> None:
-        self.documents = documents
+    def __init__(self, entries: EntryStore) -> None:
+        self.entries = entries
         self._decoded: dict[str, tuple[Stamp, Entry, Record]] = {}
 
     @abstractmethod
@@ -29,17 +29,17 @@ class RecordStore(ABC, Generic[Record]):
 
     def load(self, key: str) -> Record | None:
         """The record of a key; None if there is none that verifies. Raises ValueError when ``key`` is no key."""
-        stamp = self.documents.stamp(key)
+        stamp = self.entries.stamp(key)
         found = None if stamp is None else self._read(key, stamp)
         return None if found is None else found[1]
 
     def revision(self) -> int:
         """A number that differs whenever a record was added, changed or removed, by whichever process: for polling."""
-        return hash(tuple(self.documents.stamps().items()))
+        return hash(tuple(self.entries.stamps().items()))
 
     def _all(self) -> list[tuple[Entry, Record]]:
         """All that verify, in the order of their keys; only files that have changed are read again."""
-        stamps = self.documents.stamps()
+        stamps = self.entries.stamps()
         for gone in self._decoded.keys() - stamps.keys():
             self._decoded.pop(gone, None)
         with _without_collection():
@@ -50,16 +50,16 @@ class RecordStore(ABC, Generic[Record]):
         known = self._decoded.get(key)
         if known is not None and known[0] == stamp:
             return known[1:]
-        entry = self.documents.get(key)
+        entry = self.entries.get(key)
         if entry is None or entry.value.get("schema") != self.schema:
             return None
         try:
             record = self._decode(entry)
         except (KeyError, TypeError, ValueError):
-            self.documents.set_aside(key)
+            self.entries.set_aside(key)
             return None
-        # The document stays for whoever asks for it; the value is in the record.
-        entry = Entry(key, entry.document, entry.about, {})
+        # The identity stays for whoever asks for it; the value is in the record.
+        entry = Entry(key, entry.identity, entry.about, {})
         self._decoded[key] = stamp, entry, record
         return entry, record
 

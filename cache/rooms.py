@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cache.arrays import ArrayStore, Kept
+from cache.arrays import ArrayStore, StoredEntry
 from cache.curves import CurveStore
 from cache.digests import HeardOf, folder_digest
-from cache.documents import DocumentStore, entry_paths, shards
+from cache.entries import EntryStore, entry_paths, shards
 from cache.files import contents, last_change, listing, prune_partial, remove
 from cache.increments import IncrementStore
 from cache.locations import SCORE_BUDGET
@@ -53,15 +53,15 @@ class Pruned:
 
 
 class Cache:
-    """Everything kept below ``root``, which need not exist; scores take at most ``score_budget`` bytes."""
+    """Everything stored below ``root``, which need not exist; scores take at most ``score_budget`` bytes."""
 
     def __init__(self, root: Path, score_budget: int = SCORE_BUDGET) -> None:
         self.root = root
         self.aside = root / "aside"
         self.runs = root / "runs"
-        self.measurements = MeasurementStore(DocumentStore(root / "measurements", self.aside))
-        self.increments = IncrementStore(DocumentStore(root / "increments", self.aside))
-        self.curves = CurveStore(DocumentStore(root / "curves", self.aside))
+        self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside))
+        self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
+        self.curves = CurveStore(EntryStore(root / "curves", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
 
@@ -79,10 +79,10 @@ class Cache:
 
     def verify(self) -> list[Verified]:
         """Read every byte of everything but runs; what does not verify is set aside."""
-        stores: dict[str, DocumentStore | ArrayStore] = {
-            "measurements": self.measurements.documents,
-            "increments": self.increments.documents,
-            "curves": self.curves.documents,
+        stores: dict[str, EntryStore | ArrayStore] = {
+            "measurements": self.measurements.entries,
+            "increments": self.increments.entries,
+            "curves": self.curves.entries,
             "scores": self.scores,
             "samples": self.samples,
         }
@@ -123,7 +123,7 @@ class Cache:
                 entries, freed = entries + 1, freed + gained
         return Pruned(entries, freed + self._prune_remains())
 
-    def _items(self, room: str) -> Iterator[tuple[Kept, Callable[[Kept], int]]]:
+    def _items(self, room: str) -> Iterator[tuple[StoredEntry, Callable[[StoredEntry], int]]]:
         if room in ("scores", "samples"):
             store: ArrayStore = getattr(self, room)
             yield from ((item, store.drop) for item in store.items())
@@ -131,7 +131,7 @@ class Cache:
         folder = self.root / room
         for path in entry_paths(folder) if room in VALUES else listing(folder):
             size = sum(state.st_size for _, state in contents(path))
-            yield Kept(path, size, last_change(path)), lambda item: remove(item.path)
+            yield StoredEntry(path, size, last_change(path)), lambda item: remove(item.path)
 
     def _prune_remains(self) -> int:
         freed = prune_partial(self.root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Phase = Literal["resolve", "download", "text", "load", "train", "moments", "forward", "estimate", "keep", "bound"]
+Phase = Literal["resolve", "download", "text", "load", "train", "moments", "forward", "estimate", "store", "bound"]
 
 
 class Progress:

@@ -1,6 +1,6 @@
 """Hidden states of every wanted layer, turned at once into cosines with the anchors and let go.
 
-Scores are what is kept: [layers, draws, positions, anchors] in float16. Everything a user turns afterwards (layer,
+Scores are what is stored: [layers, draws, positions, anchors] in float16. Everything a user turns afterwards (layer,
 granularity, temperature, weights) is computed from them, without the model.
 """
 
@@ -36,7 +36,7 @@ def compute_scores(
     loss: LossSum | None = None,
     batch_tokens: int | None = None,
 ) -> list[Geometry]:
-    """Fill ``out[i]`` [draws, positions, anchors] (any device; kept as float16) with the cosines of ``layers[i]``.
+    """Fill ``out[i]`` [draws, positions, anchors] (any device; stored as float16) with the cosines of ``layers[i]``.
 
     ``anchors`` [draws, anchors, width] have unit length. ``normalisations[i]`` is applied to the states first, so that
     a layer may be asked for in several variants. The final states are added to ``loss``, if given. Returns the geometry

@@ -1,4 +1,4 @@
-"""``ib-explorer bound``: what any encoding of a text's labels alone can keep of what follows them."""
+"""``ib-explorer bound``: how well any encoding of a text's labels alone can predict what follows them."""
 
 from __future__ import annotations
 

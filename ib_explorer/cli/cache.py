@@ -1,4 +1,4 @@
-"""``ib-explorer cache``: what is kept on disk, whether it is sound, and making space."""
+"""``ib-explorer cache``: inspect, verify and prune what is stored on disk."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ def cached_curve(
     return next(
         (
             found
-            for document, found in Cache(locations(cache_dir).cache).curves.all()
-            if wanted.items() <= document.items() and (granularity, found.input_labels, found.output_labels) in labels
+            for identity, found in Cache(locations(cache_dir).cache).curves.all()
+            if wanted.items() <= identity.items() and (granularity, found.input_labels, found.output_labels) in labels
         ),
         None,
     )
@@ -59,10 +59,10 @@ def cached_increments(
 ) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
     """Those of ``measured`` whose increments are in the cache, with them."""
     from cache.keys import key
-    from ib_explorer.work.identities import increments_document
+    from ib_explorer.work.identities import increments_identity
 
     store = Cache(locations(cache_dir).cache).increments
-    found = [(measurements, store.load(key(increments_document(measurements.key)))) for measurements in measured]
+    found = [(measurements, store.load(key(increments_identity(measurements.key)))) for measurements in measured]
     return [(measurements, increments) for measurements, increments in found if increments is not None]
 
 

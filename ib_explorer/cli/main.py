@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f" Try '{error.ctx.command_path} --help'." if error.ctx is not None else ""
         return _complain(error.format_message() + hint, WRONG)
     except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted; what was finished is kept.", INTERRUPTED)
+        return _complain("interrupted; finished measurements are cached.", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
 
 

@@ -19,7 +19,7 @@ DOING: Mapping[str, str] = {
     "moments": "moments of hidden states",
     "forward": "forward pass",
     "estimate": "estimating",
-    "keep": "keeping scores",
+    "store": "storing scores",
     "bound": "bound",
 }
 LINE_EVERY = 5.0

@@ -26,7 +26,7 @@ from ib_explorer.tui.news import (
     WorkerEvent,
     WorkerExited,
 )
-from ib_explorer.work.identities import increments_document
+from ib_explorer.work.identities import increments_identity
 from ib_explorer.worker.messages import Failed, Measured, Task
 
 Post = Callable[[Message], object]
@@ -84,7 +84,7 @@ async def read_record(cache: CacheReader, measured: Measured, post: Post) -> Non
 async def read_increments(cache: CacheReader, measurements: str, post: Post) -> None:
     """Post the increments that belong to the measurements of that key."""
     try:
-        name = key_of(increments_document(measurements))
+        name = key_of(increments_identity(measurements))
         post(IncrementsRead(await asyncio.to_thread(cache.increments.load, name)))
     except OSError:
         post(IncrementsRead(None))

@@ -20,7 +20,7 @@ from estimator.soft_entropy.temperature import Temperature, parse_temperature
 from estimator.states.layers import parse_layers
 from estimator.text.kinds import NGRAM
 from estimator.text.labels import LabelKind, LabelText
-from ib_explorer.work.identities import checkpoint_document, increments_document, with_labels
+from ib_explorer.work.identities import checkpoint_identity, increments_identity, with_labels
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.subject import Subject
 from ib_explorer.worker.messages import Measure, Measured
@@ -53,11 +53,11 @@ class CheckpointWork:
         if known is None:
             return False
         subjects = self._subjects(request, revision, *known, progress)
-        stored = [self._cache.measurements.load(key(subject.document)) for subject in subjects]
+        stored = [self._cache.measurements.load(key(subject.identity)) for subject in subjects]
         return all(found is not None and not _lacks_loss(found, request) for found in stored)
 
     def _measure(self, job: Measure, subject: Subject, progress: Progress) -> Measured | None:
-        request, name = subject.request, key(subject.document)
+        request, name = subject.request, key(subject.identity)
         temperatures = [parse_temperature(rule) for rule in request.temperatures]
         known = self._cache.measurements.load(name)
         missing, with_loss = _missing(known, subject, temperatures), _lacks_loss(known, request)
@@ -92,7 +92,7 @@ class CheckpointWork:
                 bytes_per_token=sample.bytes_per_token,
                 loss=found.loss,
             )
-            known = self._cache.measurements.merge(subject.document, measurements)
+            known = self._cache.measurements.merge(subject.identity, measurements)
         if job.increments and known is not None and subject.kinds[0].family == NGRAM:
             self._measure_increments(subject, known, temperatures, progress)
         return Measured(job.job, name, subject.revision.name, cached=not (missing or with_loss))
@@ -101,14 +101,14 @@ class CheckpointWork:
         self, subject: Subject, known: CheckpointMeasurements, temperatures: Sequence[Temperature], progress: Progress
     ) -> None:
         """Measure the increments that the cache lacks, and store them under the key of the measurements."""
-        document = increments_document(known.key)
-        stored = self._cache.increments.load(key(document))
+        identity = increments_identity(known.key)
+        stored = self._cache.increments.load(key(identity))
         present = {(row.temperature_rule, row.layer) for row in (stored.rows if stored else ())}
         layers = parse_layers(subject.request.layers, known.depth)
         missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
         if missing:
             rows = self._measurer().measure_increments(subject, missing, progress)
-            self._cache.increments.merge(document, CheckpointIncrements(known.key, rows))
+            self._cache.increments.merge(identity, CheckpointIncrements(known.key, rows))
 
     def _subjects(
         self, request: MeasurementRequest, revision: Revision, text: LabelText, tokenizer: str, progress: Progress
@@ -116,10 +116,10 @@ class CheckpointWork:
         """What is to be measured of a revision: each family of labels has a record of its own."""
         device = self._device if request.device == "auto" else request.device
         commit = self._commit(revision, progress)
-        states = checkpoint_document(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
+        states = checkpoint_identity(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
         for kinds in _families(request.kinds):
-            document = with_labels(states, text, kinds)
-            yield Subject(revision, commit, document, states, text, kinds, request, device)
+            identity = with_labels(states, text, kinds)
+            yield Subject(revision, commit, identity, states, text, kinds, request, device)
 
     def _commit(self, revision: Revision, progress: Progress) -> str:
         if revision.folder is None:

@@ -1,4 +1,4 @@
-"""The canonical documents whose digests are the keys of the cache: all that decides a value, and nothing else."""
+"""The canonical identities whose digests are the keys of the cache: all that decides a value, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from estimator.text.labels import LabelKind, LabelText
 SCHEMA = 1
 
 
-def sample_document(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
+def sample_identity(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
     """Identifies the tokens of a sample before any text is tokenised: corpus, tokenizer digest and size."""
     return {
         "schema": SCHEMA,
@@ -27,7 +27,7 @@ def sample_document(corpus: dict[str, Any], tokenizer: str, request: Measurement
     } | ({"columns": list(request.columns)} if request.columns else {})
 
 
-def checkpoint_document(
+def checkpoint_identity(
     revision: Revision, commit: str, tokenizer: str, sample: str, dtype: str, request: MeasurementRequest
 ) -> dict[str, Any]:
     """Identifies all measurements of one checkpoint on one sample with one set of anchors.
@@ -50,22 +50,22 @@ def checkpoint_document(
     }
 
 
-def scores_document(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
+def scores_identity(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
     """Identifies the scores of some layers (as a request names them) of a checkpoint, in one variant."""
     return {**checkpoint, "kind": "layer scores", "layers": layers, "variant": variant}
 
 
-def with_labels(document: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:
+def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:
     """Identifies values of one family of labels: by their digest as well, unless the sample decides them (n-grams)."""
-    return document if kinds[0].family == NGRAM else {**document, "labels": text.digest(kinds)}
+    return identity if kinds[0].family == NGRAM else {**identity, "labels": text.digest(kinds)}
 
 
-def increments_document(measurements: str) -> dict[str, Any]:
+def increments_identity(measurements: str) -> dict[str, Any]:
     """Identifies the increments of one checkpoint by the key of its measurements."""
     return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
 
 
-def bound_document(sample: str, granularity: str, curve: str) -> dict[str, Any]:
+def bound_identity(sample: str, granularity: str, curve: str) -> dict[str, Any]:
     """Identifies a curve (:class:`estimator.bottleneck.bounds.Curve`) of a sample by its name."""
     return {
         "schema": SCHEMA,

@@ -91,7 +91,7 @@ class Measurer:
         if stored_only and not self._scorer.has_stored(subject):
             return None  # before its labels are sorted
         request = subject.request
-        labels = subject.text.sample.digest, subject.document.get("labels")
+        labels = subject.text.sample.digest, subject.identity.get("labels")
         wanted = (*labels, request.weights, request.min_count, subject.device)
         device = tally_device(resolve_device(subject.device))
         prepared = self._estimators.get(

@@ -27,7 +27,7 @@ from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelKind, LabelText
 from ib_explorer.work.checkpoint import CheckpointWork
 from ib_explorer.work.demo_run import DEMO, demo_revisions
-from ib_explorer.work.identities import bound_document, with_labels
+from ib_explorer.work.identities import bound_identity, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
@@ -145,10 +145,10 @@ class Runner:
         chain = LABELS.chain(job.granularity)
         if not chain[-1].is_two_sided:
             raise InputError("granularity", f"{job.granularity} labels have no bound, which applies to the plane only.")
-        document = with_labels(bound_document(text.sample.digest, job.granularity, curve.name), text, chain[-1:])
-        if self._cache.curves.load(key(document)) is None:
-            self._cache.curves.put(document, curve.compute(_joint_labels(text, chain), progress))
-        emit(BoundReady(job.job, key(document)))
+        identity = with_labels(bound_identity(text.sample.digest, job.granularity, curve.name), text, chain[-1:])
+        if self._cache.curves.load(key(identity)) is None:
+            self._cache.curves.put(identity, curve.compute(_joint_labels(text, chain), progress))
+        emit(BoundReady(job.job, key(identity)))
 
     def _measuring(self) -> Measurer:
         if self._measurer is None:

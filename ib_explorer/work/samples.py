@@ -20,7 +20,7 @@ from estimator.text.pair_sample import PairSample, tokenise_pairs
 from estimator.text.pairs import TULU
 from estimator.text.sample import Sample, tokenise
 from estimator.text.sources import open_corpus
-from ib_explorer.work.identities import sample_document
+from ib_explorer.work.identities import sample_identity
 
 
 class Samples:
@@ -42,18 +42,18 @@ class Samples:
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
         """The sample of a request, made where it is not cached."""
         tokenizer = self._tokenizer(revision, progress)
-        document = self._document(request, tokenizer, progress)
-        if key(document) not in self._texts:
-            sample = self._sample(document, request, revision, progress)
-            self._texts[key(document)] = LabelText(sample, LABELS, partial(load_tokenizer, revision))
-        return self._texts[key(document)], tokenizer
+        identity = self._identity(request, tokenizer, progress)
+        if key(identity) not in self._texts:
+            sample = self._sample(identity, request, revision, progress)
+            self._texts[key(identity)] = LabelText(sample, LABELS, partial(load_tokenizer, revision))
+        return self._texts[key(identity)], tokenizer
 
     def known(
         self, request: MeasurementRequest, revision: Revision, progress: Progress
     ) -> tuple[LabelText, str] | None:
         """The sample of a request if this process has made it; None as well where its tokenizer is new."""
         tokenizer = self._tokenizer(revision, progress)
-        text = self._texts.get(key(self._document(request, tokenizer, progress)))
+        text = self._texts.get(key(self._identity(request, tokenizer, progress)))
         return None if text is None else (text, tokenizer)
 
     def corpus(self, spec: str | None, progress: Progress) -> Corpus:
@@ -66,17 +66,17 @@ class Samples:
         usual = TULU if request.sample_kind == "pairs" else None
         return self.corpus(usual if request.corpus is None else request.corpus, progress)
 
-    def _document(self, request: MeasurementRequest, tokenizer: str, progress: Progress) -> dict[str, Any]:
+    def _identity(self, request: MeasurementRequest, tokenizer: str, progress: Progress) -> dict[str, Any]:
         corpus = self._corpus_of(request, progress)
         if request.sample_kind == "pairs":
-            return sample_document({**corpus.identity, "read": "pairs"}, tokenizer, request)
-        return sample_document(corpus.identity_of(request.text_column), tokenizer, request)
+            return sample_identity({**corpus.identity, "read": "pairs"}, tokenizer, request)
+        return sample_identity(corpus.identity_of(request.text_column), tokenizer, request)
 
     def _sample(
-        self, document: dict[str, Any], request: MeasurementRequest, revision: Revision, progress: Progress
+        self, identity: dict[str, Any], request: MeasurementRequest, revision: Revision, progress: Progress
     ) -> Sample:
         in_pairs = request.sample_kind == "pairs"
-        stored = self._cache.samples.get(document)
+        stored = self._cache.samples.get(identity)
         if stored is not None:
             return (PairSample if in_pairs else Sample).from_arrays(stored, stored.about)
         corpus, words = self._corpus_of(request, progress), load_tokenizer(revision, progress)
@@ -86,7 +86,7 @@ class Samples:
             if in_pairs
             else tokenise(corpus, words, *size, progress, request.text_column, request.columns)
         )
-        self._cache.samples.put(document, *sample.to_arrays())
+        self._cache.samples.put(identity, *sample.to_arrays())
         return sample
 
     def _tokenizer(self, revision: Revision, progress: Progress) -> str:

@@ -27,7 +27,7 @@ from estimator.soft_entropy.sweep import LayerScores
 from estimator.states.geometry import Geometry
 from estimator.states.transfer import copy_off
 
-Documents = Mapping[Variant, dict[str, Any]]
+Identities = Mapping[Variant, dict[str, Any]]
 Shape = tuple[int, int, int]
 _GEOMETRY, _LAYER = "geometry", "layer-"
 _REPORT_EVERY = 0.1
@@ -55,7 +55,7 @@ class ScoreStore:
 
     def __init__(self, store: ArrayStore) -> None:
         self._store = store
-        self._writer = ThreadPoolExecutor(1, "keep")
+        self._writer = ThreadPoolExecutor(1, "store")
         self._last: Future[InputError | None] | None = None
         self._is_own = True
         self._on_the_way: dict[str, StoredScores] = {}
@@ -65,12 +65,12 @@ class ScoreStore:
         self._is_own = False
 
     def settle(self, progress: Progress) -> None:
-        """Wait until all is written (phase ``"keep"``).
+        """Wait until all is written (phase ``"store"``).
 
         Raises :class:`InputError` (``"disk"``) if it could not be; that of another job is only noted.
         """
         while self._last is not None and not wait([self._last], _REPORT_EVERY).done:
-            progress.phase("keep", 0, 1, "models")
+            progress.phase("store", 0, 1, "models")
         last, self._last = self._last, None
         problem = None if last is None else last.result()
         if problem is not None and self._is_own:
@@ -78,15 +78,15 @@ class ScoreStore:
         if problem is not None:
             progress.note(str(problem))
 
-    def has(self, document: Mapping[str, Any]) -> bool:
-        """Whether the scores of ``document`` are there."""
-        return key(document) in self._on_the_way or self._store.get(document) is not None
+    def has(self, identity: Mapping[str, Any]) -> bool:
+        """Whether the scores of ``identity`` are there."""
+        return key(identity) in self._on_the_way or self._store.get(identity) is not None
 
-    def load(self, document: Mapping[str, Any], variant: Variant) -> StoredScores | None:
-        """The scores of ``document``, which are of ``variant``; None where they are not there."""
-        if (held := self._on_the_way.get(key(document))) is not None:
+    def load(self, identity: Mapping[str, Any], variant: Variant) -> StoredScores | None:
+        """The scores of ``identity``, which are of ``variant``; None where they are not there."""
+        if (held := self._on_the_way.get(key(identity))) is not None:
             return held
-        arrays = self._store.get(document)
+        arrays = self._store.get(identity)
         if arrays is None:
             return None
         names = sorted(name for name in arrays if name != _GEOMETRY)
@@ -101,22 +101,22 @@ class ScoreStore:
         return self._store.admits(layers * _bytes(shape))
 
     @contextlib.contextmanager
-    def create(self, model: ModelFacts, documents: Documents, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
+    def create(self, model: ModelFacts, identities: Identities, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
         """Within the block, give files to write scores to; after it they are finished beside what comes next.
 
         All else must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
         (``"disk"``) where they do not fit.
         """
         with contextlib.ExitStack() as stack:
-            files = self._files(stack, model, documents, layers, shape)
+            files = self._files(stack, model, identities, layers, shape)
             yield files
-            self._write(stack.pop_all().close, model, files.found, documents)
+            self._write(stack.pop_all().close, model, files.found, identities)
 
     def copy(
         self,
         model: ModelFacts,
         found: Sequence[LayerScores],
-        documents: Documents,
+        identities: Identities,
         layers: Sequence[int],
         shape: Shape,
     ) -> None:
@@ -124,15 +124,15 @@ class ScoreStore:
 
         def write() -> None:
             with contextlib.ExitStack() as stack:
-                files = self._files(stack, model, documents, layers, shape)
+                files = self._files(stack, model, identities, layers, shape)
                 for one in found:
                     copy_off(one.scores, files.scores(one.layer, one.variant))
                 files.finish(found)
 
-        self._write(write, model, found, documents)
+        self._write(write, model, found, identities)
 
     def _write(
-        self, write: Callable[[], None], model: ModelFacts, found: Sequence[LayerScores], documents: Documents
+        self, write: Callable[[], None], model: ModelFacts, found: Sequence[LayerScores], identities: Identities
     ) -> None:
         def run() -> InputError | None:
             try:
@@ -144,8 +144,8 @@ class ScoreStore:
             return None
 
         self._on_the_way = {
-            key(document): StoredScores(model, [one for one in found if one.variant == variant])
-            for variant, document in documents.items()
+            key(identity): StoredScores(model, [one for one in found if one.variant == variant])
+            for variant, identity in identities.items()
         }
         self._last, self._is_own = self._writer.submit(run), True
 
@@ -153,17 +153,17 @@ class ScoreStore:
         self,
         stack: contextlib.ExitStack,
         model: ModelFacts,
-        documents: Documents,
+        identities: Identities,
         layers: Sequence[int],
         shape: Shape,
     ) -> Files:
         # Room for all variants at once: those being written do not count yet when the next one makes room.
-        self._store.prune(self._store.budget - len(documents) * len(layers) * _bytes(shape))
+        self._store.prune(self._store.budget - len(identities) * len(layers) * _bytes(shape))
         shapes = {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
         return Files(
             {
-                variant: stack.enter_context(self._store.create(document, shapes, {"model": asdict(model)}))
-                for variant, document in documents.items()
+                variant: stack.enter_context(self._store.create(identity, shapes, {"model": asdict(model)}))
+                for variant, identity in identities.items()
             }
         )
 

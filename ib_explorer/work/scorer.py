@@ -24,8 +24,8 @@ from estimator.states.loss import LossSum
 from estimator.states.scores import compute_scores
 from estimator.states.variants import Normalisation, compute_moments, normalisation
 from estimator.text.sample import Sample
-from ib_explorer.work.identities import scores_document
-from ib_explorer.work.score_store import Documents, ModelFacts, ScoreStore, Shape
+from ib_explorer.work.identities import scores_identity
+from ib_explorer.work.score_store import Identities, ModelFacts, ScoreStore, Shape
 from ib_explorer.work.subject import Subject
 
 
@@ -65,7 +65,7 @@ class Scorer:
 
     def has_stored(self, subject: Subject) -> bool:
         """Whether the scores of a checkpoint are stored in all variants asked for."""
-        return all(map(self._stored.has, _documents(subject, subject.request.variants).values()))
+        return all(map(self._stored.has, _identities(subject, subject.request.variants).values()))
 
     def see(
         self,
@@ -82,10 +82,10 @@ class Scorer:
         ``labels`` are the bytes that the sample's labels take. ``stored_only`` does without the model: None where
         scores are not stored, or memory is short beside a job at work.
         """
-        request, documents = subject.request, _documents(subject, variants)
-        found = {variant: self._stored.load(name, variant) for variant, name in documents.items()}
+        request, identities = subject.request, _identities(subject, variants)
+        found = {variant: self._stored.load(name, variant) for variant, name in identities.items()}
         stored = {variant: scores for variant, scores in found.items() if scores is not None}
-        missing = {variant: name for variant, name in documents.items() if variant not in stored}
+        missing = {variant: name for variant, name in identities.items() if variant not in stored}
         from_disk = itertools.chain(*(scores.layers for scores in stored.values()))
         if stored and not missing and not with_loss:
             facts = next(iter(stored.values())).model
@@ -125,7 +125,7 @@ class Scorer:
         facts: ModelFacts,
         subject: Subject,
         layers: tuple[int, ...],
-        documents: Documents,
+        identities: Identities,
         losses: LossSum | None,
         plan: MemoryPlan,
         on_disk: bool,
@@ -138,7 +138,7 @@ class Scorer:
         """
         sample, request = subject.text.sample, subject.request
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)
-        items = _items(model, sample, layers, tuple(documents), progress)
+        items = _items(model, sample, layers, tuple(identities), progress)
         shape = _shape(subject)
 
         def fill(part: Sequence[_Item], out: Sequence[Tensor], losses: LossSum | None) -> list[LayerScores]:
@@ -158,7 +158,7 @@ class Scorer:
             ]
 
         if items and not plan.layers_at_once:
-            with self._stored.create(facts, documents, layers, shape) as files:
+            with self._stored.create(facts, identities, layers, shape) as files:
                 found = fill(items, [files.scores(item.layer, item.variant) for item in items], losses)
                 files.finish(found)
             yield from found
@@ -169,12 +169,12 @@ class Scorer:
             out = [torch.empty(shape, dtype=torch.float16, device=plan.holder) for _ in part]
             found = fill(part, out, losses if not start else None)
             if items and on_disk:
-                self._stored.copy(facts, found, documents, layers, shape)
+                self._stored.copy(facts, found, identities, layers, shape)
             yield from found
 
 
-def _documents(subject: Subject, variants: Sequence[Variant]) -> Documents:
-    return {variant: scores_document(subject.states, subject.request.layers, variant) for variant in variants}
+def _identities(subject: Subject, variants: Sequence[Variant]) -> Identities:
+    return {variant: scores_identity(subject.states, subject.request.layers, variant) for variant in variants}
 
 
 def _shape(subject: Subject) -> Shape:

@@ -15,13 +15,13 @@ from estimator.text.labels import LabelKind, LabelText
 class Subject:
     """What a request means for one checkpoint: some ``kinds`` of labels of a text, on a device.
 
-    ``document`` decides the measurements, ``states`` the scores that they are made from, whatever the labels.
+    ``identity`` decides the measurements, ``states`` the scores that they are made from, whatever the labels.
     ``commit`` is the revision's, or the digest of a folder's files.
     """
 
     revision: Revision
     commit: str
-    document: dict[str, Any]
+    identity: dict[str, Any]
     states: dict[str, Any]
     text: LabelText
     kinds: Sequence[LabelKind]

@@ -19,7 +19,7 @@ from cache.files import partial_path
 from cache.keys import key
 from estimator.errors import InputError
 
-DOCUMENT = {"kind": "scores", "commit": "abc"}
+IDENTITY = {"kind": "scores", "commit": "abc"}
 
 
 @pytest.fixture
@@ -27,18 +27,18 @@ def store(tmp_path: Path) -> ArrayStore:
     return ArrayStore(tmp_path / "scores", 10**6, tmp_path / "aside")
 
 
-def folder_of(store: ArrayStore, document: dict[str, Any] = DOCUMENT) -> Path:
-    name = key(document)
+def folder_of(store: ArrayStore, identity: dict[str, Any] = IDENTITY) -> Path:
+    name = key(identity)
     return store.folder / name[:2] / name
 
 
 def kilobytes(store: ArrayStore, n: int, size: int = 100_000, used: int | None = None) -> dict[str, Any]:
-    document = {"n": n}
-    store.put(document, {"x": np.full(size, n % 256, dtype=np.uint8)})
+    identity = {"n": n}
+    store.put(identity, {"x": np.full(size, n % 256, dtype=np.uint8)})
     if used is not None:
-        os.utime(folder_of(store, document) / HEADER, (used, used))
+        os.utime(folder_of(store, identity) / HEADER, (used, used))
     gc.collect()
-    return document
+    return identity
 
 
 def remains(store: ArrayStore) -> list[Path]:
@@ -48,16 +48,16 @@ def remains(store: ArrayStore) -> list[Path]:
 def test_what_is_written_reads_back(store: ArrayStore) -> None:
     scores = np.random.default_rng(0).normal(size=(3, 50, 2, 7)).astype(np.float16)
     shapes: dict[str, Any] = {"layer-001": (scores.shape, "float16"), "offsets": ((4,), np.int64)}
-    with store.create(DOCUMENT, shapes, {"corpus": "c4"}) as arrays:
+    with store.create(IDENTITY, shapes, {"corpus": "c4"}) as arrays:
         assert {name: (a.shape, a.dtype.name, int(a.any())) for name, a in arrays.items()} == {
             "layer-001": (scores.shape, "float16", 0),
             "offsets": ((4,), "int64", 0),
         }
         arrays["layer-001"][...] = scores
         arrays["offsets"][:] = [0, 1, 2, 2**40]
-        assert store.get(DOCUMENT) is None
+        assert store.get(IDENTITY) is None
     for full in (False, True):
-        kept = store.get(DOCUMENT, full=full)
+        kept = store.get(IDENTITY, full=full)
         assert kept is not None
         assert kept.about == {"corpus": "c4"}
         np.testing.assert_array_equal(kept["layer-001"], scores)
@@ -72,43 +72,43 @@ def test_what_is_written_reads_back(store: ArrayStore) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "int64", "uint8", "bool"])
 def test_every_shape_and_type(store: ArrayStore, shape: tuple[int, ...], dtype: str) -> None:
     array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
-    store.put(DOCUMENT, {"x": array})
-    kept = store.get(DOCUMENT, full=True)
+    store.put(IDENTITY, {"x": array})
+    kept = store.get(IDENTITY, full=True)
     assert kept is not None
     assert kept["x"].shape == shape
     np.testing.assert_array_equal(kept["x"], array)
 
 
 def test_a_miss_makes_nothing(store: ArrayStore) -> None:
-    assert store.get(DOCUMENT) is None
+    assert store.get(IDENTITY) is None
     assert store.items() == []
     assert not store.folder.exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_failure_while_writing_leaves_nothing(store: ArrayStore, error: type[BaseException]) -> None:
-    with pytest.raises(error), store.create(DOCUMENT, {"x": ((10,), "float16")}) as arrays:
+    with pytest.raises(error), store.create(IDENTITY, {"x": ((10,), "float16")}) as arrays:
         arrays["x"][:] = 1
         raise error
-    assert store.get(DOCUMENT) is None
+    assert store.get(IDENTITY) is None
     assert remains(store) == []
 
 
 def test_an_error_of_the_block_is_not_taken_for_the_disks(store: ArrayStore) -> None:
-    with pytest.raises(ConnectionError), store.create(DOCUMENT, {"x": ((10,), "float16")}):
+    with pytest.raises(ConnectionError), store.create(IDENTITY, {"x": ((10,), "float16")}):
         raise ConnectionError
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a.b", "ä"])
 def test_names_that_are_no_file_names_are_refused(store: ArrayStore, name: str) -> None:
     with pytest.raises(ValueError, match="name"):
-        store.put(DOCUMENT, {name: np.zeros(1)})
+        store.put(IDENTITY, {name: np.zeros(1)})
     assert remains(store) == []
 
 
 def test_objects_are_refused(store: ArrayStore) -> None:
     with pytest.raises(ValueError, match=r"[Oo]bject"):
-        store.put(DOCUMENT, {"x": np.array([None])})
+        store.put(IDENTITY, {"x": np.array([None])})
     assert remains(store) == []
 
 
@@ -148,26 +148,26 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("name", DAMAGE)
 def test_what_does_not_verify_is_a_miss_and_is_set_aside(store: ArrayStore, name: str) -> None:
     array = np.random.default_rng(1).normal(size=20_000).astype(np.float16)
-    store.put(DOCUMENT, {"x": array})
+    store.put(IDENTITY, {"x": array})
     DAMAGE[name](folder_of(store))
-    assert store.get(DOCUMENT) is None
+    assert store.get(IDENTITY) is None
     assert len(list(store.aside.iterdir())) == 1
-    store.put(DOCUMENT, {"x": array})
-    assert store.get(DOCUMENT, full=True) is not None
+    store.put(IDENTITY, {"x": array})
+    assert store.get(IDENTITY, full=True) is not None
 
 
 def test_one_flipped_bit_anywhere_is_found_on_demand(store: ArrayStore) -> None:
-    store.put(DOCUMENT, {"x": np.zeros(900_000, dtype=np.uint8)})
+    store.put(IDENTITY, {"x": np.zeros(900_000, dtype=np.uint8)})
     path = folder_of(store) / "x.npy"
     between_samples = 128 + 10_000
     damage(lambda data: data[:between_samples] + b"\x01" + data[between_samples + 1 :])(path.parent)
-    assert store.get(DOCUMENT) is not None
-    assert store.get(DOCUMENT, full=True) is None
-    assert store.get(DOCUMENT) is None
+    assert store.get(IDENTITY) is not None
+    assert store.get(IDENTITY, full=True) is None
+    assert store.get(IDENTITY) is None
 
 
 def test_arrays_under_a_wrong_name_are_set_aside(store: ArrayStore) -> None:
-    store.put(DOCUMENT, {"x": np.zeros(3)})
+    store.put(IDENTITY, {"x": np.zeros(3)})
     other = folder_of(store, {"n": 1})
     other.parent.mkdir(exist_ok=True)
     folder_of(store).rename(other)
@@ -180,17 +180,17 @@ def test_arrays_under_a_wrong_name_are_set_aside(store: ArrayStore) -> None:
 )
 def test_what_lies_in_the_way_is_set_aside(store: ArrayStore, make: Callable[[Path], Any]) -> None:
     folder_of(store).parent.mkdir(parents=True)
-    with store.create(DOCUMENT, {"x": ((3,), "float16")}):
+    with store.create(IDENTITY, {"x": ((3,), "float16")}):
         make(folder_of(store))
-    assert store.get(DOCUMENT) is not None
+    assert store.get(IDENTITY) is not None
     assert len(list(store.aside.iterdir())) == 1
 
 
 def test_whoever_is_first_stays(store: ArrayStore) -> None:
-    with store.create(DOCUMENT, {"x": ((3,), "float16")}) as late:
+    with store.create(IDENTITY, {"x": ((3,), "float16")}) as late:
         late["x"][:] = 2
-        store.put(DOCUMENT, {"x": np.ones(3, dtype=np.float16)})
-    kept = store.get(DOCUMENT)
+        store.put(IDENTITY, {"x": np.ones(3, dtype=np.float16)})
+    kept = store.get(IDENTITY)
     assert kept is not None
     assert kept["x"].tolist() == [1, 1, 1]
     assert late["x"].tolist() == [2, 2, 2]
@@ -198,12 +198,12 @@ def test_whoever_is_first_stays(store: ArrayStore) -> None:
 
 
 def test_the_least_recently_used_go_first(store: ArrayStore) -> None:
-    documents = [kilobytes(store, n, used=1000 + n) for n in range(9)]
-    assert store.get(documents[0]) is not None
+    identities = [kilobytes(store, n, used=1000 + n) for n in range(9)]
+    assert store.get(identities[0]) is not None
     gc.collect()
     kilobytes(store, 9)
     kilobytes(store, 10)
-    kept = [document["n"] for document in documents if store.get(document) is not None]
+    kept = [identity["n"] for identity in identities if store.get(identity) is not None]
     assert kept == [0, 3, 4, 5, 6, 7, 8]
     assert sum(item.bytes for item in store.items()) <= store.budget
 
@@ -227,7 +227,7 @@ def test_what_is_open_here_is_never_let_go(store: ArrayStore) -> None:
 
 
 def test_what_was_just_made_is_in_use(store: ArrayStore) -> None:
-    with store.create(DOCUMENT, {"x": ((10,), "float16")}) as arrays:
+    with store.create(IDENTITY, {"x": ((10,), "float16")}) as arrays:
         pass
     assert store.prune(0) == 0
     del arrays
@@ -240,7 +240,7 @@ def test_more_than_the_budget_is_refused(store: ArrayStore) -> None:
     assert not store.admits(store.budget + 1)
     kilobytes(store, 1)
     with pytest.raises(InputError, match=r"4\.0 MB of arrays are more than the 1\.0 MB") as caught:
-        store.put(DOCUMENT, {"x": np.zeros(500_000)})
+        store.put(IDENTITY, {"x": np.zeros(500_000)})
     assert caught.value.kind == "disk"
     assert store.get({"n": 1}) is not None
     gc.collect()
@@ -285,7 +285,7 @@ def test_a_disk_that_fills_meanwhile_is_said(store: ArrayStore, monkeypatch: pyt
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(InputError, match="no space") as caught:
-        store.put(DOCUMENT, {"x": np.zeros(3)})
+        store.put(IDENTITY, {"x": np.zeros(3)})
     assert caught.value.kind == "disk"
     assert remains(store) == []
 
@@ -296,14 +296,14 @@ def test_a_disk_that_cannot_reserve_is_used_all_the_same(store: ArrayStore, monk
         raise OSError(errno.EOPNOTSUPP, "not supported")
 
     monkeypatch.setattr(os, "posix_fallocate", unsupported)
-    store.put(DOCUMENT, {"x": np.zeros(3)})
-    assert store.get(DOCUMENT) is not None
+    store.put(IDENTITY, {"x": np.zeros(3)})
+    assert store.get(IDENTITY) is not None
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(store: ArrayStore) -> None:
     store.folder.write_text("")
     with pytest.raises(InputError) as caught:
-        store.put(DOCUMENT, {"x": np.zeros(3)})
+        store.put(IDENTITY, {"x": np.zeros(3)})
     assert caught.value.kind == "cache"
 
 
@@ -329,10 +329,10 @@ def test_verify_reads_all_and_leaves_the_order_of_use(store: ArrayStore) -> None
 def _write(folder: Path, writer: int) -> None:
     store = ArrayStore(folder / "scores", 400_000, folder / "aside")
     for turn in range(10):
-        document = {"n": turn % 4}
-        with store.create(document, {"x": ((100_000,), np.uint8)}) as arrays:
+        identity = {"n": turn % 4}
+        with store.create(identity, {"x": ((100_000,), np.uint8)}) as arrays:
             arrays["x"][:] = turn % 4
-        kept = store.get(document)
+        kept = store.get(identity)
         assert kept is None or set(np.unique(kept["x"])) == {turn % 4}
         del arrays, kept
 

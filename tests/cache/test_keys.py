@@ -1,4 +1,4 @@
-"""The canonical spelling of documents and their keys."""
+"""The canonical spelling of identities and their keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 )
-documents = st.dictionaries(st.text(), values, max_size=5)
+identities = st.dictionaries(st.text(), values, max_size=5)
 
 
 def reordered(value: Any) -> Any:
@@ -25,21 +25,21 @@ def reordered(value: Any) -> Any:
     return tuple(reordered(inner) for inner in value) if isinstance(value, list) else value
 
 
-@given(documents)
-def test_the_spelling_reads_back_exactly_and_is_stable(document: dict[str, Any]) -> None:
-    spelled = canonical(document)
+@given(identities)
+def test_the_spelling_reads_back_exactly_and_is_stable(identity: dict[str, Any]) -> None:
+    spelled = canonical(identity)
     read = json.loads(spelled)
-    assert read == document
+    assert read == identity
     assert canonical(read) == spelled
 
 
-@given(documents)
-def test_neither_order_nor_tuples_matter(document: dict[str, Any]) -> None:
-    assert canonical(reordered(document)) == canonical(document)
-    assert is_key(key(document))
+@given(identities)
+def test_neither_order_nor_tuples_matter(identity: dict[str, Any]) -> None:
+    assert canonical(reordered(identity)) == canonical(identity)
+    assert is_key(key(identity))
 
 
-@given(documents, documents)
+@given(identities, identities)
 def test_different_documents_have_different_keys(one: dict[str, Any], other: dict[str, Any]) -> None:
     # repr tells 1 from 1.0 and True, and 0.0 from -0.0, which == does not.
     same = repr(json.loads(canonical(one))) == repr(json.loads(canonical(other)))
@@ -47,9 +47,9 @@ def test_different_documents_have_different_keys(one: dict[str, Any], other: dic
 
 
 def test_a_key_never_changes_between_versions() -> None:
-    document = {"b": [1, 2.5, None, True], "a": {"é": "x", "ε": 1e-05}}
-    assert canonical(document) == b'{"a":{"\\u00e9":"x","\\u03b5":1e-05},"b":[1,2.5,null,true]}'
-    assert key(document) == "517340a5fddbad5516ffd2397c97ebbf26dca6e9ee507f6654503b2f26900e2d"
+    identity = {"b": [1, 2.5, None, True], "a": {"é": "x", "ε": 1e-05}}
+    assert canonical(identity) == b'{"a":{"\\u00e9":"x","\\u03b5":1e-05},"b":[1,2.5,null,true]}'
+    assert key(identity) == "517340a5fddbad5516ffd2397c97ebbf26dca6e9ee507f6654503b2f26900e2d"
     assert key({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
@@ -59,10 +59,10 @@ def test_only_finite_numbers(value: float) -> None:
         canonical({"a": [{"b": value}]})
 
 
-@pytest.mark.parametrize("document", [{1: "a"}, {"a": {None: 1}}, {"a": {1, 2}}, {"a": b"x"}, {"a": object()}])
-def test_nothing_that_json_would_bend(document: dict[Any, Any]) -> None:
+@pytest.mark.parametrize("identity", [{1: "a"}, {"a": {None: 1}}, {"a": {1, 2}}, {"a": b"x"}, {"a": object()}])
+def test_nothing_that_json_would_bend(identity: dict[Any, Any]) -> None:
     with pytest.raises(TypeError):
-        canonical(document)
+        canonical(identity)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "../" + "a" * 61])

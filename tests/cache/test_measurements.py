@@ -16,14 +16,14 @@ from benchmarks import made_up
 from cache import columns
 from cache.columns import decode_rows, encode_rows
 from cache.curves import CurveStore
-from cache.documents import DocumentStore
+from cache.entries import EntryStore
 from cache.keys import key
 from cache.measurements import MeasurementStore, row_key
 from estimator.curve import BoundCurve
 from estimator.measurement import WEIGHTS, CheckpointMeasurements, Information, Measurement
 from estimator.text.kinds import NGRAMS
 
-DOCUMENT = {"kind": "measurements", "commit": "abc"}
+IDENTITY = {"kind": "measurements", "commit": "abc"}
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(min_value=1, max_value=2**62)
@@ -52,8 +52,8 @@ def row(layer: int = 1, complexity: float = 0.5, **changes: Any) -> Measurement:
     return replace(one, **changes)
 
 
-def page(rows: tuple[Measurement, ...], document: dict[str, Any] = DOCUMENT, **fields: Any) -> CheckpointMeasurements:
-    return made_up.checkpoint(rows, **{"key": key(document), "depth": 2, **fields})
+def page(rows: tuple[Measurement, ...], identity: dict[str, Any] = IDENTITY, **fields: Any) -> CheckpointMeasurements:
+    return made_up.checkpoint(rows, **{"key": key(identity), "depth": 2, **fields})
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> MeasurementStore:
 
 
 def _store(folder: Path) -> MeasurementStore:
-    return MeasurementStore(DocumentStore(folder / "measurements", folder / "aside"))
+    return MeasurementStore(EntryStore(folder / "measurements", folder / "aside"))
 
 
 @given(st.lists(measurement_rows, max_size=6))
@@ -86,23 +86,23 @@ def test_the_columns_are_all_there_is() -> None:
 def test_rows_are_finite(store: MeasurementStore, bad: float, name: str) -> None:
     broken = row(complexity=bad) if name == "complexity" else row(**{name: bad})
     with pytest.raises(ValueError, match="finite"):
-        store.merge(DOCUMENT, page((broken,)))
+        store.merge(IDENTITY, page((broken,)))
     assert store.all() == []
 
 
 def test_a_loss_belongs_to_the_checkpoint_and_stays(store: MeasurementStore) -> None:
-    store.merge(DOCUMENT, page((row(),), loss=2.5))
-    merged = store.merge(DOCUMENT, page((row(layer=2),)))
+    store.merge(IDENTITY, page((row(),), loss=2.5))
+    merged = store.merge(IDENTITY, page((row(layer=2),)))
     assert (merged.loss, len(merged.rows)) == (2.5, 2)
     with pytest.raises(ValueError, match="finite"):
-        store.merge(DOCUMENT, page((row(),), loss=math.nan))
+        store.merge(IDENTITY, page((row(),), loss=math.nan))
 
 
 def test_labels_with_one_side_come_back_without_the_other(store: MeasurementStore) -> None:
     sides = {"preference": None, "token": row().expressivity}
     rows = tuple(row(granularity=name, expressivity=side) for name, side in sides.items())
-    stored = store.merge(DOCUMENT, page(rows))
-    again = _store(store.documents.folder.parent).load(stored.key)
+    stored = store.merge(IDENTITY, page(rows))
+    again = _store(store.entries.folder.parent).load(stored.key)
     assert again is not None
     assert {one.granularity: one.expressivity for one in again.rows} == sides
 
@@ -110,23 +110,23 @@ def test_labels_with_one_side_come_back_without_the_other(store: MeasurementStor
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 @given(rows=st.lists(measurement_rows, max_size=3, unique_by=lambda r: (r.layer, r.site, r.granularity, r.weights)))
 def test_a_page_comes_back_in_another_process(tmp_path: Path, rows: list[Measurement]) -> None:
-    document = {"rows": repr(rows)}
-    kept = _store(tmp_path).merge(document, page(tuple(rows), document))
+    identity = {"rows": repr(rows)}
+    kept = _store(tmp_path).merge(identity, page(tuple(rows), identity))
     assert set(kept.rows) == set(rows)
     assert _store(tmp_path).load(kept.key) == kept
 
 
 def test_places_in_training_may_be_unknown(store: MeasurementStore, tmp_path: Path) -> None:
-    kept = store.merge(DOCUMENT, page((row(),), stage=None, step=None, tokens=None))
+    kept = store.merge(IDENTITY, page((row(),), stage=None, step=None, tokens=None))
     assert _store(tmp_path).all() == [kept]
 
 
 def test_new_rows_replace_their_equals_and_others_stay(store: MeasurementStore) -> None:
     first = (row(1), row(2), row(2, granularity="bigram"))
-    store.merge(DOCUMENT, page(first))
-    merged = store.merge(DOCUMENT, page((row(2, 0.9), row(2, temperature_rule="0.01"))))
+    store.merge(IDENTITY, page(first))
+    merged = store.merge(IDENTITY, page((row(2, 0.9), row(2, temperature_rule="0.01"))))
     assert merged.rows == (row(1), row(2, temperature_rule="0.01"), row(2, 0.9), row(2, granularity="bigram"))
-    assert store.load(key(DOCUMENT)) == merged
+    assert store.load(key(IDENTITY)) == merged
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_new_rows_replace_their_equals_and_others_stay(store: MeasurementStore) 
 )
 def test_what_a_row_is(store: MeasurementStore, change: dict[str, Any]) -> None:
     other = row(**change)
-    assert len(store.merge(DOCUMENT, page((row(), other))).rows) == 2
+    assert len(store.merge(IDENTITY, page((row(), other))).rows) == 2
     assert row_key(page(()), row()) != row_key(page(()), other)
 
 
@@ -150,8 +150,8 @@ def test_the_order_of_merging_does_not_matter(tmp_path: Path) -> None:
     rows = [row(layer, granularity=granularity) for layer in (3, 1, 2) for granularity in ("quadgram", "token")]
     one, other = _store(tmp_path / "one"), _store(tmp_path / "other")
     for step in rows:
-        one.merge(DOCUMENT, page((step,)))
-    other.merge(DOCUMENT, page(tuple(reversed(rows))))
+        one.merge(IDENTITY, page((step,)))
+    other.merge(IDENTITY, page(tuple(reversed(rows))))
     (kept,) = one.all()
     assert other.all() == [kept]
     assert [(r.layer, r.granularity) for r in kept.rows] == [
@@ -160,8 +160,8 @@ def test_the_order_of_merging_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_the_latest_names_stand(store: MeasurementStore) -> None:
-    store.merge(DOCUMENT, page((row(),)))
-    assert store.merge(DOCUMENT, page((), revision="main")).revision == "main"
+    store.merge(IDENTITY, page((row(),)))
+    assert store.merge(IDENTITY, page((), revision="main")).revision == "main"
     assert [kept.revision for kept in store.all()] == ["main"]
 
 
@@ -181,10 +181,10 @@ def test_polling_sees_what_another_store_wrote_changed_and_removed(tmp_path: Pat
     seen = reader.revision()
     assert reader.all() == []
     for act in (
-        lambda: writer.merge(DOCUMENT, page((row(1),))),
-        lambda: writer.merge(DOCUMENT, page((row(2),))),
+        lambda: writer.merge(IDENTITY, page((row(1),))),
+        lambda: writer.merge(IDENTITY, page((row(2),))),
         lambda: writer.merge({"n": 2}, page((row(1),), {"n": 2})),
-        lambda: writer.documents.path(key({"n": 2})).unlink(),
+        lambda: writer.entries.path(key({"n": 2})).unlink(),
     ):
         act()
         assert reader.revision() != seen
@@ -194,37 +194,37 @@ def test_polling_sees_what_another_store_wrote_changed_and_removed(tmp_path: Pat
 
 
 def test_a_merge_that_adds_nothing_writes_nothing(store: MeasurementStore) -> None:
-    store.merge(DOCUMENT, page((row(),)))
+    store.merge(IDENTITY, page((row(),)))
     before = store.revision()
-    store.merge(DOCUMENT, page((row(),)))
+    store.merge(IDENTITY, page((row(),)))
     assert store.revision() == before
 
 
 def test_what_has_not_changed_is_not_read_again(store: MeasurementStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.merge(DOCUMENT, page((row(),)))
+    store.merge(IDENTITY, page((row(),)))
     (kept,) = store.all()
-    monkeypatch.setattr(store.documents, "get", None)
+    monkeypatch.setattr(store.entries, "get", None)
     assert store.all()[0] is kept
 
 
 def test_damage_is_a_miss_even_after_a_good_read(store: MeasurementStore) -> None:
-    store.merge(DOCUMENT, page((row(),)))
+    store.merge(IDENTITY, page((row(),)))
     assert len(store.all()) == 1
-    path = store.documents.path(key(DOCUMENT))
+    path = store.entries.path(key(IDENTITY))
     path.write_bytes(path.read_bytes()[:-9])
-    assert store.load(key(DOCUMENT)) is None
+    assert store.load(key(IDENTITY)) is None
     assert store.all() == []
-    assert store.merge(DOCUMENT, page((row(2),))).rows == (row(2),)
+    assert store.merge(IDENTITY, page((row(2),))).rows == (row(2),)
 
 
 @pytest.mark.parametrize("table", [None, {}, {"rows": 3}, "text", {"rows": 1, "values": {}}])
 def test_a_sound_file_that_is_no_page_is_set_aside(store: MeasurementStore, table: Any) -> None:
-    store.merge(DOCUMENT, page((row(),)))
-    entry = store.documents.get(key(DOCUMENT))
+    store.merge(IDENTITY, page((row(),)))
+    entry = store.entries.get(key(IDENTITY))
     assert entry is not None
-    store.documents.put(DOCUMENT, {**entry.value, "table": table}, entry.about)
-    assert store.load(key(DOCUMENT)) is None
-    assert len(list(store.documents.aside.iterdir())) == 1
+    store.entries.put(IDENTITY, {**entry.value, "table": table}, entry.about)
+    assert store.load(key(IDENTITY)) is None
+    assert len(list(store.entries.aside.iterdir())) == 1
 
 
 def test_codes_outside_their_values_are_noticed() -> None:
@@ -235,16 +235,16 @@ def test_codes_outside_their_values_are_noticed() -> None:
 
 
 def test_a_page_of_another_layout_is_passed_over_and_left_alone(store: MeasurementStore) -> None:
-    store.merge(DOCUMENT, page((row(),)))
-    store.documents.put({"n": 2}, {"schema": 99}, {})
+    store.merge(IDENTITY, page((row(),)))
+    store.entries.put({"n": 2}, {"schema": 99}, {})
     assert len(store.all()) == 1
-    assert store.documents.path(key({"n": 2})).exists()
+    assert store.entries.path(key({"n": 2})).exists()
 
 
 def _merge_all(folder: Path, writer: int) -> None:
     store = _store(folder)
     for turn in range(12):
-        store.merge(DOCUMENT, page((row(10 * turn + writer),)))
+        store.merge(IDENTITY, page((row(10 * turn + writer),)))
         store.merge({"writer": writer}, page((row(turn),), {"writer": writer}))
 
 
@@ -257,12 +257,12 @@ def test_processes_that_merge_at_once_never_corrupt(tmp_path: Path) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     store = _store(tmp_path)
-    assert not store.documents.aside.exists()
+    assert not store.entries.aside.exists()
     for writer in range(3):
         own = store.load(key({"writer": writer}))
         assert own is not None
         assert [r.layer for r in own.rows] == list(range(12))
-    shared = store.load(key(DOCUMENT))
+    shared = store.load(key(IDENTITY))
     assert shared is not None
     assert {r.layer for r in shared.rows} <= {10 * turn + n for turn in range(12) for n in range(3)}
 
@@ -270,18 +270,18 @@ def test_processes_that_merge_at_once_never_corrupt(tmp_path: Path) -> None:
 CURVE = BoundCurve("token", (0.0, 0.1, 1 / 3), (0.0, 0.05, 0.1 + 0.2), (None, 7.5, None), 8.1, 2.2, 1000, 90, 91, 0.4)
 
 
-def test_curves_come_back_with_their_documents(tmp_path: Path) -> None:
-    store = CurveStore(DocumentStore(tmp_path / "curves", tmp_path / "aside"))
-    document = {"kind": "bound", "sample": "d" * 64}
-    store.put(document, CURVE)
-    again = CurveStore(store.documents)
-    assert again.load(key(document)) == CURVE
-    assert again.all() == [(document, CURVE)]
+def test_curves_come_back_with_their_identities(tmp_path: Path) -> None:
+    store = CurveStore(EntryStore(tmp_path / "curves", tmp_path / "aside"))
+    identity = {"kind": "bound", "sample": "d" * 64}
+    store.put(identity, CURVE)
+    again = CurveStore(store.entries)
+    assert again.load(key(identity)) == CURVE
+    assert again.all() == [(identity, CURVE)]
     assert again.load(key({})) is None
 
 
 def test_a_curve_store_sets_aside_what_is_no_curve(tmp_path: Path) -> None:
-    store = CurveStore(DocumentStore(tmp_path / "curves", tmp_path / "aside"))
-    store.documents.put({}, {"schema": 2, "rate": []}, {})
+    store = CurveStore(EntryStore(tmp_path / "curves", tmp_path / "aside"))
+    store.entries.put({}, {"schema": 2, "rate": []}, {})
     assert store.all() == []
     assert len(list((tmp_path / "aside").iterdir())) == 1

@@ -24,8 +24,8 @@ from estimator.measurement import CheckpointMeasurements
 CURVE = made_up.curve("token", (0.0, 1.0), (0.0, 1.0))
 
 
-def page(document: dict[str, int]) -> CheckpointMeasurements:
-    return made_up.checkpoint(key=key(document))
+def page(identity: dict[str, int]) -> CheckpointMeasurements:
+    return made_up.checkpoint(key=key(identity))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
         ("scores", 3),
         ("samples", 1),
     ]
-    damaged = filled.measurements.documents.path(key({"n": 1}))
+    damaged = filled.measurements.entries.path(key({"n": 1}))
     damaged.write_bytes(b"")
     (filled.samples.items()[0].path / "tokens.npy").write_bytes(b"")
     reports = {verified.room: verified for verified in filled.verify()}
@@ -92,7 +92,7 @@ def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
 
 
 def test_pruning_takes_scores_and_what_was_set_aside_and_no_measured_value(filled: Cache) -> None:
-    filled.measurements.documents.path(key({"n": 1})).write_bytes(b"damaged")
+    filled.measurements.entries.path(key({"n": 1})).write_bytes(b"damaged")
     filled.verify()
     pruned = filled.prune()
     assert pruned.entries == 4
@@ -123,7 +123,7 @@ def test_each_room_can_be_emptied(filled: Cache) -> None:
 
 
 def test_pruning_also_takes_old_remains(filled: Cache) -> None:
-    name = filled.measurements.documents.path(key({"n": 0}))
+    name = filled.measurements.entries.path(key({"n": 0}))
     old, fresh = partial_path(name), partial_path(name)
     for path in (old, fresh):
         path.write_bytes(b"12345")

@@ -95,10 +95,10 @@ class FakeRunner:
     def curve(self, request: ComputeBound, emit: Callable[[Event], None]) -> None:
         from cache import Cache
         from cache.keys import key
-        from ib_explorer.work.identities import bound_document
+        from ib_explorer.work.identities import bound_identity
 
         curve = BOUNDS[request.bound].curve.name
-        document = bound_document("a" * 64, request.granularity, curve)
+        document = bound_identity("a" * 64, request.granularity, curve)
         Cache(self._cache_dir).curves.put(document, fabricated_curve(request.granularity, curve))
         emit(BoundReady(request.job, key(document)))
 

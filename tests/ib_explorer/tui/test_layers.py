@@ -15,7 +15,7 @@ from ib_explorer.tui.scene import scene
 from ib_explorer.tui.state import State, with_job, with_records
 from ib_explorer.tui.widgets.increments_chart import increments_hint, increments_text
 from ib_explorer.tui.widgets.layers_view import LayersView
-from ib_explorer.work.identities import increments_document
+from ib_explorer.work.identities import increments_identity
 from ib_explorer.worker.messages import Event, Measure, Measured, Started
 from tests.ib_explorer.pilot import SMALL, both_sizes, explorer, layers, settled
 from tests.ib_explorer.synthetic import (
@@ -50,7 +50,7 @@ def keeping(cache: MemoryCache) -> Callable[[Measure], Iterable[Event | None]]:
         if isinstance(job, Measure) and job.increments:
             for found in (event for event in events if isinstance(event, Measured)):
                 kept = CheckpointIncrements(found.key, increments())
-                cache.increments[key(increments_document(found.key))] = kept
+                cache.increments[key(increments_identity(found.key))] = kept
         return events
 
     return script

@@ -24,7 +24,7 @@ from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.work import measurer as measuring
 from ib_explorer.work import samples as sampling
-from ib_explorer.work.identities import increments_document
+from ib_explorer.work.identities import increments_identity
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import BoundReady, ComputeBound, ListRevisions, Measure, Measured, Revisions
 from tests.hub import LoopbackHub, Repository, folder_files
@@ -363,7 +363,7 @@ def test_increments_stand_beside_measurements_and_need_no_second_pass(
     ((_, kept),) = measure(runner, asked)
     no_model(monkeypatch)
     run(runner, Measure(2, asked, increments=True))
-    found = runner._cache.increments.load(key(increments_document(kept.key)))
+    found = runner._cache.increments.load(key(increments_identity(kept.key)))
     assert found is not None
     assert found.measurements == kept.key
     assert [(row.layer, row.side, row.order) for row in found.rows] == [
@@ -377,7 +377,7 @@ def test_increments_stand_beside_measurements_and_need_no_second_pass(
     with pytest.raises(AssertionError, match="a model was loaded"):
         run(runner, Measure(3, colder, increments=True))
     run(runner, Measure(4, request(tiny_model("olmo2"), text, temperatures=("x0.5",)), increments=True))
-    both = runner._cache.increments.load(key(increments_document(kept.key)))
+    both = runner._cache.increments.load(key(increments_identity(kept.key)))
     assert both is not None
     assert set(found.rows) < set(both.rows)
     monkeypatch.setattr(measuring.Measurer, "measure_increments", None)

@@ -184,12 +184,12 @@ def test_that_a_stopped_job_could_not_keep_its_scores_is_noted_by_the_next(
 
     class Stopped(Progress):
         def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
-            if phase == "keep":
+            if phase == "store":
                 raise Cancelled
 
     class Heard(Notes):
         def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
-            if phase == "keep":
+            if phase == "store":
                 going_on.set()
 
     _describing_scores(monkeypatch, fail)

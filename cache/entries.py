@@ -1,4 +1,4 @@
-"""Values kept one to a file, found by the document that decides them. The files are the truth; there is no index."""
+"""Values stored one to a file, found by the identity that decides them. The files are the truth; there is no index."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: the document that decides the value, names for people (no part of the key), and the value."""
+    """One file: the identity that decides the value, names for people (no part of the key), and the value."""
 
     key: str
-    document: dict[str, Any]
+    identity: dict[str, Any]
     about: dict[str, Any]
     value: dict[str, Any]
 
 
-class DocumentStore:
+class EntryStore:
     """Entries in ``folder``, as ``ab/abcdef….json``; several processes may read and write it at once.
 
     Every file is verified when it is read. One that does not verify is a miss and is moved to ``aside``.
@@ -42,15 +42,15 @@ class DocumentStore:
         self.folder = folder
         self.aside = aside
 
-    def put(self, document: Mapping[str, Any], value: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-        """Keep ``value`` under the key of ``document``, in place of any before, and return the key.
+    def put(self, identity: Mapping[str, Any], value: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+        """Store ``value`` under the key of ``identity``, in place of any before, and return the key.
 
         Raises :class:`estimator.errors.InputError` (``"disk"``, ``"cache"``), and TypeError or ValueError for what a
-        document cannot hold.
+        identity cannot hold.
         """
-        name = key(document)
+        name = key(identity)
         path = self.path(name)
-        write_atomically(path, seal({"document": document, "about": about, "value": value}))
+        write_atomically(path, seal({"document": identity, "about": about, "value": value}))
         prune_partial(path.parent)
         return name
 
@@ -63,8 +63,8 @@ class DocumentStore:
         try:
             content = unseal(data)
             entry = Entry(name, *(_mapping(content, part) for part in ("document", "about", "value")))
-            if key(entry.document) != name:
-                raise ValueError("the document is not that of the file's name")
+            if key(entry.identity) != name:
+                raise ValueError("the identity is not that of the file's name")
         except (KeyError, TypeError, ValueError):
             self.set_aside(name)
             return None
@@ -116,7 +116,7 @@ class DocumentStore:
         return sound, bad
 
     def path(self, name: str) -> Path:
-        """Where the entry of a key is kept; raises ValueError when ``name`` is no key."""
+        """Where the entry of a key is stored; raises ValueError when ``name`` is no key."""
         if not is_key(name):
             raise ValueError(f"{name!r} is not a key")
         return self.folder / name[:2] / f"{name}{_SUFFIX}"
