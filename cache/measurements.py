@@ -28,7 +28,7 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         return [record for _, record in self._all()]
 
     def merge(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
-        """Add rows to what is stored under ``identity``; a row replaces its equal in identity. Returns what is stored now.
+        """Add rows to what is stored under ``identity``, each in place of its equal, and return what is stored now.
 
         When two processes merge into one checkpoint at the same moment, the later file stands and rows of the earlier
         may be lost (a miss, to be measured again); no file is ever half one and half the other. Raises ValueError when

@@ -196,7 +196,7 @@ def distance(point: Point, curve: BoundCurve) -> Distance:
 
 
 def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
-    """The checkpoints of one trajectory in training order, each with all its cached records (one for each family of labels)."""
+    """The checkpoints of one trajectory in training order, each with its records: one for each family of labels."""
     parts: dict[Revision, list[CheckpointMeasurements]] = {}
     for record in records:
         parts.setdefault(revision_of(record), []).append(record)
