@@ -41,7 +41,7 @@ def main() -> None:
     order = shuffled_within(documents, np.random.default_rng(0))
     labels = ngram_labels(sample)
     mixed = [replace(one, ids=one.ids[order]) for one in labels]
-    estimator = Estimator([*labels, *mixed], document_groups(documents))
+    prepared = Estimator([*labels, *mixed], document_groups(documents))
     print("| checkpoint | labels | I(X;Z) | shuffled within documents | I(Y;Z) | shuffled within documents |")
     print("|---|---|--:|--:|--:|--:|")
     revisions = demo_revisions(places.cache / "runs")
@@ -51,7 +51,7 @@ def main() -> None:
         out = [torch.empty((1, sample.positions, request.anchors), dtype=torch.float16) for _ in layers]
         compute_scores(model, sample, stack_anchors(request.anchors, model.width, [0]), layers, out, Progress())
         temperature = exact_temperature(request.anchors, model.width)
-        found = [estimator.measure(scores, temperature).information for scores in out]
+        found = [prepared.measure(scores, temperature).information for scores in out]
         corrected = np.mean([[value.corrected for _, _, value in layer] for layer in found], axis=0)
         kinds = len(labels)
         values = {(one.side, one.granularity): corrected[[i, i + kinds]] for i, one in enumerate(labels)}

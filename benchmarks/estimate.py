@@ -55,11 +55,11 @@ def compare(positions: int, rounds: int) -> dict[str, Timing]:
     def project() -> Tensor:
         return (z @ directions).div_(torch.linalg.vector_norm(z, dim=1, keepdim=True)).half()[None]
 
-    scores, estimator = project(), ngram_estimator(sample, ("frequency",))
+    scores, prepared = project(), ngram_estimator(sample, ("frequency",))
     contenders: dict[str, Callable[[], object]] = {
         PROJECT: project,
         SORT: lambda: ngram_estimator(sample, ("frequency",)),
-        ESTIMATE: lambda: estimator.measure(scores, epsilon),
+        ESTIMATE: lambda: prepared.measure(scores, epsilon),
     }
     if peer := accumulator(z, labels):
         contenders[PUBLISHED] = peer

@@ -67,11 +67,11 @@ def score(model: LoadedModel, sample: Sample, out: list[Tensor]) -> None:
 
 def estimate(model: LoadedModel, sample: Sample, out: list[Tensor], device: torch.device) -> list[Measurement]:
     """Values of all layers from their scores, estimated on ``device``."""
-    estimator = ngram_estimator(sample, ("frequency",), device)
+    prepared = ngram_estimator(sample, ("frequency",), device)
     scores = map(LayerScores, range(1, model.depth + 1), out)
     at_once = torch.get_num_threads() if device.type == "cpu" else 1
     given = ModelScores(scores, model.depth, model.depth, model.width, at_once)
-    return list(measure_layers(estimator, given, [parse_temperature("exact")], Progress()))
+    return list(measure_layers(prepared, given, [parse_temperature("exact")], Progress()))
 
 
 class _OneLayer:

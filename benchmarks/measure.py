@@ -63,9 +63,9 @@ def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, docume
     anchors = stack_anchors(ANCHORS, model.width, range(draws))
     geometry = compute_scores(model, sample, anchors, layers, out, progress)
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(layers, out, geometry, strict=True))
-    estimator = ngram_estimator(sample, ("frequency",))
+    prepared = ngram_estimator(sample, ("frequency",))
     given = ModelScores(scores, model.depth, model.depth, model.width, torch.get_num_threads())
-    return len(list(measure_layers(estimator, given, [parse_temperature("exact")], progress)))
+    return len(list(measure_layers(prepared, given, [parse_temperature("exact")], progress)))
 
 
 def published(folder: Path, texts: Path, documents: int) -> Callable[[], object] | None:

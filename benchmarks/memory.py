@@ -42,12 +42,12 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
     progress = Progress()
     start = time.perf_counter()
     with Peak() as peak:
-        estimator = ngram_estimator(sample, request.weights)
+        prepared = ngram_estimator(sample, request.weights)
         scorer = Scorer(store)
-        seen = scorer.see(subject, estimator.nbytes, progress)
+        seen = scorer.see(subject, prepared.nbytes, progress)
         assert seen is not None
         plan = seen.plan
-        for _ in measure_layers(estimator, seen.model, [parse_temperature("exact")], progress):
+        for _ in measure_layers(prepared, seen.model, [parse_temperature("exact")], progress):
             pass
         measured = time.perf_counter() - start
         scorer.settle(progress)

@@ -45,16 +45,16 @@ def random_scores(positions: int, anchors: int) -> Tensor:
     return out
 
 
-def timed(estimator: LabelEstimator, scores: Tensor) -> tuple[float, int]:
+def timed(prepared: LabelEstimator, scores: Tensor) -> tuple[float, int]:
     """Seconds of one estimate (the second of two, or the only one where it is long) and the bytes it took at most."""
     epsilon = parse_temperature("exact").value(scores.shape[-1], WIDTH)
     with Peak() as peak:
         start = time.perf_counter()
-        estimator.measure(scores, epsilon)
+        prepared.measure(scores, epsilon)
     taken = time.perf_counter() - start
     if taken < 5:
         start = time.perf_counter()
-        estimator.measure(scores, epsilon)
+        prepared.measure(scores, epsilon)
         taken = time.perf_counter() - start
     return taken, peak.bytes
 
@@ -62,8 +62,8 @@ def timed(estimator: LabelEstimator, scores: Tensor) -> tuple[float, int]:
 def sorted_labels(sample: Sample) -> tuple[LabelEstimator, float]:
     """The estimator of a sample, and the seconds it took to sort its labels."""
     start = time.perf_counter()
-    estimator = ngram_estimator(sample, ("frequency",))
-    return estimator, time.perf_counter() - start
+    prepared = ngram_estimator(sample, ("frequency",))
+    return prepared, time.perf_counter() - start
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class Size:
 def by_size(positions: int, anchors: int, vocabulary: int) -> Size:
     """Measure one size."""
     sample = zipf_sample(positions, LENGTH, vocabulary)
-    estimator, sorting = sorted_labels(sample)
+    prepared, sorting = sorted_labels(sample)
     scores = random_scores(sample.positions, anchors)
-    taken, peak = timed(estimator, scores)
-    return Size(sample.positions, anchors, vocabulary, sorting, estimator.nbytes, taken, peak)
+    taken, peak = timed(prepared, scores)
+    return Size(sample.positions, anchors, vocabulary, sorting, prepared.nbytes, taken, peak)
 
 
 def picture(sizes: Sequence[Size]) -> str:
@@ -150,10 +150,10 @@ def by_depth() -> Iterator[str]:
 
         def whole() -> None:
             compute_scores(model, sample, anchors, layers, out, Progress())  # noqa: B023 (called within the turn)
-            estimator = ngram_estimator(sample, ("frequency",))  # noqa: B023
+            prepared = ngram_estimator(sample, ("frequency",))  # noqa: B023
             scores = map(LayerScores, layers, out)  # noqa: B023
             given = ModelScores(scores, depth, depth, shape.width, torch.get_num_threads())  # noqa: B023
-            list(measure_layers(estimator, given, exact, Progress()))  # noqa: B023
+            list(measure_layers(prepared, given, exact, Progress()))  # noqa: B023
 
         found = in_turn({"forward": lambda: forward_alone(model, sample), "whole": whole}, 2)  # noqa: B023
         forward, all_of_it = found["forward"].wall, found["whole"].wall

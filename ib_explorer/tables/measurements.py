@@ -10,7 +10,7 @@ from estimator.measurement import CheckpointMeasurements, Information, Measureme
 from estimator.values import VALUES, Value, added_values
 from ib_explorer.tables.csv import shown_layers, table_text
 
-Point = tuple[CheckpointMeasurements, Measurement]
+Row = tuple[CheckpointMeasurements, Measurement]
 Column = Callable[[CheckpointMeasurements, Measurement], object]
 
 
@@ -83,7 +83,7 @@ def columns() -> dict[str, Column]:
     return found
 
 
-def points_text(points: Iterable[Point]) -> str:
+def points_text(points: Iterable[Row]) -> str:
     """The points as CSV with :func:`columns`; a withheld optimality is empty."""
     made = columns()
     return table_text(list(made), ([column(*point) for column in made.values()] for point in points))
@@ -97,7 +97,7 @@ def points_of(
     weights: Collection[str] | None = None,
     variants: Collection[str] | None = None,
     min_count: int | None = None,
-) -> list[Point]:
+) -> list[Row]:
     """The points of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
 
     ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text;

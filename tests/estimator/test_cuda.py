@@ -38,10 +38,10 @@ def _rows(folder: Path, sample: Sample, device: str, batch_tokens: int) -> list[
     out = [torch.full((2, sample.positions, 50), torch.nan, dtype=torch.float16) for _ in LAYERS]
     geometry = compute_scores(model, sample, anchors, LAYERS, out, Progress(), batch_tokens=batch_tokens)
     scores = (LayerScores(layer, one, "raw", lies) for layer, one, lies in zip(LAYERS, out, geometry, strict=True))
-    estimator = ngram_estimator(sample, ("frequency", "uniform"), device)
+    prepared = ngram_estimator(sample, ("frequency", "uniform"), device)
     temperatures = [parse_temperature("exact")]
     given = ModelScores(scores, len(LAYERS), model.depth, model.width)
-    return list(measure_layers(estimator, given, temperatures, Progress()))
+    return list(measure_layers(prepared, given, temperatures, Progress()))
 
 
 @pytest.mark.parametrize("family", ["olmo2", "gpt2"])

@@ -53,10 +53,10 @@ def _rows(model: LoadedModel, sample: Sample, out: list[torch.Tensor]) -> tuple[
         model, sample, anchors, layers, out, Progress(), normalisations=normalisations, loss=loss, batch_tokens=200
     )
     scores = (LayerScores(layer, one, "raw", shape) for layer, one, shape in zip(layers, out, lies, strict=True))
-    estimator = ngram_estimator(sample, ("frequency", "uniform"), model.device, 5)
+    prepared = ngram_estimator(sample, ("frequency", "uniform"), model.device, 5)
     temperatures = [parse_temperature("exact")]
     given = ModelScores(scores, len(layers), model.depth, model.width)
-    return [*measure_layers(estimator, given, temperatures, Progress())], loss.mean
+    return [*measure_layers(prepared, given, temperatures, Progress())], loss.mean
 
 
 @pytest.mark.parametrize("where", ["cpu", "cuda"])

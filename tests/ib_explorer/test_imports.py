@@ -1,4 +1,4 @@
-"""Which room may know which other: looked at in the source, and in sys.modules of a process of its own."""
+"""Which folder may import which other: looked at in the source, and in sys.modules of a process of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets"}
+WINGS = {
+    "checkpoints": set(),
+    "text": {"checkpoints"},
+    "states": {"checkpoints", "text"},
+    "soft_entropy": {"text", "states"},
+    "bottleneck": {"text"},
+    "demo": {"text"},
+}
+"""The wings of the estimator, each with those that it may import; all may import the hall (``estimator`` itself)."""
+WITH_TORCH = {"states", "soft_entropy", "demo"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -68,9 +78,45 @@ def test_help_and_version_load_next_to_nothing(arguments):
     assert not loaded & (HEAVY | {"textual", "numpy", "scipy", "huggingface_hub", "asyncio"})
 
 
-@pytest.mark.parametrize("room", ["estimator", "cache"])
-def test_the_science_and_the_cache_know_no_screen(room):
-    for path in (ROOT / room).rglob("*.py"):
+def wing_of(path: Path) -> str:
+    """The wing that a module of the estimator stands in, empty for the hall."""
+    return "" if path.parent.name == "estimator" else path.parent.name
+
+
+def wings_imported(path: Path) -> set[str]:
+    """The wings that a module of the estimator names in any import."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "estimator":
+            below = (node.module or "").split(".")[1:2] or [alias.name for alias in node.names]
+            found |= {name for name in below if name in WINGS}
+    return found
+
+
+def test_wings_import_only_those_below_them():
+    modules = list((ROOT / "estimator").rglob("*.py"))
+    assert {wing_of(path) for path in modules} == {"", *WINGS}
+    for path in modules:
+        allowed = WINGS[wing] | {wing} if (wing := wing_of(path)) else set()
+        if path.name == "request.py":
+            allowed = {"text"}  # the way in names the kinds of labels
+        assert wings_imported(path) <= allowed, path
+
+
+def test_torch_is_imported_in_three_wings_only():
+    for path in (ROOT / "estimator").rglob("*.py"):
+        assert wing_of(path) in WITH_TORCH or "torch" not in imports_of(path), path
+    without = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "estimator").rglob("*.py")
+        if wing_of(path) not in WITH_TORCH
+    ]
+    assert not loaded_by(f"import {', '.join(without)}") & HEAVY
+
+
+@pytest.mark.parametrize("package", ["estimator", "cache"])
+def test_the_science_and_the_cache_know_no_screen(package):
+    for path in (ROOT / package).rglob("*.py"):
         assert not imports_of(path) & {"ib_explorer", "textual", "click"}, path
 
 
@@ -85,5 +131,5 @@ def test_the_screen_and_the_command_line_name_no_heavy_import():
         assert path.parent in in_worker or not imports_of(path) & HEAVY, path
 
 
-def test_rooms_do_not_shadow_the_standard_library():
+def test_packages_do_not_shadow_the_standard_library():
     assert not {"estimator", "cache", "ib_explorer", "assets"} & set(sys.stdlib_module_names)

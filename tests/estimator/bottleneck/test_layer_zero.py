@@ -1,7 +1,7 @@
 """The layer-0 theorem: where Z is a function of the token alone, plug-in points lie under the IB curve of the text.
 
 Y – X – Z is then a Markov chain in the sample itself, so I(Y;Z) ≤ max I(Y;T) at I(X;T) = I(X;Z) holds for the plug-in
-values without any error, at every temperature and for every anchor draw. Labels, scores, estimator and solver all have
+values without any error, at every temperature and for every anchor draw. Labels, scores, prepared and solver all have
 a part in it, and share no code on the way.
 """
 
@@ -86,11 +86,11 @@ def gaps(folder: Path, layer: int, sample: Sample, labels: Sequence[LabelSet], c
     model = load_model(Revision(str(folder), folder.name, folder=str(folder)), "cpu", "float32", Progress())
     scores = torch.empty((len(SEEDS), sample.positions, ANCHORS), dtype=torch.float16)
     compute_scores(model, sample, stack_anchors(ANCHORS, model.width, SEEDS), [layer], [scores], Progress())
-    estimator = Estimator(labels, document_groups(sample.document_of_position()))
+    prepared = Estimator(labels, document_groups(sample.document_of_position()))
     found, bits = [], math.log2(ANCHORS)
     for rule, seed in itertools.product(TEMPERATURES, range(len(SEEDS))):
         temperature = parse_temperature(rule).value(ANCHORS, model.width)
-        draw = estimator.measure(scores[seed : seed + 1], temperature)
+        draw = prepared.measure(scores[seed : seed + 1], temperature)
         values = (draw.find("token", side, "frequency") for side in ("input", "output"))
         found.append(distance_to_bound(curve, *(value.plugin * bits for value in values if value)).gap)
     return found

@@ -117,8 +117,8 @@ def test_null_is_what_shuffled_labels_give(mixing: float, width: int) -> None:
     scores = _scores(_states(3000, width, 7, mixing), 50, 1, 7)
     temperature = leading_order_temperature(50, width)
     group = _groups(3000)
-    estimator = Estimator([label_set(ids)], group, weights=("frequency", "uniform"), min_count=3)
-    null = {weights: value for _, weights, value in estimator.measure(scores, temperature).information}
+    prepared = Estimator([label_set(ids)], group, weights=("frequency", "uniform"), min_count=3)
+    null = {weights: value for _, weights, value in prepared.measure(scores, temperature).information}
     shuffled: dict[str, list[float]] = {"frequency": [], "uniform": []}
     for _ in range(24):
         mixed = Estimator([label_set(rng.permutation(ids))], group, weights=("frequency", "uniform"), min_count=3)
@@ -188,14 +188,14 @@ def test_order_threads_and_precision_do_not_matter() -> None:
     ids = np.minimum(rng.zipf(1.3, 2000), 500)
     scores = _scores(_states(2000, 64, 13), 100, 2, 13)
     group = _groups(2000)
-    estimator = Estimator([label_set(ids)], group)
-    base = estimator.measure(scores, 0.035)
+    prepared = Estimator([label_set(ids)], group)
+    base = prepared.measure(scores, 0.035)
     renamed = Estimator([label_set([f"label {x * 7 % 501}" for x in ids])], group).measure(scores, 0.035)
-    half = estimator.measure(scores.half(), 0.035)
+    half = prepared.measure(scores.half(), 0.035)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        single = estimator.measure(scores, 0.035)
+        single = prepared.measure(scores, 0.035)
     finally:
         torch.set_num_threads(threads)
     for other, tolerance in ((renamed, 1e-6), (single, 1e-6), (half, 1e-4)):

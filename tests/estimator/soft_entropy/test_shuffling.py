@@ -85,8 +85,8 @@ def test_one_label_for_all_positions_cannot_scatter(states: tuple[torch.Tensor, 
 def test_the_reported_error_is_that_of_fresh_noise(noise: str, count: int) -> None:
     """Other states altogether, the same labels: documents left out overstate it by about the root of two."""
     ids = np.random.default_rng(3).permutation(np.repeat(np.arange(512 // count), count))
-    estimator = Estimator([label_set(ids)], document_groups(np.arange(512) // 8))
-    found = [estimator.measure(_scores(noise, 512, seed), TEMPERATURE).information[0][2] for seed in range(10, 90)]
+    prepared = Estimator([label_set(ids)], document_groups(np.arange(512) // 8))
+    found = [prepared.measure(_scores(noise, 512, seed), TEMPERATURE).information[0][2] for seed in range(10, 90)]
     scatter = np.std([value.corrected for value in found], ddof=1)
     assert 0.85 < np.mean([value.se for value in found]) / scatter < 2
     assert all(value.is_zero for value in found)

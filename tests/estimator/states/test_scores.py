@@ -59,8 +59,8 @@ def test_agrees_with_the_published_package_through_a_model(tiny_model: Callable[
     labels = {f"{found.granularity} {found.side}": found.ids for found in ngram_labels(sample)}
     rule = parse_temperature(repr(theirs[1].temp))
     scores = [LayerScores(layer, found) for layer, found in zip(layers, out, strict=True)]
-    estimator = ngram_estimator(sample, ("frequency",))
-    rows = list(measure_layers(estimator, ModelScores(scores, 3, model.depth, model.width), [rule], Progress()))
+    prepared = ngram_estimator(sample, ("frequency",))
+    rows = list(measure_layers(prepared, ModelScores(scores, 3, model.depth, model.width), [rule], Progress()))
     for layer in layers:
         theirs[layer].update(
             _states(model, sample, layer), labels={name: torch.tensor(i) for name, i in labels.items()}
@@ -81,8 +81,8 @@ def test_states_without_relation_to_the_text_have_no_information(sample: Sample)
     states /= np.linalg.norm(states, axis=1, keepdims=True)
     scores = torch.tensor(np.einsum("pd,rad->rpa", states, stack_anchors(100, 64, range(4)))).half()
     temperatures = [parse_temperature(text) for text in ("exact", "leading-order")]
-    estimator = ngram_estimator(noise, ("frequency", "uniform"))
-    rows = list(measure_layers(estimator, ModelScores([LayerScores(1, scores)], 1, 4, 64), temperatures, Progress()))
+    prepared = ngram_estimator(noise, ("frequency", "uniform"))
+    rows = list(measure_layers(prepared, ModelScores([LayerScores(1, scores)], 1, 4, 64), temperatures, Progress()))
     assert {row.granularity for row in rows} == {"token", "bigram", "trigram", "quadgram"}
     for row in rows:
         for side in (row.complexity, row.expressivity):
@@ -135,8 +135,8 @@ def test_values_do_not_depend_on_batches_nor_on_the_order_of_documents(
     def measure(tokens: int, of: Sample) -> list[float]:
         scores = map(LayerScores, [1, 3], _scores(model, of, [1, 3], batch_tokens=tokens))
         temperatures = [parse_temperature("exact"), parse_temperature("x2")]
-        estimator = ngram_estimator(of, ("frequency", "uniform"))
-        rows = measure_layers(estimator, ModelScores(scores, 2, 3, model.width), temperatures, Progress())
+        prepared = ngram_estimator(of, ("frequency", "uniform"))
+        rows = measure_layers(prepared, ModelScores(scores, 2, 3, model.width), temperatures, Progress())
         return [
             value
             for row in rows

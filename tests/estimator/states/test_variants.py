@@ -68,8 +68,8 @@ def _measure(
         batch_tokens=batch_tokens,
     )
     scores = map(LayerScores, [DEPTH] * len(variants), out, variants, geometry)
-    estimator = ngram_estimator(sample, ("frequency",))
-    rows = measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
+    prepared = ngram_estimator(sample, ("frequency",))
+    rows = measure_layers(prepared, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
     return {row.variant: row for row in rows if row.granularity == "token"}
 
 
@@ -244,9 +244,9 @@ def test_uniform_weights_name_their_minimum_count(model: LoadedModel, sample: Sa
     scores = [LayerScores(1, torch.rand((1, sample.positions, 20), dtype=torch.float32).half())]
 
     def rows(min_count: int) -> list[Measurement]:
-        estimator = ngram_estimator(sample, ("frequency", "uniform"), min_count=min_count)
+        prepared = ngram_estimator(sample, ("frequency", "uniform"), min_count=min_count)
         return list(
-            measure_layers(estimator, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
+            measure_layers(prepared, ModelScores(scores, 1, DEPTH, WIDTH), [parse_temperature("exact")], Progress())
         )
 
     few, many = rows(2), rows(9)
