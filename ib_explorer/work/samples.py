@@ -36,8 +36,10 @@ class Samples:
         self._corpora = {spec: corpus for spec, corpus in self._corpora.items() if spec == DOCSTRINGS}
 
     def open(self, request: MeasurementRequest, progress: Progress) -> None:
-        """Open what a request's sample is taken from, so that a wrong name is refused before there is a tokenizer."""
-        self._corpus_of(request, progress)
+        """Open a request's corpus and read its first record: a wrong name or column is refused before any work."""
+        corpus = self._corpus_of(request, progress)
+        in_pairs = request.sample_kind == "pairs"
+        next(corpus.pairs() if in_pairs else corpus.documents(request.text_column, request.columns), None)
 
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
         """The sample of a request, made where it is not cached."""

@@ -316,6 +316,9 @@ def test_a_text_that_changes_between_two_jobs_is_read_again(
         ({"layers": "1,2-5"}, "layers"),
         ({"corpus": "/no/such/text.txt"}, "corpus"),
         ({"corpus": "/no/such/pairs.jsonl", "granularities": ("preference",)}, "corpus"),
+        ({"granularities": ("preference",)}, "column"),
+        ({"granularities": ("column:topic",)}, "column"),
+        ({"text_column": "words"}, "column"),
     ],
 )
 def test_what_the_demo_cannot_be_measured_at_is_refused_before_it_is_trained(
