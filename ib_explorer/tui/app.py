@@ -136,7 +136,7 @@ class ExplorerApp(Core, inherit_bindings=False):
     def action_cancel(self) -> None:
         """Cancel the oldest open job, measurements before bounds."""
         open_jobs = (job for job in self.state.jobs if job.is_open and not job.is_given_up)
-        jobs = [job for job in open_jobs if not job.kind.is_unasked]
+        jobs = [job for job in open_jobs if not job.kind.is_speculative]
         job = next(iter(sorted(jobs, key=lambda job: not job.kind.extends_trajectory)), None)
         if job is None:
             self.notify("No job is running.")

@@ -146,7 +146,7 @@ class Core(App[None], inherit_bindings=False):
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
-        if job is not None and job.kind.is_unasked:
+        if job is not None and job.kind.is_speculative:
             return
         if job is not None and job.kind.is_optional:
             self.notify(f"No {job.kind.value}: {event.message}", severity="warning", markup=False)
@@ -204,9 +204,9 @@ class Core(App[None], inherit_bindings=False):
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, jobs: Iterable[Job]) -> None:
-        """Number jobs and hand them to the worker, which drops what nobody asked for."""
+        """Number jobs and hand them to the worker; speculative ones give way to them."""
         for job in jobs:
-            self._withdraw(other for other in self.state.jobs if other.kind.is_unasked)
+            self._withdraw(other for other in self.state.jobs if other.kind.is_speculative)
             numbered = replace(job, number=self.client.next_job())
             self._wake()
             self._set(with_job(self.state, numbered), at_once=True)
@@ -244,7 +244,6 @@ class Core(App[None], inherit_bindings=False):
 
     def _measure_view(self) -> None:
         """Have measured what the view lacks; what a view before it lacked is withdrawn."""
-        wanted = lacking.measurements(self.scene)
-        requests = [job.request for job in wanted]
-        self._withdraw(job for job in self.state.jobs if job.kind.fills_view and job.request not in requests)
-        self._give(lacking.unasked(self.state, wanted))
+        request = lacking.view_request(self.scene)
+        self._withdraw(job for job in self.state.jobs if job.kind.fills_view and job.request != request)
+        self._give(lacking.unasked(self.state, lacking.measurements(self.scene)))

@@ -48,8 +48,8 @@ class JobKind(Enum):
         return self is JobKind.VIEW_CURRENT
 
     @property
-    def is_unasked(self) -> bool:
-        """Whether nobody asked for it: it gives way to all other work and is not shown."""
+    def is_speculative(self) -> bool:
+        """Whether no key asked for it: it gives way to all other work and is not shown."""
         return self is JobKind.PRECOMPUTE
 
     @property
@@ -97,10 +97,14 @@ class Job:
     @property
     def description(self) -> str:
         """What the job does, in a few words."""
+        words = f"{self.kind.value} {self.target}"
+        return f"{BOUNDS[self.bound].curve.name} {words}" if self.kind is JobKind.BOUND else words
+
+    @property
+    def target(self) -> str:
+        """The model and its checkpoints, as on the command line."""
         revision = self.only[0] if len(self.only) == 1 else self.request.revision
-        target = self.request.model + (f"@{revision}" if revision else "")
-        kind = self.kind.value
-        return f"{BOUNDS[self.bound].curve.name} {kind} {target}" if self.kind is JobKind.BOUND else f"{kind} {target}"
+        return self.request.model + (f"@{revision}" if revision else "")
 
     @property
     def is_open(self) -> bool:

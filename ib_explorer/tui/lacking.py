@@ -17,6 +17,22 @@ AHEAD_BYTES = 2**30
 """Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
 
 
+def view_request(scene: Scene) -> MeasurementRequest | None:
+    """The request that was made for the trajectory in view, for what the view shows; None if this session made none."""
+    view, known = scene.state.view, scene.request
+    if known is None:
+        return None
+    includes_labels = any(kind.name == view.granularity for kind in known.kinds)
+    return replace(
+        known,
+        granularities=known.granularities if includes_labels else (view.granularity,),
+        temperatures=(view.temperature_rule,),
+        weights=(view.weights,),
+        variants=(view.variant,),
+        min_count=view.min_count,
+    )
+
+
 def measurements(scene: Scene) -> list[Job]:
     """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of the others.
 
@@ -37,7 +53,7 @@ def gaps(scene: Scene) -> list[Job]:
 
     Each is asked for once: one that failed or was cancelled stays a gap until the view is chosen again.
     """
-    wanted = _as_viewed(scene)
+    wanted = view_request(scene)
     if wanted is None or is_busy(scene.state):
         return []
     jobs = [job for job in scene.state.jobs if job.kind.fills_view and _covers(job.request, wanted)]
@@ -51,7 +67,7 @@ def gaps(scene: Scene) -> list[Job]:
 
 def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list[Job]:
     """Jobs for the view of these checkpoints: that under the cursor first, as its answer is what the user waits for."""
-    place, wanted = scene.state.place, _as_viewed(scene)
+    place, wanted = scene.state.place, view_request(scene)
     if place is None or wanted is None:
         return []
     current = tuple(name for name in names if name == place.checkpoint.name)
@@ -60,27 +76,11 @@ def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list
     return [Job(UNNUMBERED, kind, wanted, stored_only=stored_only, only=only) for kind, only in parts if only]
 
 
-def _as_viewed(scene: Scene) -> MeasurementRequest | None:
-    """The request that was made for the trajectory in view, for what the view shows; None if this session made none."""
-    view, known = scene.state.view, scene.request
-    if known is None:
-        return None
-    includes_labels = any(kind.name == view.granularity for kind in known.kinds)
-    return replace(
-        known,
-        granularities=known.granularities if includes_labels else (view.granularity,),
-        temperatures=(view.temperature_rule,),
-        weights=(view.weights,),
-        variants=(view.variant,),
-        min_count=view.min_count,
-    )
-
-
 def _unseen(scene: Scene) -> list[str]:
     """The measured checkpoints of the trajectory in view without a point in this view, and none being read for it."""
     mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
     seen = {point.checkpoint.revision for series in mine for point in series.points}
-    wanted = _as_viewed(scene)
+    wanted = view_request(scene)
     reading = (job for job in scene.state.jobs if job.unread and wanted and _covers(job.request, wanted))
     seen.update(name for job in reading for name in job.unread)
     return [checkpoint.name for checkpoint in scene.checkpoints if checkpoint.name not in seen]

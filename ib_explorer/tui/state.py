@@ -175,12 +175,12 @@ def with_event(state: State, event: Event, now: float) -> State:
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
-        if job.kind.is_unasked and job.measured:
-            return with_log(state, f"Done: {job.description}, every temperature and weighting that a key steps to.")
+        if job.kind.is_speculative and job.measured:
+            return with_log(state, f"Precomputed {job.target}: every temperature and weighting that a key steps to.")
         return state
     if isinstance(event, CancelledJob):
         state = with_job(state, replace(job, status="cancelled"))
-        return state if job.kind.is_unasked else with_log(state, f"Cancelled: {job.description}.")
+        return state if job.kind.is_speculative else with_log(state, f"Cancelled: {job.description}.")
     if isinstance(event, Failed):
         return with_log(with_job(state, replace(job, status="failed")), f"Failed: {job.description}: {event.message}")
     return state

@@ -30,7 +30,7 @@ class JobsPanel(Static):
             return Text()
         width, height = self.content_size.width or 80, self.content_size.height or 3
         state = self.scene.state
-        jobs = [job for job in state.jobs if job.is_open and not job.kind.is_unasked]
+        jobs = [job for job in state.jobs if job.is_open and not job.kind.is_speculative]
         lines = [job_line(job, width) for job in jobs[:height]]
         if len(jobs) > height > 1:  # a single line is for the job at work
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")

@@ -387,7 +387,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
         assert app.state.view.temperature_rule == "x2" and app.state.jobs[0].is_open
 
         def looked(times: int) -> bool:
-            statuses = [job.status for job in app.state.jobs if job.stored_only and not job.kind.is_unasked]
+            statuses = [job.status for job in app.state.jobs if job.stored_only and not job.kind.is_speculative]
             return statuses == ["done"] * times
 
         for times in range(2, 1 + len(STEPS)):
@@ -397,7 +397,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
                     break
             await settled(pilot, lambda times=times: looked(times))
         client.say(next(sweep))
-        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_unasked))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_speculative))
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
         assert {job.request.temperatures for job in asked} == {("x2",)}
@@ -444,7 +444,7 @@ async def test_nothing_that_arrives_with_the_end_of_a_sweep_is_asked_for_twice()
         await settled(pilot, lambda: app._settling is None and app.scene.point is not None)
         for event in sweep:
             client.say(event)
-        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_unasked))
+        await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_speculative))
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job.only for job in client.jobs if isinstance(job, Measure)][1:]
         assert len(asked) == len(set(asked))
@@ -474,6 +474,26 @@ async def test_a_checkpoint_whose_record_is_being_read_is_not_asked_for_again() 
             may_read.set()
         await settled(pilot, lambda: app.scene.point is not None)
         assert len(asked()) == 1 and not asked()[0].unread
+
+
+async def test_a_job_of_the_view_is_not_withdrawn_when_only_its_end_is_missing() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+
+    def script(job: Task) -> Iterable[Event | None]:
+        if is_ahead(job):
+            return ()
+        events = list(answer(job))
+        return events if job.job < 3 else events[:-1]
+
+    client = ScriptedClient(script)
+    async with explorer(cache, client, replace(REQUEST, revision=f"step{STEPS[-1]}")) as (app, pilot):
+        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await pilot.press("T")
+        await settled(pilot, lambda: app._settling is None and app.scene.point is not None)
+        app._complete_view()
+        (job,) = [job for job in app.state.jobs if job.kind.fills_view]
+        assert job.status == "running" and job.number not in client.cancelled
 
 
 async def test_a_record_that_cannot_be_read_is_asked_for_once_more() -> None:
@@ -594,7 +614,7 @@ async def test_the_only_checkpoint_there_is_to_measure_is_asked_for_once() -> No
         await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
-        assert [job.kind for job in app.state.jobs[2:] if not job.kind.is_unasked] == [JobKind.VIEW_CURRENT]
+        assert [job.kind for job in app.state.jobs[2:] if not job.kind.is_speculative] == [JobKind.VIEW_CURRENT]
 
 
 async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
