@@ -123,7 +123,7 @@ class _Curves(_Measurements):
 
 def is_ahead(job: Task) -> bool:
     """Whether nobody waits for a job: it is for every temperature that a key steps to."""
-    return isinstance(job, Measure) and job.kept and len(job.request.temperatures) > 1
+    return isinstance(job, Measure) and job.stored_only and len(job.request.temperatures) > 1
 
 
 class ScriptedClient:

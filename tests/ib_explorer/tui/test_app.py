@@ -375,7 +375,7 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
             return [next(sweep) for _ in range(4)]  # up to the first measurement
         if is_ahead(job):
             return ()
-        if not (isinstance(job, Measure) and job.kept):
+        if not (isinstance(job, Measure) and job.stored_only):
             return answer(job)
         return [Started(job.job), Finished(job.job)] if job.only == (gone,) else answer(job)
 
@@ -401,8 +401,8 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
         assert len(app.scene.plane.series[0].points) == len(STEPS)
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
         assert {job.request.temperatures for job in asked} == {("x2",)}
-        assert [job.only for job in asked if job.kept] == [(f"step{step}",) for step in STEPS]
-        assert [job.only for job in asked if not job.kept] == [(gone,)]
+        assert [job.only for job in asked if job.stored_only] == [(f"step{step}",) for step in STEPS]
+        assert [job.only for job in asked if not job.stored_only] == [(gone,)]
 
 
 def _sweep_that_stays(cache: MemoryCache, *, keeps: bool) -> tuple[ScriptedClient, Iterator[Event | None]]:
@@ -413,7 +413,7 @@ def _sweep_that_stays(cache: MemoryCache, *, keeps: bool) -> tuple[ScriptedClien
     def script(job: Task) -> Iterable[Event | None]:
         if job.job == 1:
             return [next(sweep) for _ in range(4)]
-        passes_over = isinstance(job, Measure) and job.kept and not keeps
+        passes_over = isinstance(job, Measure) and job.stored_only and not keeps
         return [Started(job.job), Finished(job.job)] if passes_over or is_ahead(job) else answer(job)
 
     return ScriptedClient(script), sweep
@@ -530,7 +530,7 @@ async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it
             client.say(Failed(1, "memory", "The device is out of memory.", False))
         await settled(pilot, lambda: app.scene.point is not None)
         last = [job for job in client.jobs if isinstance(job, Measure)][-1]
-        assert not last.kept and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left
+        assert not last.stored_only and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left
 
 
 async def test_with_nothing_else_to_do_the_next_temperatures_are_measured_ahead() -> None:
