@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from scipy.optimize import brentq
-
 from estimator.errors import InputError
 
 EXACT = "exact"
@@ -82,6 +80,8 @@ def exact_temperature(anchors: int, dimension: int) -> float:
 
     def excess(log_kappa: float) -> float:
         return von_mises_fisher_divergence(math.exp(log_kappa), dimension) - target
+
+    from scipy.optimize import brentq  # a quarter of a second, for which a help text need not wait
 
     low = high = -math.log(leading_order_temperature(anchors, dimension))
     while excess(low) > 0:

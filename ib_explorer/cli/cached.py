@@ -12,6 +12,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
+from estimator.soft_entropy.temperature import parse_temperature
 from ib_explorer.drawing.shelf import shelf_of
 
 
@@ -68,6 +69,4 @@ def cached_increments(
 
 def canonical_temperature(text: str) -> str:
     """A temperature rule as measurements spell it; raises :class:`InputError` for what is none."""
-    from estimator.soft_entropy.temperature import parse_temperature
-
     return parse_temperature(text).rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from ib_explorer.work.subject import Subject
 from ib_explorer.worker.messages import Measure, Measured
 
 if TYPE_CHECKING:
-    from ib_explorer.work.measurer import Measurer
+    from ib_explorer.work.measurer import CheckpointValues, Measurer
 
 _MB = 10**6
 
@@ -43,9 +44,17 @@ class CheckpointWork:
     def measure(self, job: Measure, revision: Revision, progress: Progress) -> Iterator[Measured]:
         """Measure what a job asks for of one checkpoint; a job on stored scores passes over what they do not have."""
         text, tokenizer = self._samples.text(job.request, revision, progress)
+        loss: float | None = None
         for subject in self._subjects(job.request, revision, text, tokenizer, progress):
-            if (measured := self._measure(job, subject, progress)) is not None:
-                yield measured
+            name = key(subject.identity)
+            cached = self._cache.measurements.load(name)
+            record = self._completed(job, subject, cached, loss, progress)
+            if record is None:
+                continue
+            loss = record.loss if loss is None else loss
+            if job.increments and subject.kinds[0].family == NGRAM:
+                self._measure_increments(subject, record, progress)
+            yield Measured(job.job, name, revision.name, cached=record is cached)
 
     def is_measured(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
         """Whether the cache has a checkpoint, as far as that is known without making its sample."""
@@ -56,56 +65,42 @@ class CheckpointWork:
         stored = [self._cache.measurements.load(key(subject.identity)) for subject in subjects]
         return all(found is not None and not _lacks_loss(found, request) for found in stored)
 
-    def _measure(self, job: Measure, subject: Subject, progress: Progress) -> Measured | None:
-        request, name = subject.request, key(subject.identity)
-        temperatures = [parse_temperature(rule) for rule in request.temperatures]
-        known = self._cache.measurements.load(name)
-        missing, with_loss = _missing(known, subject, temperatures), _lacks_loss(known, request)
-        if job.stored_only and with_loss:
-            return None
-        if missing or with_loss:
-            found = self._measurer().measure(
-                subject, missing, progress, with_loss=with_loss, stored_only=job.stored_only
-            )
-            if found is None:
-                return None
-            sample, revision = subject.text.sample, subject.revision
-            measurements = CheckpointMeasurements(
-                key=name,
-                model=revision.model,
-                revision=revision.name,
-                commit=subject.commit,
-                stage=revision.stage,
-                step=revision.step,
-                tokens=revision.tokens,
-                depth=found.model.depth,
-                width=found.model.width,
-                corpus=sample.corpus,
-                sample=sample.digest,
-                documents=sample.documents,
-                positions=sample.positions,
-                anchors=request.anchors,
-                anchor_seeds=request.anchor_seeds,
-                dtype=found.model.dtype,
-                estimator_version=ESTIMATOR_VERSION,
-                rows=found.rows,
-                bytes_per_token=sample.bytes_per_token,
-                loss=found.loss,
-            )
-            known = self._cache.measurements.merge(subject.identity, measurements)
-        if job.increments and known is not None and subject.kinds[0].family == NGRAM:
-            self._measure_increments(subject, known, temperatures, progress)
-        return Measured(job.job, name, subject.revision.name, cached=not (missing or with_loss))
+    def _completed(
+        self,
+        job: Measure,
+        subject: Subject,
+        cached: CheckpointMeasurements | None,
+        loss: float | None,
+        progress: Progress,
+    ) -> CheckpointMeasurements | None:
+        """The record of a subject with all that is asked for; None where a job on stored scores would need the model.
 
-    def _measure_increments(
-        self, subject: Subject, known: CheckpointMeasurements, temperatures: Sequence[Temperature], progress: Progress
-    ) -> None:
+        Returns ``cached`` itself where it has all. ``loss`` is that of the checkpoint, if another record has it.
+        """
+        request = subject.request
+        missing = _missing(cached, subject, _temperatures(request))
+        lacks_loss = _lacks_loss(cached, request)
+        if cached is not None and not missing and not lacks_loss:
+            return cached
+        with_loss = lacks_loss and loss is None
+        if with_loss and job.stored_only:
+            return None
+        if cached is not None and not missing and not with_loss:
+            return self._cache.measurements.merge(subject.identity, replace(cached, loss=loss))
+        found = self._measurer().measure(subject, missing, progress, with_loss=with_loss, stored_only=job.stored_only)
+        if found is None:
+            return None
+        record = _record(subject, found, found.loss if loss is None else loss)
+        return self._cache.measurements.merge(subject.identity, record)
+
+    def _measure_increments(self, subject: Subject, known: CheckpointMeasurements, progress: Progress) -> None:
         """Measure the increments that the cache lacks, and store them under the key of the measurements."""
         identity = increments_identity(known.key)
         stored = self._cache.increments.load(key(identity))
         present = {(row.temperature_rule, row.layer) for row in (stored.rows if stored else ())}
         layers = parse_layers(subject.request.layers, known.depth)
-        missing = [t for t in temperatures if any((t.rule, layer) not in present for layer in layers)]
+        wanted = _temperatures(subject.request)
+        missing = [one for one in wanted if any((one.rule, layer) not in present for layer in layers)]
         if missing:
             rows = self._measurer().measure_increments(subject, missing, progress)
             self._cache.increments.merge(identity, CheckpointIncrements(known.key, rows))
@@ -129,6 +124,36 @@ class CheckpointWork:
             progress.phase("resolve", done // _MB, total // _MB, "MB")
 
         return self._cache.folder_digest(content_files(Path(revision.folder)), heard)
+
+
+def _record(subject: Subject, found: CheckpointValues, loss: float | None) -> CheckpointMeasurements:
+    sample, revision, request = subject.text.sample, subject.revision, subject.request
+    return CheckpointMeasurements(
+        key=key(subject.identity),
+        model=revision.model,
+        revision=revision.name,
+        commit=subject.commit,
+        stage=revision.stage,
+        step=revision.step,
+        tokens=revision.tokens,
+        depth=found.model.depth,
+        width=found.model.width,
+        corpus=sample.corpus,
+        sample=sample.digest,
+        documents=sample.documents,
+        positions=sample.positions,
+        anchors=request.anchors,
+        anchor_seeds=request.anchor_seeds,
+        dtype=found.model.dtype,
+        estimator_version=ESTIMATOR_VERSION,
+        rows=found.rows,
+        bytes_per_token=sample.bytes_per_token,
+        loss=loss,
+    )
+
+
+def _temperatures(request: MeasurementRequest) -> list[Temperature]:
+    return [parse_temperature(rule) for rule in request.temperatures]
 
 
 def _families(kinds: Sequence[LabelKind]) -> list[list[LabelKind]]:

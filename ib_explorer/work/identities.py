@@ -9,7 +9,7 @@ from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
 from estimator.states.anchors import anchors_digest
-from estimator.text.kinds import NGRAM
+from estimator.text.kinds import NGRAMS
 from estimator.text.labels import LabelKind, LabelText
 
 SCHEMA = 1
@@ -57,7 +57,8 @@ def scores_identity(checkpoint: dict[str, Any], layers: str, variant: str) -> di
 
 def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:
     """Identifies values of one family of labels: by their digest as well, unless the sample decides them (n-grams)."""
-    return identity if kinds[0].family == NGRAM else {**identity, "labels": text.digest(kinds)}
+    is_decided = all(kind.name in NGRAMS for kind in kinds)
+    return identity if is_decided else {**identity, "labels": text.digest(kinds)}
 
 
 def increments_identity(measurements: str) -> dict[str, Any]:

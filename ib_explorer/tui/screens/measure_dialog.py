@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
+from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
@@ -118,10 +119,6 @@ class MeasureDialog(Dialog[Order]):
             self.dismiss(order)
 
     def _order(self) -> Order:
-        from estimator.soft_entropy.temperature import (
-            parse_temperature,  # brings scipy, for which the first frame need not wait
-        )
-
         values: dict[str, Any] = {one.name: self._read(one) for one in OPTIONS}
         values["temperature"] = tuple(parse_temperature(text).rule for text in values["temperature"])
         check_layers(values["layers"])

@@ -497,6 +497,24 @@ def test_a_column_of_the_corpus_is_measured_from_stored_scores(
     assert measure(runner, of_topic)[1][0].cached
 
 
+def test_one_pass_gives_the_loss_to_all_families_of_labels(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path
+) -> None:
+    with_topics(text, [number % 3 for number in range(12)])
+    passes: list[int] = []
+
+    class Counting(Progress):
+        def phase(self, phase: str, done: int, total: int | None, unit: str) -> None:
+            if phase == "forward" and done == 0:
+                passes.append(1)
+
+    asked = request(tiny_model("gpt2"), text, granularities=("token", "column:topic"), loss=True)
+    records = [record for _, record in measure(runner, asked, Counting())]
+    assert len(passes) == 1 and len(records) == 2
+    assert records[0].loss == records[1].loss == pytest.approx(5.7, abs=0.5)
+    assert all(event.cached for event, _ in measure(runner, asked))
+
+
 def test_other_values_of_a_column_are_measured_anew(
     runner: Runner, tiny_model: Callable[[str], Path], text: Path
 ) -> None:
