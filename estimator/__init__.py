@@ -1,7 +1,7 @@
-"""The science: from text and a model to scores, from scores to information, from joint counts to the bound.
+"""The science: text and a model to scores, scores to information, joint counts to the bound.
 
-Knows no screen, no cache and no command line. Nothing here imports torch until a module that needs it is imported.
+Independent of the screen, the cache and the command line. torch is imported only by the modules that need it.
 """
 
 ESTIMATOR_VERSION = "2"
-"""Part of every measurement's key: raise it whenever a change moves any number."""
+"""Part of every measurement's key: increase it with every change that alters a number."""

@@ -1,4 +1,4 @@
-"""The types of numpy arrays that annotations name."""
+"""Numpy array types for annotations."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 RealArray = npt.NDArray[np.floating[Any]]
-"""Of single or double precision, where the caller chooses."""
+"""Single or double precision, chosen by the caller."""

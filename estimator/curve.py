@@ -1,4 +1,4 @@
-"""The curve that bounds a sample, a frozen record that is read without torch, and how far a point is from it."""
+"""The bound of a sample as a frozen record that needs no torch, and the distance of a point from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from estimator.measurement import Granularity
 
 Corners = tuple[tuple[float, float], ...]
-"""A line's corners (rate, relevance) in bits, by ascending rate."""
+"""The corners (rate, relevance) of a line in bits, by ascending rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,10 @@ class BoundCurve:
     """The concave curve max I(Y;T) at given I(X;T) of a sample's own joint p(x, y), in bits.
 
     ``rate`` is I(X;T) and ``relevance`` I(Y;T), both ascending from (0, 0) to (H(X), I(X;Y)); ``beta`` is the slope
-    parameter that produced each point (None where a point is an end of the hull). ``positions`` is N,
-    ``input_labels`` |X|, ``output_labels`` |Y|, ``one_successor`` the share of positions whose x has a single y.
-    ``conditionals`` is the name of the :class:`estimator.bottleneck.bounds.Curve`: where p(y|x) comes from. Divide rate
-    and relevance by log2 n to draw them beside measurements with n anchors.
+    parameter that produced each point (None for the end points of the hull). ``positions`` is N, ``input_labels`` |X|,
+    ``output_labels`` |Y|, and ``one_successor`` the share of positions whose x has a single y. ``conditionals`` is the
+    name of the :class:`estimator.bottleneck.bounds.Curve`, which defines p(y|x). Divide rate and relevance by log2 n to
+    plot them with measurements of n anchors.
     """
 
     granularity: Granularity
@@ -42,10 +42,10 @@ class BoundCurve:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far a point is under a curve, in bits; negative above it.
+    """Distance of a point below a curve, in bits; negative above it.
 
-    ``gap`` is I(Y;T) of the curve less that of the point, at the point's rate. ``epsilon`` is
-    ε_IB = min_β (F_point − F_β) / β with F = I(X;T) − β I(Y;T), and ``beta`` the β at which it is least.
+    ``gap`` is the curve's I(Y;T) minus the point's, at the point's rate. ``epsilon`` is
+    ε_IB = min_β (F_point − F_β) / β with F = I(X;T) − β I(Y;T), and ``beta`` the minimising β.
     """
 
     gap: float
@@ -54,9 +54,10 @@ class Distance:
 
 
 def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> Distance:
-    """How far a point (I(X;Z), I(Y;Z)) in bits is under the IB curve.
+    """Distance of a point (I(X;Z), I(Y;Z)) in bits below the IB curve.
 
-    β is one of the curve's, or one of the two that every curve has: 1, the diagonal's, and infinity, the ceiling's.
+    The candidates for β are those of the curve and the two that apply to every curve: 1 (the diagonal) and infinity
+    (the ceiling).
     """
     slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
     corners = curve.corners()
@@ -67,7 +68,7 @@ def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> Dista
 
 
 def _height(curve: BoundCurve, rate: float) -> float:
-    """I(Y;T) of the curve at a rate; beyond its ends, that of the end."""
+    """I(Y;T) of the curve at a rate, clamped to the curve's end points."""
     if rate <= curve.rate[0]:
         return curve.relevance[0]
     corners = curve.corners()

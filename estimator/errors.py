@@ -1,4 +1,4 @@
-"""What can go wrong, in words that a user can act on."""
+"""Exceptions whose messages a user can act on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ _LONGEST = 300
 
 
 class InputError(Exception):
-    """Something the user gave cannot be used; the message is one sentence that says what, and what to do.
+    """An input that cannot be used; the message is one sentence that says what is wrong and what to do.
 
-    ``kind`` is a short stable word (``"model"``, ``"revision"``, ``"corpus"``, ``"temperature"`` …) by which the
-    screen chooses a dialog's title and tests recognise the case. The command line exits with 2.
+    ``kind`` is a short stable word (``"model"``, ``"revision"``, ``"corpus"``, ``"temperature"`` …) from which the
+    screen chooses a dialog's title and by which tests identify the case. The command line exits with 2.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -18,7 +18,7 @@ class InputError(Exception):
 
 
 class MeasurementError(Exception):
-    """A measurement failed although its input was sound (device lost, out of memory); the command line exits with 1."""
+    """A measurement failed despite valid input (device lost, out of memory); the command line exits with 1."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -26,11 +26,11 @@ class MeasurementError(Exception):
 
 
 class Cancelled(Exception):
-    """Raised out of a running task, at a safe point, once its user has asked for it to stop."""
+    """Raised at a safe point of a running task after its user has requested cancellation."""
 
 
 def first_lines(error: BaseException, count: int = 1) -> str:
-    """The beginning of a library's message, short enough for a dialog: its first ``count`` lines that are not blank."""
+    """The first ``count`` non-blank lines of an exception's message, truncated to fit a dialog."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     text = " ".join(lines[:count]).rstrip(".:!")
     return (text if len(text) <= _LONGEST else text[:_LONGEST] + "…") + "."

@@ -1,4 +1,4 @@
-"""What each further token of context adds to what a layer keeps, as frozen records that need no torch."""
+"""Information that each further token of context adds to a layer, as frozen records that need no torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from estimator.measurement import Layer, Side, Site
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """What the ``order``-th token of context adds, on one ``side``, to what a layer keeps of the nearer ones.
+    """Information that the ``order``-th token of context adds to a layer, on one ``side``, given the nearer tokens.
 
-    ``increment`` is the plug-in information of ``order``-grams less its mean when those labels are shuffled within the
-    narrower ones, a fraction of log n; at order 1 it is the corrected information of the token itself. ``se`` is its
-    standard error over document groups, ``spread`` the standard deviation over anchor draws. ``share`` is the part of
-    the positions that can tell: whose narrower label has several continuations, one of them seen more than once.
+    ``increment`` is the plug-in information of ``order``-grams minus its mean over shuffles of their labels within the
+    narrower labels, as a fraction of log n; at order 1 it is the corrected information of the token itself. ``se`` is
+    its standard error over document groups, ``spread`` the standard deviation over anchor draws. ``share`` is the share
+    of positions that contribute: those whose narrower label has several continuations, at least one of them repeated.
     """
 
     layer: Layer
@@ -32,20 +32,20 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointIncrements:
-    """All increments of one checkpoint; ``measurements`` is the key of the measurements that they stand beside."""
+    """All increments of one checkpoint; ``measurements`` is the key of the corresponding measurements."""
 
     measurements: str
     rows: tuple[Increment, ...]
 
     def select(self, layers: Iterable[Layer], depth: int) -> tuple[Increment, ...]:
-        """The rows of these layers in order; ``"mean"`` rows are made on the way from layers 1 to ``depth``."""
+        """The rows of these layers in order; ``"mean"`` rows are computed on demand from layers 1 to ``depth``."""
         wanted = set(layers)
         rows = [row for row in self.rows if row.layer in wanted]
         return (*rows, *(_layer_means(self.rows, depth) if "mean" in wanted else ()))
 
 
 def _layer_means(rows: Iterable[Increment], depth: int) -> list[Increment]:
-    """Means over layers 1 to ``depth``; layers see the same texts, so the error of the mean is the mean error."""
+    """Means over layers 1 to ``depth``. Layers share their texts, so the error of the mean is the mean error."""
     groups: dict[tuple[str, str, int], list[Increment]] = {}
     for row in rows:
         if row.layer != 0:

@@ -1,4 +1,4 @@
-"""The measured values, as frozen records that every room can read without torch."""
+"""Measured values, as frozen records that need no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import log
 from typing import Literal
 
 Granularity = str
-"""The name of a kind of labels: :data:`estimator.text.kinds.LABELS` has them."""
+"""The name of a kind of labels in :data:`estimator.text.kinds.LABELS`."""
 Side = Literal["input", "output"]
 SIDES: tuple[Side, ...] = ("input", "output")
 Weights = Literal["frequency", "uniform"]
@@ -19,22 +19,22 @@ Site = Literal["embedding", "block", "final_norm", "mean"]
 Layer = int | Literal["mean"]
 
 MIN_COUNT = 5
-"""Labels seen less often have no part in uniform weights (the paper's predecessor dropped them likewise)."""
+"""Labels that occur less often are excluded from uniform weights (as in the paper's predecessor)."""
 WITHHOLD_AT = 3.0
 """A ratio is withheld when its denominator is within this many standard errors of zero."""
 MARGIN = 2.0
-"""The bracket reaches this many standard errors beyond its two estimates."""
+"""Standard errors by which the bracket extends beyond its two estimates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Information:
     """Mutual information of one label set with Z, each value a fraction of log n (the anchors' entropy), in [0, 1].
 
-    ``plugin`` is the paper's estimate; ``null`` is what labels with the same counts but no relation to Z would give;
-    ``high`` is the jackknife over document groups; ``se`` is the standard error of the corrected value, over document
-    groups or over shuffled labels, whichever is larger; ``spread`` the standard deviation of ``corrected`` over anchor
-    draws.
-    ``labels`` counts the distinct labels, ``singletons`` is the share of positions whose label occurs once.
+    ``plugin`` is the paper's estimate; ``null`` is its expected value for labels with the same counts but no relation
+    to Z; ``high`` is the jackknife estimate over document groups; ``se`` is the standard error of the corrected value,
+    over document groups or over shuffled labels, whichever is larger; ``spread`` is the standard deviation of
+    ``corrected`` over anchor draws. ``labels`` counts the distinct labels, ``singletons`` is the share of positions
+    whose label occurs once.
     """
 
     plugin: float
@@ -47,17 +47,17 @@ class Information:
 
     @property
     def corrected(self) -> float:
-        """Plug-in information less its null: on average not above the truth, and the default point."""
+        """The plug-in estimate minus its null: the default value, on average not above the true one."""
         return self.plugin - self.null
 
     @property
     def bracket(self) -> tuple[float, float]:
-        """Where the truth is expected: from the corrected value to the jackknife, and :data:`MARGIN` errors beyond."""
+        """The interval expected to contain the true value: corrected to jackknife, widened by :data:`MARGIN` errors."""
         return self.corrected - MARGIN * self.se, self.high + MARGIN * self.se
 
     @property
     def is_zero(self) -> bool:
-        """Whether the corrected value cannot be told from zero."""
+        """Whether the corrected value is indistinguishable from zero."""
         return not self.corrected > WITHHOLD_AT * self.se
 
 
@@ -65,12 +65,11 @@ class Information:
 class Measurement:
     """One point of the information plane: a layer, a granularity, a weighting and a temperature of one checkpoint.
 
-    ``entropy`` is H(Z) and ``ceiling`` what one label per position would score, both as fractions of log n.
-    ``complexity`` is I(X;Z) and ``expressivity`` I(Y;Z), None for labels with one side.
-    ``layer`` 0 is the embedding; ``"mean"`` averages layers 1 to the depth. ``variant`` says what was done to hidden
-    states before their directions were taken, and ``min_count`` how often a label had to occur to have a part in the
-    weights (1 for frequency weights). ``resultant_length`` and ``participation_ratio`` are those of
-    :class:`estimator.states.geometry.Geometry`.
+    ``entropy`` is H(Z) and ``ceiling`` the value for one label per position, both as fractions of log n. ``complexity``
+    is I(X;Z) and ``expressivity`` I(Y;Z), None for labels with one side. ``layer`` 0 is the embedding; ``"mean"``
+    averages layers 1 to the depth. ``variant`` is the transformation applied to hidden states before their directions
+    are taken, and ``min_count`` the minimum count of a label with weight (1 for frequency weights).
+    ``resultant_length`` and ``participation_ratio`` are those of :class:`estimator.states.geometry.Geometry`.
     """
 
     layer: Layer
@@ -90,19 +89,20 @@ class Measurement:
 
     @property
     def weighting(self) -> str:
-        """The weights in words, with their minimum count where it is not the usual one."""
+        """The name of the weighting, with the minimum count if it is not the default."""
         usual = self.weights == "frequency" or self.min_count == MIN_COUNT
         return self.weights if usual else f"{self.weights}>={self.min_count}"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointMeasurements:
-    """All that was measured of one checkpoint on one sample with one set of anchors: one file of the cache.
+    """All measurements of one checkpoint on one sample with one set of anchors: one file of the cache.
 
-    ``model`` and ``revision`` are names for people; ``commit`` (a hub commit, or the digest of a local folder) and
-    ``key`` identify. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state, ``positions`` the
-    number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token`` is the length of
-    its text in UTF-8 over that of its tokens. ``loss`` is the model's cross-entropy on the sample in nats per token.
+    ``model`` and ``revision`` are names for display; ``commit`` (a hub commit, or the digest of a local folder) and
+    ``key`` are identifiers. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state,
+    ``positions`` the number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token``
+    is the length of the text in UTF-8 bytes divided by its number of tokens. ``loss`` is the model's cross-entropy on
+    the sample in nats per token.
     """
 
     key: str
@@ -128,7 +128,7 @@ class CheckpointMeasurements:
 
     @property
     def bits_per_byte(self) -> float | None:
-        """The loss in bits for each byte of text, which tokenizers do not change; None where it was not measured."""
+        """The loss in bits per byte of text, comparable across tokenizers; None if it was not measured."""
         return None if self.loss is None or not self.bytes_per_token else self.loss / log(2) / self.bytes_per_token
 
     def select(
@@ -141,9 +141,9 @@ class CheckpointMeasurements:
         variant: Variant | None = None,
         min_count: int | None = None,
     ) -> tuple[Measurement, ...]:
-        """The rows that fit, in the order stored; ``"mean"`` rows are made on the way from rows 1 to ``depth``.
+        """The matching rows, in stored order; ``"mean"`` rows are computed on demand from rows 1 to ``depth``.
 
-        ``min_count`` chooses among uniform weights only.
+        ``min_count`` filters uniform weights only.
         """
         wanted = None if layers is None else set(layers)
         rows = [
@@ -171,7 +171,7 @@ def _layer_means(rows: Iterable[Measurement], depth: int) -> list[Measurement]:
 
 
 def mean_information(sides: list[Information]) -> Information:
-    """The average over layers of one label set; layers share their texts, so the mean's error is the mean error."""
+    """The average of one label set over layers. Layers share their texts, so the mean's error is the mean error."""
 
     def mean(values: list[float]) -> float:
         return sum(values) / len(values)
@@ -188,9 +188,9 @@ def mean_information(sides: list[Information]) -> Information:
 
 
 def mean_over_layers(rows: list[Measurement]) -> Measurement:
-    """The average of measurements that differ in their layer only.
+    """The average of measurements that differ only in their layer.
 
-    Layers see the same texts, so their errors are taken as fully correlated: the error of the mean is the mean error.
+    Layers see the same texts, so their errors are treated as fully correlated: the error of the mean is the mean error.
     """
 
     def mean(values: list[float]) -> float:

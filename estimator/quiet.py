@@ -1,4 +1,4 @@
-"""Progress bars, log lines and warnings of other libraries, which belong to nobody who calls this package."""
+"""Suppression of other libraries' progress bars, log lines and warnings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LIBRARIES = ("huggingface_hub", "transformers", "datasets")
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Silence the Hugging Face libraries but for their errors, and all Python warnings; afterwards they are as before.
+    """Silence the Hugging Face libraries except for errors, and all Python warnings; restore both on exit.
 
-    Progress bars of ``datasets``, which is slow to import, are silenced only where it is loaded already.
+    Progress bars of ``datasets``, which is slow to import, are silenced only if it is already loaded.
     """
     from transformers.utils.logging import set_tqdm_hook
 

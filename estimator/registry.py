@@ -1,4 +1,4 @@
-"""Entries by name: the built-in ones of a seam, and those that other packages declare for it."""
+"""Registries: the built-in entries of an extension point, and those that other packages declare for it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from estimator.errors import InputError
 
 
 class Named(Protocol):
-    """What can be registered."""
+    """An object that can be registered."""
 
     @property
     def name(self) -> str:
-        """How users write it."""
+        """The name that users write."""
 
 
 Entry = TypeVar("Entry", bound=Named)
@@ -24,7 +24,7 @@ class Registry(Mapping[str, Entry]):
     """The entries of one ``kind`` (a word for messages) by name: the ``builtin`` ones in order, then all others.
 
     Installed packages declare theirs as entry points of ``group``, each naming one entry; they are loaded when the
-    registry is first read. An entry that cannot be loaded is left out, and :meth:`find` says why.
+    registry is first read. An entry that fails to load is omitted, and :meth:`find` reports why.
     """
 
     def __init__(self, kind: str, group: str, builtin: Iterable[Entry]) -> None:
@@ -38,18 +38,18 @@ class Registry(Mapping[str, Entry]):
         self._builtin = frozenset(self._entries)
 
     def add(self, entry: Entry) -> Entry:
-        """Register ``entry`` for this process and return it; raises ValueError when its name is taken."""
+        """Register ``entry`` in this process and return it; raises ValueError if its name is taken."""
         if entry.name in self._entries:
             raise ValueError(f"there is a {self.kind} {entry.name!r} already")
         self._entries[entry.name] = entry
         return entry
 
     def remove(self, name: str) -> None:
-        """Take back what :meth:`add` registered."""
+        """Remove an entry registered with :meth:`add`."""
         del self._entries[name]
 
     def find(self, name: str) -> Entry:
-        """The entry of that name; raises :class:`InputError` (of this kind) that says which there are."""
+        """The entry of that name; raises :class:`InputError` (of this kind) that lists the choices."""
         entries = self._complete()
         if name in entries:
             return entries[name]
@@ -59,29 +59,29 @@ class Registry(Mapping[str, Entry]):
 
     @property
     def choices(self) -> list[str]:
-        """How each entry is written by users."""
+        """The entries as users write them."""
         return list(self)
 
     def unknown(self, name: str) -> InputError:
-        """The error that says there is no entry ``name``, and which there are."""
+        """The error for an unknown ``name``, which lists the choices."""
         return InputError(self.kind, f"There is no {self.kind} {name!r}: choose from {', '.join(self.choices)}.")
 
     def origin(self, name: str) -> str | None:
-        """The package and version that declares an entry; None for the built-in ones and those added by hand."""
+        """The package and version that declares an entry; None for built-in ones and those added with :meth:`add`."""
         self._complete()
         return self._origins.get(name)
 
     def is_builtin(self, name: str) -> bool:
-        """Whether an entry comes with the tool."""
+        """Whether an entry is built in."""
         return name in self._builtin
 
     @property
     def broken(self) -> Mapping[str, str]:
-        """Declared entries that cannot be loaded, each with a sentence that says why."""
+        """Declared entries that failed to load, each with a sentence that says why."""
         self._complete()
         return self._broken
 
-    # A registry is itself and no other, whatever it holds: it can be a field of a frozen record.
+    # Compared by identity, whatever it holds, so that a registry can be a field of a frozen record.
     __eq__, __hash__ = object.__eq__, object.__hash__
 
     def __getitem__(self, name: str) -> Entry:
@@ -107,7 +107,7 @@ class Registry(Mapping[str, Entry]):
             if entry.name != declared.name:
                 raise ValueError(f"it is declared as {declared.name!r} and calls itself {entry.name!r}")
             self.add(entry)
-        except Exception as error:  # code of another package: whatever it does must not stop what does not need it
+        except Exception as error:  # code of another package: no failure in it may break what does not need it
             self._broken[declared.name] = (
                 f"The {self.kind} {declared.name!r} of {package} cannot be loaded "
                 f"({type(error).__name__}: {error}): update or remove that package."

@@ -1,4 +1,4 @@
-"""The one way in for work: what to measure, of which model, on which text."""
+"""The request that every measurement starts from: what to measure, of which model, on which text."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from estimator.text.kinds import LABELS, NGRAMS
 from estimator.text.labels import LabelKind, SampleKind
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-"""What a model can run in; ``auto`` is the checkpoint's own, but float32 on the CPU."""
+"""Data types a model can run in; ``auto`` is the checkpoint's own, but float32 on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRequest:
-    """Everything that decides a measurement; the command line, the screen and scripts all build one.
+    """All parameters of a measurement; the command line, the screen and scripts all build one.
 
     ``model`` is a hub id, a local folder or ``"demo"``; ``revision`` a name, commit or selection (``"all"``,
     ``"log:16"``, ``"stage1"``, a glob). ``corpus`` is a hub dataset ``name:config:split``, a file, a folder or
-    ``"docstrings"``; None takes the default of this machine. ``documents`` texts are cut at ``max_length`` tokens.
-    ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are rules or
-    numbers as the user wrote them. Labels that occur less than ``min_count`` times have no part in uniform weights.
-    ``variants`` say what is done to hidden states before their directions are taken; ``loss`` asks for the model's
-    cross-entropy on the same text. ``granularities`` are kinds of labels (:data:`estimator.text.kinds.LABELS`), all of
-    one sort of sample: for those of pairs, such as ``"preference"``, ``corpus`` is a preference set and ``documents``
-    counts pairs. Raises :class:`InputError` when a value is out of its range.
+    ``"docstrings"``; None selects the default of this machine. ``documents`` texts are truncated to ``max_length``
+    tokens. ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are
+    rules or numbers as the user wrote them. Labels that occur less than ``min_count`` times are excluded from uniform
+    weights. ``variants`` are transformations applied to hidden states before their directions are taken; ``loss``
+    requests the model's cross-entropy on the same text. ``granularities`` are kinds of labels
+    (:data:`estimator.text.kinds.LABELS`), all for the same kind of sample: for kinds measured on pairs, such as
+    ``"preference"``, ``corpus`` is a preference set and ``documents`` counts pairs. Raises :class:`InputError` when a
+    value is out of range.
     """
 
     model: str
@@ -72,12 +73,12 @@ class MeasurementRequest:
 
     @property
     def kinds(self) -> list[LabelKind]:
-        """The kinds of labels to measure: those asked for, and those that are measured together with them."""
+        """The kinds of labels to measure: those requested, and those that are measured together with them."""
         return LABELS.family(self.granularities)
 
     @property
     def sample_kind(self) -> SampleKind:
-        """What the sample is made of: texts or pairs."""
+        """The kind of sample: texts or pairs."""
         return LABELS.find(self.granularities[0]).sample
 
     @property
@@ -86,12 +87,12 @@ class MeasurementRequest:
         return tuple(dict.fromkeys(column for kind in self.kinds for column in kind.columns))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready copy, for the pipe to the worker."""
+        """A JSON-ready copy, for transmission to the worker."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> MeasurementRequest:
-        """The request that :meth:`to_json` wrote; raises TypeError on unknown fields."""
+        """The request serialised by :meth:`to_json`; raises TypeError on unknown fields."""
         known = {field.name for field in fields(cls)}
         if unknown := set(data) - known:
             raise TypeError(f"unknown request fields: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""Values: what is drawn and ranked of measured information, each made from its parts and called by one name."""
+"""Values: the quantities that are plotted and ranked, each computed from the parts of an information estimate."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def _nothing(_: Information) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a measurement, and the preset by which it is asked for.
+    """One value of a measurement, and the preset that selects it.
 
-    ``of`` makes it from the parts of an :class:`Information`; ``null`` is what it would be if the labels had nothing to
-    do with Z. ``title`` heads its column on the screen, and ``suffix`` ends the names of its columns in the CSV, as in
-    ``complexity_corrected``. ``may_divide`` says whether I(X;Z) may be the denominator of a ratio: where not, the ratio
-    is withheld. ``options`` are what its preset sets among the options of a measurement, by their names, and ``bound``
-    the only bound that it may be compared with (None: any).
+    ``of`` computes it from the parts of an :class:`Information`; ``null`` is its expected value for labels that are
+    independent of Z. ``title`` heads its column on the screen, and ``suffix`` ends the names of its CSV columns, as in
+    ``complexity_corrected``. ``may_divide`` says whether I(X;Z) may be the denominator of a ratio; if not, the ratio is
+    withheld. ``options`` are the measurement options that its preset sets, by name, and ``bound`` the only bound that
+    it may be compared with (None: any).
     """
 
     name: str
@@ -36,13 +36,13 @@ class Value:
     bound: str | None = None
 
     def optimality(self, row: Measurement) -> float | None:
-        """I(Y;Z) / I(X;Z) of this value; None for labels with one side, and where it is withheld."""
+        """I(Y;Z) / I(X;Z) of this value; None for labels with one side, or if withheld."""
         if row.expressivity is None or not self.may_divide(row.complexity):
             return None
         return self.of(row.expressivity) / self.of(row.complexity)
 
     def column(self, quantity: str) -> str:
-        """The column of the CSV that has this value of ``quantity``, such as ``complexity``."""
+        """The CSV column with this value of ``quantity``, such as ``complexity``."""
         return f"{quantity}_{self.suffix}" if self.suffix else quantity
 
 
@@ -70,9 +70,9 @@ VALUES = Registry(
         ),
     ],
 )
-"""All values, in the order in which the screen steps through them; the first is the default."""
+"""All values, in the order in which the screen cycles through them; the first is the default."""
 
 
 def added_values() -> list[Value]:
-    """The values that are not built in, whose columns follow those that every CSV has."""
+    """The values that are not built in; their columns follow the standard columns of a CSV."""
     return [value for name, value in VALUES.items() if not VALUES.is_builtin(name)]

@@ -1,7 +1,7 @@
 """The bounds of the information plane, by name: each is a line, drawn from a curve that is computed once per sample.
 
 Commands, keys, panels and legends read :data:`BOUNDS`. Another package adds a bound by declaring a :class:`Bound` as an
-entry point of the group ``ib_explorer.bounds``, from a curve that exists::
+entry point of the group ``ib_explorer.bounds``, from an existing curve::
 
     HALF = Bound("half", "half the IB curve", "half of what the IB curve allows", lambda curve: ..., RAW)
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JointLabels:
-    """Labels of both sides at the same positions, of every width up to the one that is bounded: the last is X or Y.
+    """Labels of both sides at the same positions, for every width up to the bounded one, which is last.
 
-    ``document`` [positions] numbers the document of each position, ascending.
+    The last sets are X and Y. ``document`` [positions] is the document number of each position, ascending.
     """
 
     inputs: tuple[LabelSet, ...]
@@ -37,11 +37,11 @@ class JointLabels:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A way to compute a :class:`.BoundCurve`; several bounds may share one, which is then computed once.
+    """A way to compute a :class:`.BoundCurve`; bounds that share a curve compute it once.
 
     ``name`` identifies the values in the cache and in the column ``conditionals``: a computation whose values change
-    takes a new name. ``title`` is what the readout calls the curve, in up to 9 characters. ``solve`` calls
-    ``progress.phase`` as it goes, which may raise :class:`.Cancelled`.
+    needs a new name. ``title`` is the curve's name in the readout, up to 9 characters. ``solve`` calls
+    ``progress.phase`` as it proceeds, which may raise :class:`.Cancelled`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Curve:
     solve: Callable[[JointLabels, Progress], BoundCurve]
 
     def compute(self, labels: JointLabels, progress: Progress) -> BoundCurve:
-        """The curve of ``labels``, marked as theirs and as this one."""
+        """The curve of ``labels``, with their counts and the name of this computation filled in."""
         x, y = labels.inputs[-1], labels.outputs[-1]
         return replace(
             self.solve(labels, progress),
@@ -63,7 +63,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One bound: ``title`` is its name in legends, and ``help`` says what it is.
+    """One bound: ``title`` is its name in legends, and ``help`` describes it.
 
     ``line`` returns its corners in bits, from (0, 0) to rate H(X), given the ``curve`` of the sample.
     """

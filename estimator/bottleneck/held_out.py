@@ -1,17 +1,17 @@
-"""p(y|x) as far as it holds in other documents: what a sample really says about what follows a context.
+"""The held-out estimate of p(y|x): next-token statistics of a sample that also hold in other documents.
 
 The empirical p(y|x) of a wide context is nearly deterministic, because most contexts occur once; its bound is the
-diagonal and says nothing. Here p(y|x) is interpolated with that of the shorter contexts that end x, down to p(y):
+uninformative diagonal. Here p(y|x) is interpolated with that of the shorter contexts that end x, down to p(y):
 
     p_0(y) = p(y),    p_j(y|x) = λ_j(n) n(x_j, y)/n + (1 − λ_j(n)) p_{j−1}(y|x),    n = n(x_j),  x_j the last j of x.
 
-The weights λ_j(n), one for each width j and each power of two of n, are those under which one half of the documents
-is the most likely given the counts of the other half (Jelinek and Mercer's held-out interpolation, both ways round; a
-y that the other half lacks counts for p_0). What follows x elsewhere as often as it does here keeps its weight;
-accidents of the sample lose theirs. p(x), N and |X| stay the sample's own.
+The weights λ_j(n), one for each width j and each power of two of n, maximise the likelihood of one half of the
+documents given the counts of the other half (Jelinek and Mercer's held-out interpolation, in both directions; a y that
+is absent from the other half counts for p_0). A continuation of x that is as frequent elsewhere keeps its weight;
+coincidences of the sample lose theirs. p(x), N and |X| remain those of the sample.
 
-So this curve is what the text supports, from below: with few tokens little is supported. The raw curve is the exact
-bound of plug-in values on the sample, which hold its accidents; the curve of the language lies between.
+This curve is therefore a lower estimate, supported by the text: few tokens support little. The raw curve is the exact
+bound of plug-in values on the sample, including its coincidences; the curve of the language lies between the two.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from estimator.errors import InputError
 
 _LN2 = math.log(2)
 _STEPS = 40
-"""Halvings of the interval in which each λ is sought."""
+"""Bisection steps for each λ."""
 _MOST_PAIRS = 2**31
-"""Pairs (x, y) with their own probability that are gone through for I(X;Y): about a minute."""
+"""Maximum number of pairs (x, y) with a probability of their own that are evaluated for I(X;Y): about a minute."""
 _BLOCK_PAIRS = 2**23
 
 
@@ -44,7 +44,7 @@ class HeldOutJoint:
     """p(x) p(y|x) with interpolated p(y|x): ``raw`` are the counts of (x, y), ``mixture`` @ ``conditionals`` is p(y|x).
 
     The last row of ``conditionals`` is p(y); the others are the n(x_j, ·)/n of each width. ``trust`` is the mean λ of
-    x's own successors over the positions: the share of what is observed after x that holds elsewhere.
+    x's own successors over the positions: the share of the observed successors that is confirmed by other documents.
     """
 
     raw: Joint
@@ -84,12 +84,12 @@ class HeldOutJoint:
 
     @property
     def one_successor(self) -> float:
-        """Share of positions whose x was seen with a single y, in the sample as it is."""
+        """Share of positions whose x was seen with a single y, in the raw sample."""
         return self.raw.one_successor
 
     @cached_property
     def mutual_information(self) -> float:
-        """I(X;Y) in bits; raises :class:`InputError` when the sample is too large for it."""
+        """I(X;Y) in bits; raises :class:`InputError` if the sample is too large to compute it."""
         own = self.mixture[:, :-1].tocsr()
         background = self.conditionals[[-1]].toarray().ravel()
         rest = self.mixture[:, [-1]].toarray().ravel()
@@ -99,7 +99,7 @@ class HeldOutJoint:
             raise InputError(
                 "documents", "The sample is too large for a held-out bound of this granularity: take fewer documents."
             )
-        # H(Y|x) differs from that of (1 − Σλ) p(y) only where x, or an end of x, has successors of its own.
+        # H(Y|x) differs from that of (1 − Σλ) p(y) only where x, or a suffix of x, has successors of its own.
         total = float(self.input_weights @ (rest * floor + entr(rest)))
         for start, end in _runs(sizes):
             block = (own[start:end] @ self.conditionals[:-1]).tocsr()
@@ -109,15 +109,15 @@ class HeldOutJoint:
         return max(float(entr(self.output_weights).sum()) - total, 0.0) / _LN2
 
     def merged(self) -> HeldOutJoint:
-        """Itself: interpolated rows are hardly ever alike."""
+        """This joint unchanged: interpolated rows are hardly ever equal."""
         return self
 
 
 def held_out_joint(contexts: Sequence[IntArray], y: IntArray, document: IntArray) -> HeldOutJoint:
-    """The joint of the widest context and y, with p(y|x) held against the other half of the documents.
+    """The joint of the widest context and y, with p(y|x) fitted to the other half of the documents.
 
-    ``contexts`` are the labels [N] of the contexts of 1, 2, … tokens, the last being X itself; ``y`` [N] the outputs
-    and ``document`` [N] the document of each position, of which even and odd ones make the halves. Raises
+    ``contexts`` are the labels [N] of the contexts of 1, 2, … tokens, the last being X itself; ``y`` [N] are the
+    outputs and ``document`` [N] the document of each position; even and odd documents form the two halves. Raises
     :class:`InputError` (``"documents"``) when one half has no position.
     """
     y = np.unique(y, return_inverse=True)[1]
@@ -169,8 +169,8 @@ def _interpolation_weights(
 
 
 def _likeliest(at: IntArray, own: FloatArray, lower: FloatArray, bins: int) -> FloatArray:
-    """The λ of each bin that makes Π (λ own + (1 − λ) lower) largest, by bisection of its logarithm's derivative."""
-    # A y that the other half never saw speaks against every context: it can only have come from below.
+    """The λ of each bin that maximises Π (λ own + (1 − λ) lower), by bisection on the derivative of its logarithm."""
+    # A y that is absent from the other half is evidence against every context: only p_0 can explain it.
     known = lower > 0
     unknown = np.bincount(at[~known], minlength=bins)
     at_known, gain, lower = at[known], (own - lower)[known], lower[known]
@@ -183,13 +183,13 @@ def _likeliest(at: IntArray, own: FloatArray, lower: FloatArray, bins: int) -> F
     table = least
     table[0] = 0.0
     for index in range(1, bins):
-        if not heard[index]:  # larger counts than any half has
+        if not heard[index]:  # counts larger than any in either half
             table[index] = table[index - 1]
     return table
 
 
 def _rates(context: IntArray, y: IntArray, halves: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """For each position: how often the other half has its context, and the share of its y among those."""
+    """For each position: the count of its context in the other half, and the share of its y among those."""
     _, x = np.unique(context, return_inverse=True)
     _, pair = np.unique(x * (int(y.max()) + 1) + y, return_inverse=True)
     counts, own = np.zeros(len(y)), np.zeros(len(y))
@@ -201,12 +201,12 @@ def _rates(context: IntArray, y: IntArray, halves: npt.NDArray[np.bool_]) -> tup
 
 
 def _bins(counts: FloatArray, bins: int) -> IntArray:
-    """0 for 0, then 1, 2–3, 4–7, …"""
+    """Bin of each count: 0 for 0, then 1, 2–3, 4–7, …"""
     return np.minimum(np.frexp(counts)[1], bins - 1).astype(np.int64)
 
 
 def _runs(sizes: IntArray) -> list[tuple[int, int]]:
-    """Runs of rows whose ``sizes`` add up to a block, or one row."""
+    """Runs of rows whose ``sizes`` add up to about one block; a larger row is its own run."""
     ends = np.flatnonzero(np.diff(np.cumsum(sizes) // _BLOCK_PAIRS)) + 1
     edges = [0, *ends.tolist(), len(sizes)]
     return [(start, end) for start, end in itertools.pairwise(edges) if end > start]

@@ -1,4 +1,4 @@
-"""The joint p(x, y) of two label sets: how often each pair was seen, and what the bound needs to know of it."""
+"""The joint p(x, y) of two label sets: pair counts, and the quantities that the bound derives from them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LN2 = math.log(2)
 
 
 class JointDistribution(Protocol):
-    """What the solver reads of a joint: p(x), and p(y|x) as the product of two sparse factors.
+    """The interface of a joint to the solver: p(x), and p(y|x) as the product of two sparse factors.
 
-    ``mixture`` [|X|, rows] says which rows of ``conditionals`` [rows, |Y|] make up each p(y|x); None stands for the
+    ``mixture`` [|X|, rows] holds the weights of the rows of ``conditionals`` [rows, |Y|] in each p(y|x); None means the
     identity. Entropies are in bits.
     """
 
@@ -57,7 +57,7 @@ class JointDistribution(Protocol):
 
     @property
     def mixture(self) -> sp.csr_array | None:
-        """The rows that make up each x."""
+        """Weights of the rows of :attr:`conditionals` for each x."""
 
     @property
     def conditionals(self) -> sp.csr_array:
@@ -69,7 +69,7 @@ class JointDistribution(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """How often each pair (x, y) was seen: ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
+    """Counts of each pair (x, y): ``counts`` is a sparse |X| × |Y| array without empty rows or columns."""
 
     counts: sp.csr_array
 
@@ -131,9 +131,9 @@ class Joint:
         return float(self.input_weights[successors == 1].sum())
 
     def merged(self) -> Joint:
-        """The joint of the minimal sufficient statistics: x with equal p(y|x) become one, then y with equal p(x|y).
+        """The joint of the minimal sufficient statistics: x with equal p(y|x) are merged, then y with equal p(x|y).
 
-        No encoder loses by it, so the curve is the same; only H(X) and H(Y) fall.
+        No encoder loses information, so the curve is unchanged; only H(X) and H(Y) decrease.
         """
         rows = _merge_proportional_rows(self.counts)
         columns = _merge_proportional_rows(rows.T.tocsr())
@@ -141,7 +141,7 @@ class Joint:
 
 
 def joint_counts(x: IntArray, y: IntArray) -> Joint:
-    """Count the pairs of two label arrays [N] of any integers; raises ValueError for none, or unequal lengths."""
+    """Count the pairs of two integer label arrays [N]; raises ValueError if they are empty or differ in length."""
     if len(x) != len(y) or not len(x):
         raise ValueError(f"labels come in pairs: {len(x)} of the input, {len(y)} of the output")
     input_labels, rows = np.unique(x, return_inverse=True)
@@ -153,7 +153,7 @@ def joint_counts(x: IntArray, y: IntArray) -> Joint:
 
 
 def _merge_proportional_rows(counts: sp.csr_array) -> sp.csr_array:
-    """Add up the rows that are multiples of one another, in the order of their first occurrence."""
+    """Sum the rows that are multiples of one another, in the order of their first occurrence."""
     counts.sort_indices()
     divisors = np.gcd.reduceat(counts.data, counts.indptr[:-1])
     reduced = counts.data // np.repeat(divisors, np.diff(counts.indptr))

@@ -1,8 +1,8 @@
-"""The Information Bottleneck curve of a sample's own joint p(x, y): what an encoder that sees X alone can keep of Y.
+"""The Information Bottleneck curve of a sample's own joint p(x, y): the most that an encoder of X can retain about Y.
 
 The solver is the self-consistent iteration of the paper's eqs. 12–14. Only the decoders log p(t) and log p(y|t) are
-kept; the encoder q(t|x) is streamed in blocks of x, so memory is |Y| × |T| and not |X| × |T|. Inside, information is in
-nats and β multiplies nats; every value handed out is in bits.
+stored; the encoder q(t|x) is streamed in blocks of x, so memory is |Y| × |T| and not |X| × |T|. Internally, information
+is in nats and β multiplies nats; every returned value is in bits.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from estimator.measurement import Granularity
 from estimator.progress import Progress
 
 DEFAULT_BETAS: tuple[float, ...] = tuple(float(beta) for beta in 1 + np.geomspace(0.02, 30, 50))
-"""Below β = 1 the trivial encoder is always the best one; at 31 the curve of a text has long been flat."""
+"""Below β = 1 the trivial encoder is always optimal; at 31 the curve of a text has long been flat."""
 
 _LN2 = math.log(2)
 _MERGE_TOLERANCE = 1e-5
 _SAME = 1e-12
 _SINGLE_PRECISION_FROM = 1_000_000
-"""Pairs × clusters from which the way to a β's solution is walked in single precision; the last step never is."""
+"""Pairs × clusters from which the iterations at each β run in single precision; the last one never does."""
 _SINGLE_PRECISION_TOLERANCE = 1e-6
-"""Below it, rounding in single precision and not ``tolerance`` would say when to stop, so all steps are in double."""
+"""Smallest ``tolerance`` for single precision; below it, rounding and not ``tolerance`` would decide convergence."""
 _THREADS = 2
-"""Blocks of x in work at a time."""
+"""Blocks of x processed concurrently."""
 _MOST_CELLS = 2**26
-"""|Y| × |T| at most: half a gigabyte for each array of decoders in double precision."""
+"""Maximum |Y| × |T|: half a gigabyte per array of decoders in double precision."""
 _DEAD = 1e-30
-"""A decoder lighter than this is out of use; it stays until the next β removes it."""
+"""A decoder with a smaller weight is unused; it remains until the next β removes it."""
 _SEED_SMOOTHING = 0.1
-"""Share of p(y) in each seed, so that every x is within reach of every decoder in the first iteration."""
+"""Share of p(y) in each seed, so that every decoder has non-zero probability for every x in the first iteration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoders:
-    """What the solver keeps: ``log_weights`` log p(t) [|T|] and ``log_conditionals`` log p(y|t) [|Y|, |T|], in nats."""
+    """The state of the solver in nats: ``log_weights`` log p(t) [|T|], ``log_conditionals`` log p(y|t) [|Y|, |T|]."""
 
     log_weights: RealArray
     log_conditionals: RealArray
 
     @classmethod
     def of_joint(cls, joint: RealArray) -> Decoders:
-        """The decoders of p(y, t) [|Y|, |T|], in its precision; weights are double in any case."""
+        """The decoders of p(y, t) [|Y|, |T|], in its precision; weights are always double."""
         weights = joint.sum(axis=0, dtype=np.float64)
         alive = weights > _DEAD
         log_weights = np.full(len(weights), -np.inf)
@@ -67,7 +67,7 @@ class Decoders:
 
     @classmethod
     def seeded(cls, joint: JointDistribution, clusters: int) -> Decoders:
-        """One decoder for each of the ``clusters`` most frequent x, mixed with a little of p(y)."""
+        """One decoder for each of the ``clusters`` most frequent x, smoothed with a little of p(y)."""
         seeds = np.argsort(-joint.input_weights, kind="stable")[:clusters]
         weights = joint.input_weights[seeds]
         rows = joint.conditionals[seeds] if joint.mixture is None else joint.mixture[seeds] @ joint.conditionals
@@ -76,7 +76,7 @@ class Decoders:
         return cls.of_joint(smoothed / weights.sum())
 
     def merged(self, tolerance: float) -> Decoders:
-        """Decoders closer than ``tolerance`` nats of symmetric KL put together, and those out of use removed."""
+        """The decoders with those closer than ``tolerance`` nats of symmetric KL merged, and unused ones removed."""
         used = np.flatnonzero(np.isfinite(self.log_weights))
         order = used[np.argsort(-self.log_weights[used], kind="stable")]
         weights, logs = np.exp(self.log_weights[order]), self.log_conditionals[:, order]
@@ -85,7 +85,7 @@ class Decoders:
         own = np.diag(cross)
         close = own[:, None] + own[None, :] - cross - cross.T < tolerance
         leader = np.argmax(close, axis=1)
-        # argmax finds the heaviest decoder that is close; following it to one that leads itself settles chains.
+        # argmax returns the heaviest decoder within tolerance; following leaders to a fixed point resolves chains.
         while not np.array_equal(leader, leader[leader]):
             leader = leader[leader]
         leaders, members = np.unique(leader, return_inverse=True)
@@ -95,10 +95,10 @@ class Decoders:
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """One pass at one β: the new ``decoders``, and what the encoder between the ``old`` and the new ones keeps.
+    """One pass at one β: the new ``decoders``, and the information of the encoder between the ``old`` and the new ones.
 
     ``joint`` is p(y, t) [|Y|, |T|] of that encoder and ``free_energy`` −Σ p(x) log Z(x), which no iteration at the same
-    β raises. Everything else takes time and is worked out when asked for.
+    β increases. The other quantities are expensive and computed on demand.
     """
 
     decoders: Decoders
@@ -125,17 +125,18 @@ class Iteration:
 class Bottleneck:
     """The self-consistent equations on one joint, with the encoder streamed in blocks of ``block`` x.
 
-    ``dtype`` is the precision of encoder and decoders; in single, rate and relevance are right to about 1e-6 β bits.
+    ``dtype`` is the precision of encoder and decoders; in single precision, rate and relevance are accurate to about
+    1e-6 β bits.
     """
 
     def __init__(self, joint: JointDistribution, block: int = 16384, dtype: npt.DTypeLike = np.float64) -> None:
         self._output_entropy = float(entr(joint.output_weights).sum())
         self._dtype = dtype
         conditionals = joint.conditionals.astype(dtype)
-        # Rows that many x share are multiplied with the decoders once and for all; else each x has its own.
+        # Rows shared by many x are multiplied with the decoders once; otherwise each x has its own.
         self._shared = None if joint.mixture is None else conditionals
         rows = conditionals if joint.mixture is None else joint.mixture.astype(dtype)
-        # Two blocks or more, of one size, so that two cores share the work; their sums are added in order.
+        # At least two blocks of equal size, so that two cores share the load; their sums are added in order.
         count = max(_THREADS, math.ceil(joint.input_labels / block))
         edges = np.linspace(0, joint.input_labels, count + 1).astype(int)
         spans = [slice(start, end) for start, end in itertools.pairwise(edges) if end > start]
@@ -151,7 +152,7 @@ class Bottleneck:
         def share(block: tuple[RealArray, sp.csr_array]) -> tuple[RealArray, float]:
             """p(y, t), or its shared factor, and Σ p(x) log Z(x) of one block of x."""
             weights, rows = block
-            # H(Y|x) is left out of the KL: it shifts all t alike.
+            # H(Y|x) is omitted from the KL: it shifts all t alike.
             encoder = rows @ seen
             encoder *= beta
             encoder += log_weights
@@ -175,7 +176,7 @@ class Bottleneck:
         return Iteration(following, decoders, joint, -log_partition, beta, self._output_entropy)
 
     def iterations(self, decoders: Decoders, beta: float, tolerance: float, limit: int) -> Iterator[Iteration]:
-        """Iterate at ``beta`` until less than ``tolerance`` · β bits are to go, the gains taken as a geometric series.
+        """Iterate at ``beta`` until the gain still expected, of a geometric series, is below ``tolerance`` · β bits.
 
         A ``tolerance`` of 0 runs all of ``limit``: the free energy is flat at its minimum, so its gains vanish in
         rounding well before the last digits of rate and relevance settle.
@@ -210,10 +211,10 @@ def information_bottleneck(
 ) -> BoundCurve:
     """The concave curve max I(Y;T) at given I(X;T) in bits, annealed from the highest of ``betas`` to the lowest.
 
-    |T| = ``clusters`` at most (fewer where decoders of many y would not fit in memory), so the curve is a lower bound
-    of the true one, exact where |T| = |X|. ``joint`` is of ``joint_counts`` or ``held_out_joint``. Each β is iterated
-    until it is within ``tolerance`` bits of converged, ``limit`` times at most. Calls ``progress.phase`` once per β,
-    which may raise :class:`Cancelled`; raises :class:`InputError` when a β or ``clusters`` is out of range.
+    |T| is at most ``clusters`` (fewer if decoders of many y would not fit in memory), so the curve is a lower bound of
+    the true one, exact where |T| = |X|. ``joint`` is returned by ``joint_counts`` or ``held_out_joint``. Each β is
+    iterated until it is within ``tolerance`` bits of convergence, at most ``limit`` times. Calls ``progress.phase``
+    once per β, which may raise :class:`Cancelled`; raises :class:`InputError` when a β or ``clusters`` is out of range.
     """
     schedule = sorted(DEFAULT_BETAS if betas is None else betas, reverse=True)
     if not all(0 < beta < math.inf for beta in schedule):
@@ -231,7 +232,7 @@ def information_bottleneck(
         for iteration in quick.iterations(decoders, beta, tolerance, limit):
             last = iteration
         if quick is not exact:
-            # A point of the curve is an encoder's own rate and relevance in double precision, so it is never too high.
+            # Each point is the rate and relevance of an actual encoder in double precision, so it is never too high.
             last = exact.iterate(last.decoders, beta)
         decoders = last.decoders.merged(_MERGE_TOLERANCE)
         solved.append((last.rate, last.relevance, beta))
@@ -257,7 +258,7 @@ def information_bottleneck(
 def _concave_hull(
     points: Sequence[tuple[float, float, float | None]], most: float
 ) -> list[tuple[float, float, float | None]]:
-    """The upper hull of (rate, relevance, β) from (0, 0); rounding above the diagonal or above ``most`` is cut off."""
+    """The upper hull of (rate, relevance, β) from (0, 0), clipped to the diagonal and to ``most`` against rounding."""
     hull: list[tuple[float, float, float | None]] = [(0.0, 0.0, None)]
     for rate, relevance, beta in sorted(points, key=lambda point: point[:2]):
         relevance = min(relevance, rate, most)

@@ -1,1 +1,1 @@
-"""Which checkpoints a model has, in which order, and where their files are."""
+"""Checkpoints of a model: their names, training order and files."""

@@ -1,4 +1,4 @@
-"""Models in local folders: one model, or the ``checkpoint-N`` folders that a training run leaves."""
+"""Models in local folders: a single model, or the ``checkpoint-N`` folders of a training run."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ TOKENIZER_FILES = (
 def folder_revisions(model: str) -> list[Revision]:
     """The checkpoints in a local folder, in training order; ``model`` is the folder as the user wrote it.
 
-    A folder that holds a model gives one revision, named as the folder. A run's folder gives one per subfolder that
-    holds a model, and ``main`` for a model saved beside them. Raises :class:`InputError` (``"model"``, ``"config"``,
-    ``"weights"``) when there is nothing to load.
+    A folder that holds a model gives one revision, named after the folder. A run's folder gives one per subfolder that
+    holds a model, and ``main`` for a model saved in the run's folder itself. Raises :class:`InputError` (``"model"``,
+    ``"config"``, ``"weights"``) when there is nothing to load.
     """
     folder = Path(model).expanduser().absolute()
     if not folder.exists():
@@ -55,7 +55,7 @@ def folder_revisions(model: str) -> list[Revision]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether a folder has a configuration and complete weights (one still being saved has not)."""
+    """Whether a folder has a configuration and complete weights (a checkpoint still being saved does not)."""
     try:
         check_model_folder(folder)
     except InputError:
@@ -64,7 +64,7 @@ def holds_model(folder: Path) -> bool:
 
 
 def check_model_folder(folder: Path) -> None:
-    """Raises :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
+    """Raise :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
     if not (folder / CONFIG).is_file():
         raise InputError("config", f"The folder {folder} has no config.json, so it is not a Hugging Face model.")
     weight_files(folder)
@@ -89,9 +89,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def content_files(folder: Path) -> list[Path]:
-    """The files that decide a local model's numbers, sorted: configuration, weights and their index, tokenizer.
+    """The files that determine a local model's numbers, sorted: configuration, weights and their index, tokenizer.
 
-    Optimizer and trainer state are not among them. Raises :class:`InputError` as :func:`check_model_folder`.
+    Optimizer and trainer state are excluded. Raises :class:`InputError` as :func:`check_model_folder` does.
     """
     check_model_folder(folder)
     files = {folder / CONFIG, *weight_files(folder), *tokenizer_files(folder)}
@@ -101,18 +101,18 @@ def content_files(folder: Path) -> list[Path]:
 
 
 def stated_depth(folder: Path) -> int | None:
-    """The number of decoder blocks that the ``config.json`` of a folder states; None where it does not."""
+    """The number of decoder blocks stated in the ``config.json`` of a folder; None if it is missing or unreadable."""
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
         text = config.get("text_config", config)
         depth = text.get("num_hidden_layers", text.get("n_layer"))
     except (OSError, ValueError, AttributeError):
-        return None  # what is wrong with it is said where the model is loaded
+        return None  # loading the model reports what is wrong with it
     return depth if isinstance(depth, int) else None
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """The files of a folder that a tokenizer is read from, sorted; empty when it has none."""
+    """The tokenizer files of a folder, sorted; empty if it has none."""
     return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})
 
 

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: the revisions that a model has and their files, from the network or from the local cache."""
+"""The Hugging Face Hub: a model's revisions and their files, from the network or from the local cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
 
 ANSWER_WITHIN = 5.0
-"""Seconds that the hub has to answer at all."""
+"""Seconds the hub has to respond."""
 
 _MB = 1_000_000
 _REPORT_EVERY = 0.1
@@ -40,9 +40,10 @@ _NOT_WANTED = ["*/*", "consolidated*"]
 
 
 def answers(within: float = ANSWER_WITHIN) -> bool:
-    """Whether the hub can be used: offline mode is off and it answers ``within`` seconds, with no error of its own.
+    """Whether the hub is usable: offline mode is off and it responds ``within`` seconds without a server error.
 
-    Asked before every other request, because the client waits without limit, and retries for long on a server's errors.
+    Checked before every other request, because the client waits without limit, and retries server errors for a long
+    time.
     """
     if constants.is_offline_mode():
         return False
@@ -53,9 +54,9 @@ def answers(within: float = ANSWER_WITHIN) -> bool:
 
 
 def list_refs(model: str) -> list[tuple[str, str]]:
-    """(name, commit) of every branch and tag of a hub model, from the local cache when the hub does not answer.
+    """(name, commit) of every branch and tag of a hub model, from the local cache if the hub does not respond.
 
-    Raises :class:`InputError`: ``"model"`` when there is no such model, or the hub is out of reach and nothing of it is
+    Raises :class:`InputError`: ``"model"`` when there is no such model, or the hub is unreachable and nothing of it is
     cached; ``"access"`` when it is gated or private.
     """
     check_id(model)
@@ -74,7 +75,7 @@ def list_refs(model: str) -> list[tuple[str, str]]:
 
 
 def cached_refs(model: str) -> list[tuple[str, str]]:
-    """(name, commit) of what the local hub cache holds of a model, by reference, or by commit where none is kept."""
+    """(name, commit) of a model's revisions in the local hub cache, by reference, or by commit if it has none."""
     folder = _cache_folder(model)
     refs = folder / "refs"
     named = [
@@ -90,7 +91,7 @@ def cached_refs(model: str) -> list[tuple[str, str]]:
 
 
 def commit_exists(model: str, commit: str) -> bool:
-    """Whether a hub model has a commit that no branch or tag points at (in the cache, or on the hub)."""
+    """Whether a hub model has a commit that no branch or tag points to (in the cache or on the hub)."""
     if (_cache_folder(model) / "snapshots" / commit).is_dir():
         return True
     if not answers():
@@ -103,11 +104,11 @@ def commit_exists(model: str, commit: str) -> bool:
 
 
 def download(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
-    """The local folder of a hub revision's configuration, tokenizer and (``weights``) safetensors, fetched if need be.
+    """The local folder of a hub revision's configuration, tokenizer and (``weights``) safetensors.
 
-    Reports phase ``"download"`` in MB and stops with :class:`Cancelled` when that raises. Raises :class:`InputError`:
-    ``"revision"``, ``"access"``, ``"model"`` (out of reach and not cached), ``"disk"`` (no room), ``"config"`` or
-    ``"weights"`` (the revision lacks them).
+    Files that are missing are downloaded. Reports phase ``"download"`` in MB and stops with :class:`Cancelled` when
+    that raises. Raises :class:`InputError`: ``"revision"``, ``"access"``, ``"model"`` (unreachable and not cached),
+    ``"disk"`` (no space left), ``"config"`` or ``"weights"`` (absent from the revision).
     """
     options: dict[str, Any] = {
         "repo_id": revision.model,
@@ -141,7 +142,7 @@ def download(revision: Revision, progress: Progress, *, weights: bool = True) ->
 
 
 def check_id(model: str) -> None:
-    """Raises :class:`InputError` (``"model"``) unless ``model`` is written as a hub id."""
+    """Raise :class:`InputError` (``"model"``) unless ``model`` is written as a hub id."""
     try:
         validate_repo_id(model)
     except HFValidationError as error:
@@ -151,7 +152,10 @@ def check_id(model: str) -> None:
 
 
 def _cached_snapshot(options: dict[str, Any], weights: bool) -> Path | None:
-    """The snapshot in the cache if it is whole: without its list of files the client takes any for whole, so look."""
+    """The cached snapshot if it is complete.
+
+    Without its list of files the client treats any snapshot as complete, so the files themselves are checked.
+    """
     try:
         folder = Path(snapshot_download(**options, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -160,7 +164,7 @@ def _cached_snapshot(options: dict[str, Any], weights: bool) -> Path | None:
 
 
 def _check_snapshot(revision: Revision, folder: Path) -> None:
-    """Raises as :func:`check_model_folder`, in words about the revision instead of a folder of the cache."""
+    """Raise as :func:`check_model_folder` does, with a message about the revision instead of a cache folder."""
     try:
         check_model_folder(folder)
     except InputError as error:
@@ -187,12 +191,12 @@ def _fetch(options: dict[str, Any], progress: Progress) -> Path:
         try:
             _report(fetched, meter, wanted, progress)
         finally:
-            meter.stopped = True  # where the job was stopped, the client's threads hear of it
+            meter.stopped = True  # after a cancellation, ends the client's threads
     return Path(fetched.result())
 
 
 def _report(fetched: Future[str], meter: _Meter, total: int, progress: Progress) -> None:
-    """Report a download from the thread that asked for it, until it is over."""
+    """Report a download from the calling thread until it is finished."""
     over = False
     progress.phase("download", 0, total // _MB, "MB")
     while not over:
@@ -201,14 +205,14 @@ def _report(fetched: Future[str], meter: _Meter, total: int, progress: Progress)
 
 
 class _Meter:
-    """Counts the bytes that the client's threads hear of, and ends them once ``stopped``."""
+    """Counts the bytes received by the client's threads, and ends them once ``stopped``."""
 
     def __init__(self) -> None:
         self.received = 0
         self.stopped = False
 
     def bar(self) -> type[hub_tqdm]:
-        """A progress bar class for the client, which draws nothing."""
+        """A progress bar class for the client that draws nothing."""
         meter = self
 
         class Bar(_silent_bar()):  # type: ignore[misc]
@@ -237,7 +241,7 @@ def _silent_bar() -> type[hub_tqdm]:
 
 
 def _remember_name(revision: Revision) -> None:
-    """Keep the branch's name in the cache, where a download by commit leaves none, so that it is found offline."""
+    """Store the branch's name in the cache, which a download by commit does not, so that it resolves offline."""
     if revision.commit is None or revision.name == revision.commit:
         return
     path = _cache_folder(revision.model) / "refs" / revision.name

@@ -1,4 +1,4 @@
-"""Names of checkpoints: read, put into training order, and selected by what a user wrote after ``@``."""
+"""Names of checkpoints: parsed, sorted into training order, and selected by what a user wrote after ``@``."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _STAGE_SELECTION = re.compile(r"stage\d+(?:-ingredient\d+)?")
 
 
 def parse_checkpoint(model: str, name: str, commit: str | None, folder: str | None = None) -> Revision:
-    """The revision called ``name``, with what the name tells of its place in training.
+    """The revision called ``name``, with its place in training as parsed from the name.
 
-    Known are names such as ``stage2-ingredient1-step2000-tokens5B``, ``step512``, ``step-250000``, ``step0001220`` and
-    ``checkpoint-1000``; of any other name (``main``) stage, step and tokens are None.
+    Recognised names are of the form ``stage2-ingredient1-step2000-tokens5B``, ``step512``, ``step-250000``,
+    ``step0001220`` and ``checkpoint-1000``; for any other name (``main``) stage, step and tokens are None.
     """
     stage, ingredient, step, tokens = (pattern.search(name) for pattern in (_STAGE, _INGREDIENT, _STEP, _TOKENS))
     return Revision(
@@ -43,16 +43,16 @@ def parse_checkpoint(model: str, name: str, commit: str | None, folder: str | No
 
 
 def in_training_order(revisions: Iterable[Revision]) -> list[Revision]:
-    """The revisions by stage, ingredient, step and tokens; then ``main``, then names that tell no place in training."""
+    """The revisions by stage, ingredient, step and tokens; then ``main``, then names without a place in training."""
     return sorted(revisions, key=_training_key)
 
 
 def select(revisions: Sequence[Revision], selection: str) -> list[Revision]:
-    """The revisions that ``selection`` means, in training order, never none.
+    """The revisions that ``selection`` matches, in training order; never empty.
 
-    A selection is a name, the first 7 or more digits of a commit, ``all``, ``log:16`` (16 spread evenly in the
-    logarithm of the step, the first and the last always among them), ``stage1``, ``stage2-ingredient3``, or a glob. A
-    name wins over every other reading. Raises :class:`InputError` (``"revision"``) when nothing fits.
+    A selection is a name, the first 7 or more digits of a commit, ``all``, ``log:16`` (16 spaced evenly in the
+    logarithm of the step, always including the first and the last), ``stage1``, ``stage2-ingredient3``, or a glob. An
+    exact name takes precedence. Raises :class:`InputError` (``"revision"``) when nothing matches.
     """
     ordered = in_training_order(revisions)
     named = [revision for revision in ordered if revision.name == selection]
@@ -77,7 +77,7 @@ def select(revisions: Sequence[Revision], selection: str) -> list[Revision]:
 def _training_key(revision: Revision) -> tuple[float | str, ...]:
     if revision.stage is None and revision.step is None and revision.tokens is None:
         return (1 if revision.name == "main" else 2, 0, 0, 0, 0, revision.name)
-    # A stage or an ingredient without a step is where it ended (the ingredients' average): after all its steps.
+    # A stage or ingredient without a step is its end (the ingredients' average), so it sorts after all its steps.
     whole_stage = revision.step is None and revision.tokens is None and revision.ingredient is None
     return (
         0,
@@ -90,7 +90,7 @@ def _training_key(revision: Revision) -> tuple[float | str, ...]:
 
 
 def _stage_number(revision: Revision) -> int:
-    """Steps without a stage are the first stage's: repositories have them beside names with later stages."""
+    """Steps without a stage belong to the first stage: repositories mix them with names of later stages."""
     return 1 if revision.stage is None else int(revision.stage.removeprefix("stage"))
 
 
@@ -126,7 +126,7 @@ def _log_spaced(ordered: Sequence[Revision], wanted: str) -> list[Revision]:
 
 
 def _training_steps(ordered: Sequence[Revision]) -> list[tuple[Revision, int]]:
-    """Each revision with its step counted from the start of training, not of its stage."""
+    """Each revision with its step counted from the start of training rather than of its stage."""
     longest: dict[int, int] = {}
     for revision in ordered:
         stage = _stage_number(revision)
@@ -139,7 +139,7 @@ def _training_steps(ordered: Sequence[Revision]) -> list[tuple[Revision, int]]:
 
 
 def _log_places(steps: Sequence[int]) -> list[float]:
-    """Logarithms of the steps, with step 0 as far before the first other step as that is before the second."""
+    """Logarithms of the steps; step 0 precedes the first other step by the distance from that to the second."""
     later = sorted({step for step in steps if step > 0})
     gap = math.log(later[1] / later[0]) if len(later) > 1 else math.log(2)
     start = math.log(later[0]) - gap if later else 0.0

@@ -1,4 +1,4 @@
-"""What a user means by a model: hub id or folder, resolved to the revisions to measure (without torch)."""
+"""Model references (hub ids and folders), resolved to the revisions to measure, without torch."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def split_reference(reference: str) -> tuple[str, str | None]:
 
 
 def is_local(model: str) -> bool:
-    """Whether ``model`` means a folder on this machine: one that exists, or that is written as a path."""
+    """Whether ``model`` is a folder on this machine: it exists, or is written as a path."""
     return model.startswith(("/", "./", "../", "~")) or model in (".", "..") or Path(model).exists()
 
 
 def list_revisions(model: str) -> list[Revision]:
-    """All revisions of a hub id or local folder, in training order; out of reach, what the hub cache holds of them.
+    """All revisions of a hub id or local folder, in training order; if the hub is unreachable, the cached ones.
 
     Raises :class:`InputError`: ``"model"``, ``"access"``, ``"config"``, ``"weights"``.
     """
@@ -51,9 +51,9 @@ def list_revisions(model: str) -> list[Revision]:
 
 
 def resolve(model: str, selection: str | None, progress: Progress) -> list[Revision]:
-    """The revisions that ``selection`` means, in training order; None is ``main``, or a run folder's last checkpoint.
+    """The revisions that ``selection`` matches, in training order; None is ``main``, or a run's last checkpoint.
 
-    Raises :class:`InputError` as :func:`list_revisions`, and ``"revision"`` when nothing fits.
+    Raises :class:`InputError` as :func:`list_revisions` does, and ``"revision"`` when nothing matches.
     """
     progress.phase("resolve", 0, None, "revisions")
     revisions = list_revisions(model)
@@ -66,7 +66,7 @@ def resolve(model: str, selection: str | None, progress: Progress) -> list[Revis
 
 
 def model_folder(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
-    """The folder on this machine that holds a revision's files, downloaded if need be; see :func:`hub.download`."""
+    """The local folder of a revision's files, downloaded if necessary; see :func:`hub.download`."""
     if revision.folder is not None:
         return Path(revision.folder)
     return hub.download(revision, progress, weights=weights)

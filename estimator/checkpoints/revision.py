@@ -1,4 +1,4 @@
-"""A checkpoint of a model, before anything is loaded."""
+"""A checkpoint of a model, before it is loaded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One checkpoint: where it is and where in training it stands.
+    """One checkpoint: its location and its place in training.
 
-    ``model`` is the name shown (hub id, folder or ``"demo"``), ``name`` the branch, tag or checkpoint folder.
-    ``commit`` is the hub's; None for a local ``folder``, whose content digest takes its place. ``step`` and
-    ``tokens`` count from the start of ``stage`` (tokens as published, rounded to 1e9 on most hubs).
+    ``model`` is the displayed name (hub id, folder or ``"demo"``), ``name`` the branch, tag or checkpoint folder.
+    ``commit`` is the hub's; None for a local ``folder``, which is identified by its content digest instead. ``step``
+    and ``tokens`` count from the start of ``stage`` (tokens as published, rounded to 1e9 on most hubs).
     """
 
     model: str

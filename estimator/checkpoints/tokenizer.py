@@ -13,7 +13,7 @@ from estimator.progress import Progress
 
 
 def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
-    """The tokenizer of a revision; of a run's checkpoint saved without one, that of the run's folder.
+    """The tokenizer of a revision, or that of the run's folder if the checkpoint was saved without one.
 
     Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) when there is none or it cannot be read.
     """
@@ -30,7 +30,7 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
 
 
 def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
-    """Where the tokenizer's files of a revision lie: beside the model, or in the folder of the run it belongs to.
+    """The folder with a revision's tokenizer files: that of the model, or of the run it belongs to.
 
     Raises :class:`InputError` (``"tokenizer"``) when there are none.
     """

@@ -1,1 +1,1 @@
-"""The demo's model: its recipe, and its training (which imports torch)."""
+"""The demo model: its recipe, and its training (which imports torch)."""

@@ -1,4 +1,4 @@
-"""What the demo trains: known without torch, so that its checkpoints can be listed before they exist."""
+"""The recipe of the demo model, independent of torch so that checkpoints can be listed before they exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides the demo's weights. The first ``held_out`` documents are for measuring and never trained on."""
+    """All parameters of the demo's training; the first ``held_out`` documents are only measured, never trained on."""
 
     vocabulary: int = 2048
     width: int = 128
@@ -28,10 +28,10 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Names the run's folder."""
+        """Digest of the recipe, the name of the run's folder."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
 
 
 def checkpoint_folder(run: Path, step: int) -> Path:
-    """Where the checkpoint of ``step`` lies in a run."""
+    """The folder of the checkpoint of ``step`` in a run."""
     return run / f"checkpoint-{step}"

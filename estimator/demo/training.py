@@ -1,4 +1,4 @@
-"""The demo's model: a tiny OLMo2 trained here on documentation strings, saved as Hugging Face checkpoints."""
+"""The demo model: a tiny OLMo2 trained on documentation strings, saved as Hugging Face checkpoints."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ END_OF_TEXT = "<|endoftext|>"
 def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) -> Iterator[int]:
     """Train in ``run``, yielding each checkpoint's step as soon as it is complete on disk.
 
-    Checkpoints that are there already are kept and yielded in their turn; a finished run trains nothing. An
-    interrupted one is trained again from its seed, which gives the same weights, and only what is missing is written.
+    Existing checkpoints are retained and yielded in order; a finished run trains nothing. An interrupted run is trained
+    again from its seed, which gives the same weights, and only missing checkpoints are written.
     """
     missing = [step for step in recipe.steps if not checkpoint_folder(run, step).is_dir()]
     if not missing:
@@ -116,7 +116,7 @@ def _train_step(model: Olmo2ForCausalLM, optimizer: torch.optim.Optimizer, batch
 
 
 def _save(model: Olmo2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write a checkpoint beside its place and rename it, so that no half-written one can be read."""
+    """Write a checkpoint to a temporary folder and rename it, so that a partial one can never be read."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
     try:

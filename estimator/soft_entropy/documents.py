@@ -1,8 +1,8 @@
-"""Information about labels that whole documents carry: a topic, or the chosen and rejected completion of a pair.
+"""Information about document-level labels, such as a topic, or the chosen and rejected completion of a pair.
 
-Positions of one document resemble each other, so labels shuffled over positions would be far too good a null: any two
-piles of texts differ. The null is instead labels dealt anew to whole documents, or swapped within pairs, where prompts,
-topics and lengths stay as they are. One sum of p per document is all it takes.
+Positions of one document resemble each other, so a null of labels shuffled over positions would be far too low: any two
+sets of texts differ. Instead, the null permutes labels over whole documents, or swaps them within pairs, which
+preserves prompts, topics and lengths. It needs one sum of p per document only.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ from estimator.text.sample import Sample
 SHUFFLES = 64
 _SEED = 20_240_911
 _ROWS = 1 << 15
-"""Positions turned to float64 in one go: bounds the memory beside p."""
+"""Positions converted to float64 at once; limits the memory required in addition to p."""
 
 
 class Relabelling(Protocol):
-    """The labels of documents as they are and in ``shuffles`` other ways; a unit is what the jackknife does not cut."""
+    """The labels of documents, as observed and relabelled in ``shuffles`` ways.
+
+    A unit is a document or a pair, which the jackknife never splits.
+    """
 
     shuffles: int
     documents_per_unit: int
 
     def sides(self, counted: FloatArray, bounds: IntArray) -> Iterator[FloatArray]:
-        """Sums per label and group of units, [ways, groups, labels, anchors + 1] at a time: as labelled, then shuffled.
+        """Sums per label and group of units, in chunks [ways, groups, labels, anchors + 1]: as labelled, then shuffled.
 
-        ``counted`` [units, documents per unit, anchors + 1] are sums of p per document and its positions; ``bounds``
-        are the first units of the groups, and the end.
+        ``counted`` [units, documents per unit, anchors + 1] are sums of p per document and its number of positions;
+        ``bounds`` are the first units of the groups, followed by the total number of units.
         """
 
 
@@ -66,7 +69,7 @@ class SwappedPairs:
 
 
 class ShuffledDocuments:
-    """The labels of whole documents, permuted."""
+    """Labels permuted over whole documents."""
 
     documents_per_unit = 1
 
@@ -77,7 +80,7 @@ class ShuffledDocuments:
         self._ways = [label_of_document, *(rng.permutation(label_of_document) for _ in range(shuffles))]
 
     def sides(self, counted: FloatArray, bounds: IntArray) -> Iterator[FloatArray]:
-        """One way at a time: many labels would not fit otherwise."""
+        """One way at a time, because many labels would not fit in memory otherwise."""
         group = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
         for label in self._ways:
             sums = np.zeros((1, len(bounds) - 1, self._labels, counted.shape[-1]))
@@ -86,9 +89,9 @@ class ShuffledDocuments:
 
 
 class DocumentEstimator:
-    """The information estimator of labels that each hold for whole documents: serves every layer, draw and temperature.
+    """The information estimator of document-level labels, for every layer, draw and temperature.
 
-    ``labels`` are those of the sample's positions. Pairs are never cut by the jackknife. Raises ValueError when labels
+    ``labels`` are those of the sample's positions. The jackknife never splits pairs. Raises ValueError when labels
     differ within a document.
     """
 
@@ -124,7 +127,7 @@ class DocumentEstimator:
 
     @property
     def nbytes(self) -> int:
-        """What the documents' bookkeeping takes of memory."""
+        """Memory required for document indices and counts, in bytes."""
         return self._document.nbytes + self._counts.nbytes * (2 + self._relabelling.shuffles)
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
@@ -152,8 +155,10 @@ class DocumentEstimator:
         return sums.view(*self._counts.shape, -1).cpu().numpy()
 
     def _plugin(self, sums: FloatArray) -> dict[Weights, FloatArray]:
-        """Plug-in information by weights, [1 + shuffles, groups + 1]: as labelled and shuffled, in full and without
-        each group."""
+        """Plug-in information by weights, [1 + shuffles, groups + 1]: in full, then without each group.
+
+        Row 0 is as labelled, the others are the shuffles.
+        """
         counted = np.concatenate([sums, self._counts[..., None]], axis=-1)
         values: dict[Weights, list[FloatArray]] = {}
         for sides in self._relabelling.sides(counted, self._bounds):
@@ -168,13 +173,13 @@ class DocumentEstimator:
         return {weights: np.concatenate(parts) for weights, parts in values.items()}
 
     def _shares(self, counts: FloatArray, weights: Weights) -> FloatArray:
-        """π(x) of each label [..., labels], from how many positions it has [..., labels]."""
+        """π(x) of each label [..., labels], from its number of positions [..., labels]."""
         mass = counts if weights == "frequency" else ((counts > 0) & (self._labels.counts >= self.min_count)) * 1.0
         shares: FloatArray = mass / np.maximum(mass.sum(2, keepdims=True), 1)
         return shares
 
     def _information(self, plugin: FloatArray) -> Information:
-        """From plug-in values [draws, 1 + shuffles, groups + 1], as labelled and for each shuffle."""
+        """Information from plug-in values [draws, 1 + shuffles, groups + 1], as labelled and for each shuffle."""
         shuffles = self._relabelling.shuffles
         shuffling = (1 + 1 / shuffles) * plugin[:, 1:, 0].mean(0).var(ddof=1)
         labels = self._labels

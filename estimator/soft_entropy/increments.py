@@ -1,13 +1,14 @@
-"""Nested increments: what the k-th token of context adds, free of the bias that longer labels bring with them.
+"""Nested increments: the information of the k-th token of context, free of the bias of longer labels.
 
-The (k)-gram labels are shuffled within the (k−1)-grams: labels of the same counts that know the narrower label and
-nothing else. The excess of the plug-in information over its mean over shuffles is the increment. In
+The k-gram labels are shuffled within the (k−1)-grams, which gives labels with the same counts that carry the
+information of the narrower label only. The excess of the plug-in information over its mean over shuffles is the
+increment. In
 
     I(X_k;Z) − mean over shuffles = 1/N Σ_i (s_i − mean over shuffles of s_i),   s_i = Σ_j p_ij log p(j | label of i),
 
-H(Z) and the narrower label cancel, and so does every position of a narrower label that has one continuation only, or
-none seen twice: no shuffle changes it. The labels are sorted once; a shuffle deals the positions of each narrower label
-anew to the same places, and serves every layer and draw.
+H(Z) and the narrower label cancel, and so does every position whose narrower label has only one continuation, or none
+that occurs twice: no shuffle changes it. The labels are sorted once; each shuffle permutes the positions of each
+narrower label over the same slots, and is reused for every layer and draw.
 """
 
 from __future__ import annotations
@@ -36,15 +37,16 @@ from estimator.text.labels import LabelSet, LabelText
 
 SHUFFLES = 8
 _ROWS = 1 << 15
-"""Positions looked at in one go: bounds the memory beside p."""
+"""Positions processed at once; limits the memory required in addition to p."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """Labels of one order, observed and shuffled within the narrower ones, for the positions where that matters.
+    """Labels of one order, observed and shuffled within the narrower ones, for the positions that contribute.
 
-    ``tallies`` holds the observed labels first and then each shuffle; they differ in which positions lie where.
-    ``slot_label`` numbers the label of each place in a tally's ``order``, ``share`` the part of positions that count.
+    ``tallies`` holds the observed labels first and then each shuffle; they differ in the assignment of positions to
+    slots. ``slot_label`` is the label number of each slot in a tally's ``order``, ``share`` the share of positions that
+    contribute.
     """
 
     side: Side
@@ -64,7 +66,7 @@ class Nesting:
         seed: int = 0,
         device: torch.device | str = "cpu",
     ) -> Nesting:
-        """Sort ``labels``, each of which lies within one of ``narrower`` [positions], and shuffle them.
+        """Sort ``labels``, each of which is nested in one of ``narrower`` [positions], and shuffle them.
 
         Raises ValueError when a label occurs within two narrower ones.
         """
@@ -124,9 +126,9 @@ class Excess:
 
 
 class IncrementEstimator:
-    """The increments of one sample's labels: shuffles once, then serves every layer, draw and temperature.
+    """The increments of one sample's labels: shuffled once, then reused for every layer, draw and temperature.
 
-    ``label_sets`` has the n-gram labels of both sides from the token on, each nested in the one before; ``group``
+    ``label_sets`` are the n-gram labels of both sides from the token on, each nested in the one before; ``group``
     [positions] numbers document groups, in ascending runs.
     """
 
@@ -152,7 +154,7 @@ class IncrementEstimator:
 
     @property
     def nbytes(self) -> int:
-        """What the sorted and shuffled labels take of memory."""
+        """Memory required for the sorted and shuffled labels, in bytes."""
         dealt = sum(tally.order.nbytes + tally.single.nbytes for one in self._nestings for tally in one.tallies[1:])
         return self._tokens.nbytes + sum(one.tallies[0].nbytes for one in self._nestings) + dealt
 
@@ -175,8 +177,8 @@ class IncrementEstimator:
     def _excess(self, nesting: Nesting, sums: np.ndarray) -> Excess:
         """The increment and its error, from the observed and shuffled sums [draws, 1 + shuffles, groups].
 
-        As for information, the error is that of the draws' mean: the larger of the scatter between document groups and
-        that of shuffled labels.
+        As for information, the error is that of the mean over draws: the larger of the scatter between document groups
+        and the scatter of shuffled labels.
         """
         positions, groups, shuffles = self._sizes.sum(), len(self._sizes), sums.shape[1] - 1
         each = sums[:, 0] - sums[:, 1:].mean(1)
@@ -190,7 +192,7 @@ class IncrementEstimator:
 
 
 def increment_estimator(text: LabelText, device: torch.device | str = "cpu") -> IncrementEstimator:
-    """The increments of a sample's n-gram labels, with whole documents as groups."""
+    """The estimator of increments for a sample's n-gram labels, with whole documents as groups."""
     sets = text.label_sets(LABELS.chain(NGRAMS[-1]))
     return IncrementEstimator(sets, document_groups(text.sample.document_of_position()), device=device)
 

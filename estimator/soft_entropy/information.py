@@ -1,8 +1,8 @@
-"""From the scores of one layer to the information its states carry about each label set.
+"""Information about each label set, from the scores of one layer.
 
-The estimator is an honest Shannon quantity: draw an anchor A from p given z; then H(Z) is H(A) and
-I(X;Z) = H(A) − Σ_x π(x) H(A | X = x), as fractions of log n (Conklin et al., section 3). Beside this plug-in value
-stand its null, a jackknife over document groups, and the error of the difference.
+The estimate is a Shannon quantity: draw an anchor A from p given z; then H(Z) is H(A) and I(X;Z) = H(A) − Σ_x π(x) H(A
+| X = x), as fractions of log n (Conklin et al., section 3). In addition to this plug-in value, the module computes its
+null, a jackknife over document groups, and the error of the difference.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from estimator.text.labels import LabelSet
 
 @dataclass(frozen=True, slots=True)
 class LayerInformation:
-    """What one layer keeps, averaged over anchor draws: H(Z), the ceiling, an Information per label set and weights."""
+    """Estimates of one layer, averaged over draws: H(Z), the ceiling, an Information per label set and weights."""
 
     entropy: float
     ceiling: float
@@ -44,7 +44,7 @@ class LayerInformation:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """What one anchor draw says: (plug-in, null) by label set and weights, each [groups + 1], and its random groups."""
+    """One anchor draw: (plug-in, null) by label set and weights, each [groups + 1], and its random groups."""
 
     entropy: float
     ceiling: float
@@ -53,10 +53,10 @@ class _Draw:
 
 
 class Estimator:
-    """The information estimator of one sample: sorts its labels once, then serves every layer, draw and temperature.
+    """The information estimator of one sample: sorts labels once and reuses them for every layer, draw and temperature.
 
     ``label_sets`` are labels of the same positions; ``group`` [positions] numbers document groups, in ascending runs.
-    Labels that occur less than ``min_count`` times have no part in uniform weights.
+    Labels that occur less than ``min_count`` times are excluded from uniform weights.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Estimator:
 
     @property
     def nbytes(self) -> int:
-        """What the sorted labels take of memory."""
+        """Memory required for the sorted labels, in bytes."""
         return sum(tally.nbytes for tally in self._tallies)
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
@@ -110,14 +110,14 @@ class Estimator:
         pieces = [groups.moments(), marginal, mean_row]
         for tally, weightings in zip(self._tallies, self._weightings, strict=True):
             pieces += self._conditionals(tally, weightings, p, row_entropy)
-        # One transfer for the whole draw: on a GPU each would otherwise wait for the device.
+        # One transfer for the whole draw: on a GPU, each separate transfer would wait for the device.
         ends = np.cumsum([len(piece) for piece in pieces])[:-1]
         moments, entropy_z, mean_row_entropy, *conditional = np.split(torch.cat(pieces).cpu().numpy(), ends)
         deficit = entropy_z - mean_row_entropy
         curve = null_curve(groups, moments, float(deficit[0]), len(p))
         values = []
         for (_, weighting), conditional_entropy in zip(self._asked, conditional, strict=True):
-            # Leaving documents out moves B(1) and H(Z); between the two the curve keeps its shape.
+            # Omitting documents changes B(1) and H(Z); the curve is assumed to retain its shape between the two.
             spread = deficit / (1 - 1 / weighting.positions)
             null = weighting.null(curve, spread / spread[0] if spread[0] > 0 else np.ones_like(spread))
             values.append((entropy_z - conditional_entropy, null))
@@ -166,7 +166,7 @@ class Estimator:
 
 
 def _entropies(tally: Tally, p: Tensor, row_entropy: Tensor) -> tuple[Tensor, Tensor]:
-    """H(Z|x) of each repeated label, and of what is left of it without each of its cells (0 where nothing is)."""
+    """H(Z|x) of each repeated label, and of its remainder without each of its cells (0 if nothing remains)."""
     labels = p.new_empty(len(tally.label_count), dtype=torch.float64)
     rests = p.new_zeros(len(tally.cell_rest), dtype=torch.float64)
     rests[tally.last_cell] = row_entropy[tally.last].double()

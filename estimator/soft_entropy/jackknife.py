@@ -1,4 +1,4 @@
-"""The jackknife: document groups, and information with its bracket and its error from values without each group."""
+"""The jackknife: document groups, and information with bracket and error from leave-one-group-out values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from estimator.measurement import Information
 
 
 def document_groups(document_of_position: IntArray, groups: int = 16) -> IntArray:
-    """A group number per position: whole documents in runs of about equal positions, at most ``groups`` of them.
+    """A group number per position: whole documents in runs of about equal positions, at most ``groups`` groups.
 
     Raises ValueError when positions are not in document order.
     """
@@ -27,7 +27,8 @@ def bracketed(plugin: FloatArray, null: FloatArray, shuffling: float, *, labels:
     """Information from plug-in and null values [draws, groups + 1]: in full, then without each document group.
 
     The upper end of the bracket is the jackknife estimate, never below the corrected value. The error is that of the
-    draws' mean: the larger of the scatter between groups and that of shuffled labels (variance ``shuffling``).
+    mean over draws: the larger of the scatter between groups and the scatter of shuffled labels (variance
+    ``shuffling``).
     """
     by_draw = (plugin - null)[:, 0]
     plugin, null = plugin.mean(0), null.mean(0)

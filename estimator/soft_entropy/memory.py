@@ -1,4 +1,4 @@
-"""How much memory a measurement takes beside the model, worked out before it runs."""
+"""Memory requirements of a measurement in addition to the model, computed before it runs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from estimator.soft_entropy.assignment import BLOCK
 from estimator.soft_entropy.random_groups import ROWS
 
 SHARE = 0.8
-"""Share of the free memory that a measurement plans to take; the rest is the forward pass's and everyone else's."""
+"""Share of the free memory that a measurement may plan to use; the rest is for the forward pass and other processes."""
 CARD_SHARE = 0.5
-"""Share of a card's free memory that scores may take: the forward pass that makes them works beside them."""
+"""Share of a GPU's free memory for scores; the forward pass that computes them needs the rest."""
 _GROUP = Path("/sys/fs/cgroup")
 _BOOKKEEPING = 64
-"""Bytes per position of what is neither scores nor soft assignments."""
+"""Bytes per position other than scores and soft assignments."""
 
 
 def free_memory(device: torch.device | str = "cpu") -> int:
-    """Bytes that could be had on ``device`` now, what the system would give up for them included."""
+    """Bytes available on ``device`` now, including those that the system can reclaim."""
     if torch.device(device).type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + unused
@@ -31,7 +31,7 @@ def free_memory(device: torch.device | str = "cpu") -> int:
 
 
 def _left_in_group() -> int:
-    """What the control group of a container or a batch job still allows (Linux)."""
+    """Bytes still available within the control group of a container or batch job (Linux)."""
     try:
         limit, taken = ((_GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
         return sys.maxsize if limit == "max" else max(int(limit) - int(taken), 0)
@@ -40,15 +40,16 @@ def _left_in_group() -> int:
 
 
 def score_bytes(positions: int, draws: int, anchors: int) -> int:
-    """What the scores of one layer take, in float16."""
+    """Bytes of the scores of one layer, in float16."""
     return 2 * positions * draws * anchors
 
 
 def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "cpu", *, copied: bool = False) -> int:
-    """What estimating one anchor draw of one layer takes on ``device``.
+    """Bytes required on ``device`` to estimate one anchor draw of one layer.
 
-    Soft assignments in float32, and per position the entropies and weights of up to one label; beside them, one after
-    the other, the random groups of the null and a block of labels; and the scores where they are ``copied`` there.
+    Includes soft assignments in float32, per position the entropies and weights of up to one label, the larger of the
+    null's random groups and a block of labels (they are never in memory together), and the scores if they are
+    ``copied`` to the device.
     """
     kind = torch.device(device).type
     row = 4 * anchors
@@ -60,10 +61,10 @@ def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "c
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What a measurement of ``layers`` layers holds at once, and the bytes that this takes beside the model.
+    """The memory use of a measurement of ``layers`` layers, in bytes in addition to the model.
 
     Scores of ``layers_at_once`` layers are in the memory of ``holder`` (0: none, they are on disk), ``scores`` bytes
-    each; ``estimates`` are made at once on ``device``, ``estimate`` bytes each. ``labels`` are the bytes of the
+    each; ``estimates`` run concurrently on ``device``, ``estimate`` bytes each. ``labels`` are the bytes of the
     sample's sorted labels.
     """
 
@@ -78,17 +79,17 @@ class MemoryPlan:
 
     @property
     def passes(self) -> int:
-        """How many forward passes it takes."""
+        """The number of forward passes."""
         return -(-self.layers // self.layers_at_once) if self.layers_at_once else 1
 
     @property
     def layers_held(self) -> int:
-        """Layers whose scores are in memory: where another pass follows, also those still being estimated by then."""
+        """Layers with scores in memory; with several passes, including those still being estimated."""
         return self.layers_at_once + (self.estimates if self.passes > 1 else 0)
 
     @property
     def on_device(self) -> int:
-        """Bytes on ``device`` beside the model."""
+        """Bytes on ``device`` in addition to the model."""
         held = self.layers_held * self.scores if self.holder == self.device else 0
         return self.labels + self.estimates * self.estimate + held
 
@@ -109,11 +110,12 @@ class MemoryPlan:
 def plan_memory(
     *, positions: int, draws: int, anchors: int, layers: int, labels: int, on_disk: bool, device: torch.device
 ) -> MemoryPlan:
-    """The most layers and estimates at once that the free memory has room for, beside ``labels`` bytes already taken.
+    """The largest numbers of layers and concurrent estimates that fit in the free memory.
 
-    A card that has room for the scores of all layers holds them: none travels before it is estimated. On the CPU half
-    of the room at most goes to estimates, one for each core; on another device, one at a time fills it. Raises
-    :class:`MeasurementError` (``"memory"``) when there is no room for one layer.
+    ``labels`` bytes are already in use. A GPU with enough memory for the scores of all layers stores them, so that none
+    is transferred before it is estimated. On the CPU, at most half of the memory goes to estimates, one per core; on
+    another device, a single estimate fully occupies it. Raises :class:`MeasurementError` (``"memory"``) when one layer
+    does not fit.
     """
     cpu, scores = torch.device("cpu"), score_bytes(positions, draws, anchors)
     estimate = estimate_bytes(positions, anchors, device)
@@ -123,7 +125,7 @@ def plan_memory(
             return MemoryPlan(layers, layers, 1, labels, scores, estimate, device, device)
         estimate = estimate_bytes(positions, anchors, device, copied=True)
         _check_room(positions, estimate, free, device)
-    # Where layers follow one another, the last one is still being estimated while the next is scored.
+    # With one layer at a time, the last one is still being estimated while the next is scored.
     held = 0 if on_disk else scores * min(layers, 2)
     room = int(SHARE * free_memory())
     if device.type == "cpu":

@@ -1,9 +1,9 @@
-"""The null: what the plug-in estimate makes of labels that have nothing to do with Z.
+"""The null: the expected plug-in estimate for labels that are independent of Z.
 
-By exchangeability the expected entropy B(k) of the mean of k random positions depends on k only, so one curve per layer
-and anchor draw gives the null of every label set. Labels are shuffled without replacement, hence the finite-population
-factor: the deficit D(k) = H(Z) − B(k) is r(k) · (1/k − 1/N), exactly 0 for a label that holds every position, and r(k)
-tends to ½ Σ_j Var(p_j) / p̂_j (in nats) as k grows.
+By exchangeability, the expected entropy B(k) of the mean of k random positions depends on k only, so one curve per
+layer and anchor draw gives the null of every label set. Labels are shuffled without replacement, hence the
+finite-population factor: the deficit D(k) = H(Z) − B(k) is r(k) · (1/k − 1/N), exactly 0 for a label that covers every
+position, and r(k) tends to ½ Σ_j Var(p_j) / p̂_j (in nats) as k grows.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from estimator.soft_entropy.random_groups import RandomGroups
 from estimator.soft_entropy.shuffling import Scatter
 
 SCATTER_GROUPS = 128
-"""Groups of one size that tell their variance, at least."""
+"""Minimum number of groups of one size from which a variance is estimated."""
 
 
 @dataclass(frozen=True)
 class NullCurve:
     """D(k) of one layer, in one anchor draw or their mean, by its ratio r(k) on a grid of group sizes.
 
-    In fractions of log n. ``error`` is the standard error of D(k); ``scatter`` tells how far labels scatter about it.
+    In fractions of log n. ``error`` is the standard error of D(k); ``scatter`` models the scatter of labels about it.
     """
 
     positions: int
@@ -37,7 +37,7 @@ class NullCurve:
     scatter: Scatter
 
     def ratio_at(self, k: FloatArray) -> FloatArray:
-        """r(k) for any group size k in 1..N; beyond the grid it nears its limit as 1/k."""
+        """r(k) for any group size k in 1..N; beyond the grid it approaches its limit as 1/k."""
         largest = self.sizes[-1]
         only_one = len(self.sizes) == 1
         inside = np.full(len(k), self.ratio[0]) if only_one else self._between(np.log(np.minimum(k, largest)))
@@ -48,7 +48,7 @@ class NullCurve:
         return PchipInterpolator(np.log(self.sizes), self.ratio)
 
     def deficit(self, k: FloatArray) -> FloatArray:
-        """D(k) = H(Z) − B(k), the information that a label with k unrelated positions seems to carry."""
+        """D(k) = H(Z) − B(k), the apparent information of a label with k unrelated positions."""
         return self.ratio_at(k) * (1 / k - 1 / self.positions)
 
     def error_at(self, k: FloatArray) -> FloatArray:
@@ -62,8 +62,8 @@ class NullCurve:
 def null_curve(groups: RandomGroups, moments: FloatArray, deficit: float, positions: int) -> NullCurve:
     """The curve of random ``groups`` and their moments; ``deficit`` is D(1) = H(Z) − B(1), which is known exactly.
 
-    Two control variates have known means: the chi-square of a random group, which for large groups all but coincides
-    with the divergence, and the mean divergence of its single positions, which is the divergence for groups of one.
+    Two control variates have known means: the chi-square of a random group, which nearly equals the divergence for
+    large groups, and the mean divergence of its single positions, which is the divergence for groups of one.
     """
     order = np.argsort(groups.sizes)
     k = np.array(groups.sizes, dtype=np.float64)[order]

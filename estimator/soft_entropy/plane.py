@@ -1,4 +1,4 @@
-"""Measurements from scores: every label set, side and weighting of every layer and temperature."""
+"""Measurements from scores, for every label set, side and weighting at every layer and temperature."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from estimator.text.sample import Sample
 
 
 class LabelEstimator(Protocol):
-    """Information about some label sets of one sample, for every layer, draw and temperature."""
+    """An estimator of the information about label sets of one sample, for every layer, draw and temperature."""
 
     min_count: int
 
     @property
     def nbytes(self) -> int:
-        """What it takes of memory."""
+        """Memory required, in bytes."""
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
@@ -42,7 +42,7 @@ def label_estimator(
     device: torch.device | str = "cpu",
     min_count: int = MIN_COUNT,
 ) -> LabelEstimator:
-    """The estimator of ``kinds`` of labels, which share a null, with whole documents as jackknife groups.
+    """The estimator of ``kinds`` of labels that share a null, with whole documents as jackknife groups.
 
     Raises :class:`InputError`: ``"min-count"`` when no label occurs ``min_count`` times, ``"granularity"`` when all
     positions have the same label.

@@ -1,4 +1,4 @@
-"""Random groups of positions, from which null and scatter of labels that have nothing to do with Z are learnt."""
+"""Random groups of positions, from which the null and the scatter of independent labels are estimated."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch import Tensor
 from estimator.soft_entropy.assignment import column_squares, column_sums, entropy
 
 ROWS = 32_768
-"""Positions that are put into groups, at most."""
+"""Maximum number of grouped positions."""
 _LEAST_ROWS = 8192
-"""A sample of fewer positions is grouped in several orders, until so many are in groups."""
+"""A sample with fewer positions is grouped in several orders, up to this number of grouped positions."""
 LEAST_GROUPS = 8
-"""Groups of one size in one order, at least."""
+"""Minimum number of groups of one size in one order."""
 _PAIR_ROWS = 512
-"""Positions that are compared pair by pair, at most."""
+"""Maximum number of positions that are compared pairwise."""
 _SEED = 20_240_907
 
 
 def random_rows(positions: int) -> npt.NDArray[np.int64]:
-    """The positions that are grouped, in random orders [orders, rows]; the same for every layer and draw."""
+    """The positions to group, in random orders [orders, rows]; the same for every layer and draw."""
     rng = np.random.Generator(np.random.PCG64(_SEED))
     orders = [rng.permutation(positions) for _ in range(max(_LEAST_ROWS // positions, 1))]
     return np.stack(orders)[:, :ROWS].astype(np.int64)
@@ -32,12 +32,12 @@ def random_rows(positions: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class RandomGroups:
-    """What groups of random positions measure, in one anchor draw or in the mean over draws; on the device.
+    """Statistics of groups of random positions, in one anchor draw or averaged over draws; on the device.
 
-    There are ``counts`` groups of each of ``sizes`` positions. ``values`` [3, groups] are a group's divergence from
-    the marginal, its chi-square and the mean e_i = KL(p_i ‖ p̂) of its positions. ``surprise`` [rows] is
-    −Σ_j p_ij log p̂_j of each position, ``products`` the inner products of (p_i − p̂) / √(2 p̂) for pairs of positions,
-    and ``trace`` the mean of those of a position with itself; all in units of log n.
+    There are ``counts`` groups of each of ``sizes`` positions. ``values`` [3, groups] are a group's divergence from the
+    marginal, its chi-square and the mean e_i = KL(p_i ‖ p̂) of its positions. ``surprise`` [rows] is −Σ_j p_ij log p̂_j
+    of each position, ``products`` the inner products of (p_i − p̂) / √(2 p̂) for pairs of positions, and ``trace`` the
+    mean of those of a position with itself; all in units of log n.
     """
 
     sizes: tuple[int, ...]
@@ -60,8 +60,10 @@ class RandomGroups:
         )
 
     def moments(self) -> Tensor:
-        """Means [3] and covariances [9] of ``values``, size by size; the covariances [4] of e_i and surprise over
-        positions; the mean square product of two positions, which is tr Σ² of p / √(2 p̂), and the trace of Σ.
+        """The moments of the groups' statistics, concatenated [12 sizes + 6].
+
+        Means [3] and covariances [9] of ``values``, size by size; the covariances [4] of e_i and surprise over
+        positions; the mean squared product of two positions, which is tr Σ² of p / √(2 p̂), and the trace of Σ.
         """
         each = [torch.cat([part.mean(1), torch.cov(part).flatten()]) for part in self.values.split(self.counts, dim=1)]
         singles = torch.cov(torch.stack([self.values[2, : len(self.surprise)], self.surprise]))
@@ -103,6 +105,6 @@ def random_groups(p: Tensor, row_entropy: Tensor, rows: Tensor) -> RandomGroups:
 
 
 def _merged(means: Tensor) -> Tensor:
-    """Means [orders, groups, ...] of neighbouring groups, two by two; an odd one is left out."""
+    """Means [orders, groups, ...] of neighbouring groups, two by two; an odd one is dropped."""
     even = means.shape[1] // 2 * 2
     return means[:, 0:even:2].add(means[:, 1:even:2]).mul_(0.5)

@@ -1,4 +1,4 @@
-"""An estimate for each layer at each temperature, as many at once as there are cores."""
+"""An estimate for each layer at each temperature, with one thread per core."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerScores:
-    """Scores [draws, positions, anchors] of one layer in one variant, with the geometry of its states where known."""
+    """Scores [draws, positions, anchors] of one layer in one variant, with the geometry of its states if known."""
 
     layer: int
     scores: Tensor
@@ -33,10 +33,10 @@ class LayerScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelScores:
-    """Scores of a model's layers in turn, ``layers`` of them, variants counted.
+    """Scores of a model's layers, one after another; ``layers`` counts them, variants included.
 
-    ``depth`` and ``width`` are the model's. Scores are taken one after another, when their turn is near, and
-    ``at_once`` of them are estimated side by side, each on a core of its own.
+    ``depth`` and ``width`` are the model's. Scores are read one by one shortly before they are needed, and ``at_once``
+    of them are estimated concurrently, each on its own core.
     """
 
     scores: Iterable[LayerScores]
@@ -48,7 +48,7 @@ class ModelScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate(Generic[Found]):
-    """What was ``found`` of one layer's scores at one temperature, whose value is ``epsilon``."""
+    """The result ``found`` for one layer's scores at one temperature, whose value is ``epsilon``."""
 
     item: LayerScores
     temperature: Temperature
@@ -91,23 +91,23 @@ def sweep(
 
 @contextmanager
 def _cores(count: int) -> Iterator[Executor]:
-    """Threads that run torch operations on one core each: those of a tally are too small to share among cores."""
+    """Threads that run torch operations on one core each: those of a tally are too small to parallelise."""
     threads = torch.get_num_threads()
     ready = threading.Barrier(count + 1)
 
     def start() -> None:
-        torch.get_num_threads()  # a thread's first question sets it to the process's number
+        torch.get_num_threads()  # the first call in a thread sets it to the process's number
         torch.set_num_threads(1)
         with suppress(threading.BrokenBarrierError):
             ready.wait()
 
     executor = ThreadPoolExecutor(count, "estimate", initializer=start)
     try:
-        for _ in range(count):  # none is idle before all are ready, so each starts one
+        for _ in range(count):  # no thread is idle before all are ready, so each task starts one
             executor.submit(int)
         ready.wait()
-        torch.set_num_threads(threads)  # part of the setting is the process's, and a forward pass wants it all
+        torch.set_num_threads(threads)  # part of the setting is process-wide, and a forward pass needs all threads
         yield executor
     finally:
-        ready.abort()  # where not all could be started, those that were must not wait for ever
+        ready.abort()  # if not all threads could be started, the others must not wait for ever
         executor.shutdown(cancel_futures=True)

@@ -1,8 +1,8 @@
-"""Sums of soft assignments per label: the one place where positions are counted.
+"""Sums of soft assignments per label; no other module counts positions.
 
-Positions are sorted by (label, document group) once and serve every layer and every anchor draw. A *cell* is the
-positions of one label in one group; leaving a group out (the jackknife) is then a subtraction. A label seen once needs
-no row: its distribution is its position's own.
+Positions are sorted by (label, document group) once, for all layers and anchor draws. A *cell* is the positions of one
+label in one group; leaving a group out (the jackknife) is then a subtraction. A label that occurs once needs no row:
+its distribution is that of its position.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from estimator.soft_entropy.assignment import BLOCK
 from estimator.text.labels import LabelSet
 
 CHUNK = 256
-"""Rows summed in float32 before float64 takes over: so few lose no more than about 1e-6 of their sum."""
+"""Rows summed in float32 before switching to float64: so few lose no more than about 1e-6 of their sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring labels of a :class:`Tally`, with the ranges of it that are theirs."""
+    """Consecutive labels of a :class:`Tally`, with their ranges of its arrays."""
 
     labels: slice
     cells: slice
@@ -35,13 +35,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One label set made ready for summation on a device (see the module's text for cells and groups).
+    """One label set prepared for summation on a device (see the module's docstring for cells and groups).
 
     ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start``
-    and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe what is summed;
-    ``single`` [positions with a label of their own] and ``single_group`` the rest. Leaving a cell out leaves
-    ``cell_rest`` positions of its label: several for the cells ``shared``, one for the cells ``last_cell``, and that
-    one is the position ``last``.
+    and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe the sums; ``single``
+    [positions with a label of their own] and ``single_group`` the rest. Leaving a cell out leaves ``cell_rest``
+    positions of its label: several for the cells ``shared``, one for the cells ``last_cell``, namely the position
+    ``last``.
     """
 
     labels: LabelSet
@@ -62,10 +62,10 @@ class Tally:
 
     @classmethod
     def prepare(cls, labels: LabelSet, group: IntArray, device: torch.device | str = "cpu") -> Tally:
-        """Sort the positions of ``labels`` by label, for sums on ``device``; ``group`` [positions] ascends as it is."""
+        """Sort the positions of ``labels`` by label, for sums on ``device``; ``group`` [positions] is ascending."""
         repeated = labels.counts[labels.ids] > 1
         order = np.flatnonzero(repeated)
-        # Stable, so groups stay in order; ten times as fast as numpy's.
+        # A stable sort retains the order of groups; torch's is ten times as fast as numpy's.
         order = order[torch.from_numpy(labels.ids[order]).argsort(stable=True).numpy()]
         label, cell_group_of = labels.ids[order], group[order]
         new_cell = np.ones(len(order), dtype=bool)
@@ -78,7 +78,7 @@ class Tally:
         kept, cell_label = np.unique(label[cell_start], return_inverse=True)
         rest = labels.counts[kept][cell_label] - cell_count
         shared, last_cell = np.flatnonzero(rest > 1), np.flatnonzero(rest == 1)
-        # The one position that is left is all of the label's other cell, which lies beside this one.
+        # The one remaining position is all of the label's other cell, which is adjacent to this one.
         other = last_cell + np.where(np.append(cell_label, -1)[last_cell + 1] == cell_label[last_cell], 1, -1)
         single = np.flatnonzero(~repeated)
 
@@ -105,7 +105,7 @@ class Tally:
 
     @property
     def nbytes(self) -> int:
-        """What it takes of memory, its labels included."""
+        """Memory required, labels included, in bytes."""
         tensors = [value for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)]
         return sum(tensor.nbytes for tensor in tensors) + self.labels.ids.nbytes + self.labels.counts.nbytes
 

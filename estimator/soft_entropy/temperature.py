@@ -1,4 +1,4 @@
-"""The temperature ε of the soft assignment, and the rules that choose it for a width and a number of anchors."""
+"""The temperature ε of the soft assignment, and the rules that set it from the width and the number of anchors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ADVICE = "give exact, leading-order, a positive number such as 0.01, or a multi
 
 @dataclass(frozen=True, slots=True)
 class Temperature:
-    """A rule for ε in canonical text: ``exact``, ``leading-order``, a number (``0.01``) or a multiple (``x0.5``).
+    """A rule for ε in canonical form: ``exact``, ``leading-order``, a number (``0.01``) or a multiple (``x0.5``).
 
-    Raises :class:`InputError` when ``rule`` is not canonical; :func:`parse_temperature` takes what a user writes.
+    Raises :class:`InputError` when ``rule`` is not canonical; :func:`parse_temperature` accepts user input.
     """
 
     rule: str
@@ -34,7 +34,7 @@ class Temperature:
             raise InputError("temperature", f"The temperature {self.rule!r} is written {_canonical(self.rule)!r}.")
 
     def value(self, anchors: int, dimension: int) -> float:
-        """ε for n = ``anchors`` and hidden states of size d = ``dimension``: what cosines are divided by."""
+        """ε for n = ``anchors`` and hidden states of size d = ``dimension``: the divisor of cosines."""
         if self.rule == EXACT:
             return exact_temperature(anchors, dimension)
         if self.rule == LEADING_ORDER:
@@ -81,7 +81,7 @@ def exact_temperature(anchors: int, dimension: int) -> float:
     def excess(log_kappa: float) -> float:
         return von_mises_fisher_divergence(math.exp(log_kappa), dimension) - target
 
-    from scipy.optimize import brentq  # a quarter of a second, for which a help text need not wait
+    from scipy.optimize import brentq  # takes a quarter of a second to import, which a help text must not wait for
 
     low = high = -math.log(leading_order_temperature(anchors, dimension))
     while excess(low) > 0:
@@ -101,7 +101,7 @@ def _check(anchors: int, dimension: int) -> None:
 def von_mises_fisher_divergence(kappa: float, dimension: int) -> float:
     """KL(vMF(κ) ‖ uniform on S^(d−1)) in nats: κ A(κ) − log 0F1(; d/2; κ²/4), where A is the mean resultant length.
 
-    scipy's Bessel functions under- and overflow at large d, so two expansions without cancellation take their place.
+    scipy's Bessel functions underflow and overflow at large d, so two expansions without cancellation replace them.
     """
     nu = dimension / 2 - 1
     if math.hypot(nu, kappa) < _UNIFORM_FROM:
@@ -124,8 +124,8 @@ def _divergence_by_series(kappa: float, nu: float) -> float:
 def _divergence_by_debye(kappa: float, nu: float) -> float:
     """With r = √(ν² + κ²) and S = Σ u_k(ν/r)/ν^k, log I_ν(κ) = r + ν log(κ/(ν+r)) − ½ log 2πr + log S (DLMF 10.41.3).
 
-    Inserting it and its derivative, the terms of order r and ν log κ cancel on paper and only what is below is left.
-    The terms of S are polynomials in (ν/r)² over r^k, so the expansion holds at ν = 0 as well.
+    Inserting it and its derivative, the terms of order r and ν log κ cancel analytically, which leaves the expression
+    below. The terms of S are polynomials in (ν/r)² over r^k, so the expansion holds at ν = 0 as well.
     """
     r = math.hypot(nu, kappa)
     q = (nu / r) ** 2

@@ -1,4 +1,4 @@
-"""Label weights π(x), in full and without each document group: all that is known before a forward pass."""
+"""Label weights π(x), in full and without each document group, which are independent of the forward pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from estimator.text.labels import LabelSet
 class Weighting:
     """Total weight π of the labels of each size, [groups + 1, sizes]: row 0 in full, row 1 + g without group g.
 
-    ``squared`` is Σ π² per size in full, and ``positions`` [groups + 1] what is left of N.
+    ``squared`` is Σ π² per size in full, and ``positions`` [groups + 1] the number of positions that remain.
     """
 
     weights: Weights
@@ -61,13 +61,13 @@ class Weighting:
     def null(self, curve: NullCurve, scale: FloatArray) -> FloatArray:
         """Null information [groups + 1]: in full and without each group.
 
-        ``scale`` [groups + 1] stretches the deficits of the full curve to those of the positions that are left.
+        ``scale`` [groups + 1] converts the deficits of the full curve to those of the remaining positions.
         """
         ratio = curve.ratio_at(self.sizes)
         return scale * (self.mass @ (ratio / self.sizes) - (self.mass @ ratio) / self.positions)
 
     def variance(self, curve: NullCurve) -> float:
-        """Variance of the null information when labels are shuffled, and that of the estimated curve itself."""
+        """Variance of the null information under shuffled labels, plus that of the estimated curve itself."""
         shuffling = curve.scatter.variance(self.sizes, self.mass[0], self.squared)
         estimate = float(self.mass[0] @ curve.error_at(self.sizes))
         return shuffling + estimate**2

@@ -1,4 +1,4 @@
-"""Documents of a sample put together for the forward pass."""
+"""Batches of a sample's documents for the forward pass."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from estimator.arrays import IntArray
 from estimator.text.sample import Sample
 
 BATCH_TOKENS = {"cpu": 2048, "cuda": 16_384, "mps": 8192}
-"""Tokens of one forward pass, padding included, per kind of device."""
+"""Tokens per forward pass, padding included, by device type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some documents side by side, each in a row of ``tokens`` [documents, longest].
+    """A batch of documents, each in a row of ``tokens`` [documents, longest].
 
-    Padding stands right of a document, where a causal model cannot see it. ``rows`` are the measured places of the
-    flattened tokens, and ``positions`` which positions of the sample they are.
+    Documents are padded on the right, where a causal model cannot see the padding. ``rows`` are the measured indices of
+    the flattened tokens, and ``positions`` the corresponding positions of the sample.
     """
 
     documents: tuple[int, ...]
@@ -29,7 +29,7 @@ class Batch:
 
 
 def batched(sample: Sample, budget: int) -> Iterator[Batch]:
-    """All documents, longest first, so that a batch holds similar lengths; at most ``budget`` tokens a batch."""
+    """All documents, longest first, so that a batch has similar lengths; at most ``budget`` tokens per batch."""
     lengths = np.diff(sample.offsets)
     chosen: list[int] = []
     for document in np.argsort(-lengths, kind="stable").tolist():
@@ -41,7 +41,7 @@ def batched(sample: Sample, budget: int) -> Iterator[Batch]:
 
 
 def make_batch(sample: Sample, documents: tuple[int, ...]) -> Batch:
-    """The batch of these documents."""
+    """The batch of the given documents."""
     texts = [sample.tokens[sample.offsets[d] : sample.offsets[d + 1]] for d in documents]
     tokens = np.zeros((len(texts), max(map(len, texts))), dtype=np.int64)
     measured = np.zeros(tokens.shape, dtype=bool)

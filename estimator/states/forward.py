@@ -1,4 +1,4 @@
-"""One forward pass over a sample: hidden states of the wanted layers, handed on as soon as they exist."""
+"""One forward pass over a sample that passes the hidden states of the requested layers to a visitor."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ from estimator.text.sample import Sample
 
 
 class _DeepestLayerReached(Exception):
-    """Ends a forward pass whose deeper blocks nobody asked for."""
+    """Ends a forward pass when deeper blocks are not needed."""
 
 
 class Visitor(Protocol):
-    """What looks at hidden states. Out of memory, a batch is begun anew in halves: sums count once it has ended."""
+    """A consumer of hidden states.
+
+    On out-of-memory the batch is halved and retried, so sums count only once a batch has ended.
+    """
 
     def begin(self, batch: Batch) -> None:
-        """A batch begins; what one that never ended has left is to be forgotten."""
+        """Called when a batch begins; discard the state of an earlier batch that did not end."""
 
     def read(self, layer: int, z: Tensor) -> None:
-        """Look at ``z`` [positions, width] of ``layer`` at the measured positions of the batch."""
+        """Called with ``z`` [positions, width] of ``layer`` at the measured positions of the batch."""
 
     def end(self, batch: Batch, last: Tensor | None) -> None:
-        """A batch has ended; ``last`` [documents, tokens, width] is the final state, if the pass went that deep."""
+        """Called when a batch has ended; ``last`` [documents, tokens, width] is the final state, if it was computed."""
 
 
 def run_forward(
@@ -45,11 +48,11 @@ def run_forward(
     to_the_end: bool = False,
     batch_tokens: int | None = None,
 ) -> None:
-    """Show ``visitor`` every measured position of the sample at each of ``layers``, batch by batch.
+    """Pass every measured position of the sample at each of ``layers`` to ``visitor``, batch by batch.
 
-    Documents are sorted by length and batched to about ``batch_tokens`` tokens; padding stands right of a document,
-    where a causal model cannot see it. Blocks below the deepest layer are not run unless ``to_the_end``. Out of memory,
-    the batch is halved and the pass goes on. Raises :class:`InputError` when hidden states are not finite,
+    Documents are sorted by length and batched to about ``batch_tokens`` tokens, padded on the right, where a causal
+    model cannot see the padding. Blocks beyond the deepest layer are not run unless ``to_the_end``. On out-of-memory
+    the batch is halved and retried. Raises :class:`InputError` when hidden states are not finite,
     :class:`MeasurementError` when not even one document fits.
     """
     queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type]))
@@ -77,7 +80,7 @@ def run_forward(
 
 
 class _Hooks:
-    """Hooks on the wanted blocks that show each hidden state to the visitor as soon as it exists."""
+    """Hooks on the requested blocks that pass each hidden state to the visitor as soon as it is computed."""
 
     def __init__(self, model: LoadedModel, layers: frozenset[int], visitor: Visitor, to_the_end: bool) -> None:
         self._model = model
@@ -108,7 +111,7 @@ class _Hooks:
         return hook
 
     def read_batch(self, batch: Batch) -> None:
-        """Run the model on a batch as deep as is needed."""
+        """Run the model on a batch, as deep as needed."""
         self._rows = torch.from_numpy(batch.rows).to(self._model.device)
         tokens = torch.from_numpy(batch.tokens).to(self._model.device)
         last: Tensor | None = None
@@ -119,7 +122,7 @@ class _Hooks:
         self._visitor.end(batch, last)
 
     def _read(self, layer: int, hidden: Tensor) -> None:
-        """Show the measured rows of ``hidden`` [documents, tokens, width] as ``layer``."""
+        """Pass the measured rows of ``hidden`` [documents, tokens, width] to the visitor as ``layer``."""
         if layer in self._layers:
             z = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self._rows)
             norm = torch.linalg.vector_norm(z, dim=-1, dtype=torch.float32)
@@ -129,7 +132,7 @@ class _Hooks:
             raise _DeepestLayerReached
 
     def check_finite(self, positions: int) -> None:
-        """Raise :class:`InputError` if any hidden state held a NaN or an infinity."""
+        """Raise :class:`InputError` if any hidden state contained a NaN or an infinity."""
         broken = {layer: int(count) for layer, count in self._broken.items() if count}
         if broken:
             layer, count = next(iter(broken.items()))

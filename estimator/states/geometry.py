@@ -1,7 +1,7 @@
-"""How hidden states lie in space: what a small information value may be owed to.
+"""Geometry of hidden states, which may explain a small information value.
 
-The mean resultant length tells how far all states point one way, the participation ratio over how many dimensions they
-spread. Both come from the forward pass that makes the scores.
+The mean resultant length measures how closely all states point in one direction, the participation ratio over how many
+dimensions they spread. Both are computed in the forward pass that computes the scores.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import torch
 from torch import Tensor
 
 ROWS = 1024
-"""Positions from which the participation ratio is estimated: 16 MB a layer for states of width 4096."""
+"""Positions from which the participation ratio is estimated: 16 MB per layer for states of width 4096."""
 _SEED = 20_250_329
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """``resultant_length`` is ‖mean z̄‖ in [0, 1]: 1 when all states point one way, about 0 when directions balance.
+    """Mean resultant length and participation ratio of one layer's states.
 
-    ``participation_ratio`` is (tr C)² / tr C² of their covariance C, from 1 (a line) to the width (a ball); None where
-    it cannot be told: fewer than 4 positions, or states that do not differ.
+    ``resultant_length`` is ‖mean z̄‖ in [0, 1]: 1 when all states point in one direction, about 0 when directions
+    balance. ``participation_ratio`` is (tr C)² / tr C² of their covariance C, from 1 (a line) to the width (a ball);
+    None if undefined: fewer than 4 positions, or states that do not differ.
     """
 
     resultant_length: float
@@ -31,16 +32,17 @@ class Geometry:
 
 
 def chosen_rows(positions: int) -> npt.NDArray[np.int64]:
-    """The positions that the participation ratio is estimated from, at most 1,024 at random, ascending."""
+    """The positions from which the participation ratio is estimated, at most 1,024 at random, ascending."""
     order = np.random.Generator(np.random.PCG64(_SEED)).permutation(positions)
     return np.sort(order[:ROWS]).astype(np.int64)
 
 
 def participation_ratio(z: Tensor) -> float | None:
-    """(tr C)² / tr C² of the distribution that z [positions, width] was drawn from; None where it cannot be told.
+    """(tr C)² / tr C² of the distribution that z [positions, width] was drawn from; None if undefined.
 
-    tr C² is taken from the Gram matrix by the unbiased estimate of the Hilbert–Schmidt norm (Song et al. 2012, eq. 5):
-    that of the sample's own covariance is too large by (tr C)² / positions, which would cap the ratio at their number.
+    tr C² is the unbiased estimate of the Hilbert–Schmidt norm from the Gram matrix (Song et al. 2012, eq. 5): that of
+    the sample's own covariance is too large by (tr C)² / positions, which would cap the ratio at the number of
+    positions.
     """
     n = len(z)
     if n < 4:
@@ -49,7 +51,7 @@ def participation_ratio(z: Tensor) -> float | None:
     size = centred.square().sum().sqrt()
     if not size > torch.finfo(torch.float32).eps * z.double().square().sum().sqrt():
         return None
-    # Scaled before it is squared, so that states of any size stay within float32.
+    # Scaled before squaring, so that states of any magnitude stay within float32.
     scaled = (centred / size * n**0.5).float()
     gram = (scaled @ scaled.T).double()
     trace = gram.trace() / (n - 1)

@@ -1,4 +1,4 @@
-"""Layers by name: which hidden states a request means, and where in the model they are read."""
+"""Layers by name: the hidden states that a request selects, and the sites in the model where they are read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def check_layers(text: str) -> None:
-    """Check the form of a layer list before any model is known; raises :class:`InputError`."""
+    """Validate the form of a layer list before the model is known; raises :class:`InputError`."""
     parse_layers(text, depth=None)
 
 
 def parse_layers(text: str, depth: int | None) -> tuple[int, ...]:
-    """The layers that ``text`` means in a model of ``depth`` blocks, ascending; ``all`` and ``mean`` are 1 to depth.
+    """The layers that ``text`` selects in a model of ``depth`` blocks, ascending; ``all`` and ``mean`` are 1 to depth.
 
     Layer 0 is the embedding. Raises :class:`InputError` for anything but ``all``, ``mean``, or a list like ``0,3,5-8``
     within 0..depth (with ``depth`` None the upper end is not checked).
@@ -36,7 +36,7 @@ def parse_layers(text: str, depth: int | None) -> tuple[int, ...]:
 
 
 def site(layer: int, depth: int) -> Site:
-    """Where a layer is read: the embedding, a block's output, or (the last, as in the paper) after the final norm."""
+    """The site where a layer is read: the embedding, a block's output, or (the last) after the final norm."""
     if layer == 0:
         return "embedding"
     return "final_norm" if layer == depth else "block"

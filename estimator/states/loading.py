@@ -1,4 +1,4 @@
-"""A revision's model in memory: its base decoder, checked to be one, and its blocks (this module imports torch)."""
+"""Loading of a revision's base decoder, with checks of its architecture (this module imports torch)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class LoadedModel:
     """A base model in evaluation mode, ready for hooks.
 
     ``blocks`` are its ``depth`` decoder blocks in order: the output of block k (a tensor, or the first of a tuple) is
-    ``hidden_states[k + 1]`` for all but the last; the base model's ``last_hidden_state`` comes after the final norm.
-    ``width`` is the size of a hidden state; ``dtype`` the resolved name, such as ``"bfloat16"``. ``head`` turns final
-    states into logits, where it was asked for.
+    ``hidden_states[k + 1]`` for all but the last; the base model's ``last_hidden_state`` follows the final norm.
+    ``width`` is the size of a hidden state; ``dtype`` the resolved name, such as ``"bfloat16"``. ``head`` maps final
+    states to logits, if requested.
     """
 
     model: Any
@@ -39,7 +39,7 @@ class LoadedModel:
 
 
 def resolve_device(device: str) -> torch.device:
-    """The device a name means; ``"auto"`` is CUDA where there is one, else the CPU. Raises :class:`InputError`."""
+    """The device of a given name; ``"auto"`` is CUDA if available, else the CPU. Raises :class:`InputError`."""
     if device == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     try:
@@ -65,19 +65,19 @@ def resolve_device(device: str) -> torch.device:
 
 
 def tally_device(device: torch.device) -> torch.device:
-    """Where sums over a device's positions are made: there, or on the CPU where it has no float64 (mps)."""
+    """The device for float64 sums over positions: the device itself, or the CPU if it lacks float64 (mps)."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def load_model(
     revision: Revision, device: str, dtype: str, progress: Progress, *, with_head: bool = False
 ) -> LoadedModel:
-    """The base model of a revision on a device, downloaded if need be; reports phases ``"download"`` and ``"load"``.
+    """The base model of a revision on a device, downloaded if necessary; reports phases ``"download"`` and ``"load"``.
 
     ``dtype`` is ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``: the checkpoint's own, but float32 on the
-    CPU. ``with_head`` loads the output embedding too. Reads safetensors only and runs no code of the checkpoint's.
-    Raises :class:`InputError` (``"device"``, ``"dtype"``, ``"config"``, ``"weights"``, ``"architecture"`` and what the
-    download raises) and :class:`MeasurementError` (``"memory"``).
+    CPU. ``with_head`` loads the output embedding too. Reads safetensors only and runs no code from the checkpoint.
+    Raises :class:`InputError` (``"device"``, ``"dtype"``, ``"config"``, ``"weights"``, ``"architecture"`` and the kinds
+    raised by the download) and :class:`MeasurementError` (``"memory"``).
     """
     target = resolve_device(device)
     if dtype != "auto" and dtype not in DTYPES:
@@ -100,7 +100,7 @@ def load_model(
 
 
 def _decoder_config(folder: Path, where: str) -> Any:
-    """The configuration, refused early where it tells that the model is no decoder-only language model."""
+    """The configuration; rejects early a model that is not a decoder-only language model."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -141,7 +141,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # reported, and refused below in better words
+                ignore_mismatched_sizes=True,  # reported, and rejected below with a clearer message
                 **options,
             )
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -157,7 +157,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
         ) from error
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
         raise InputError("weights", f"The model {where} cannot be loaded: {first_lines(error)}") from error
-    # Weights that are missing or do not fit were drawn at random, and would be measured as if they had been learned.
+    # Missing or mismatched weights are initialised at random, and would be measured as if they had been learned.
     if report["mismatched_keys"]:
         name, saved, expected = sorted(report["mismatched_keys"])[0]
         raise InputError(
@@ -172,7 +172,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
 
 
 def _find_blocks(model: nn.Module, config: Any, where: str) -> tuple[nn.Module, ...]:
-    """The decoder blocks: the first module list, from the outside in, that is as long as the model is deep."""
+    """The decoder blocks: the first module list, outermost first, whose length is the depth of the model."""
     depth = config.get_text_config().num_hidden_layers
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == depth]
     if not lists:
@@ -183,7 +183,7 @@ def _find_blocks(model: nn.Module, config: Any, where: str) -> tuple[nn.Module, 
 
 
 def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> None:
-    """Prove on six tokens what measuring takes for granted: no token sees a later one, and blocks are layers."""
+    """Verify on six tokens that no token sees a later one, and that block outputs are the hidden states."""
     outputs: list[torch.Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Any) -> None:
@@ -217,7 +217,7 @@ def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> Non
 
 
 def _proven_head(whole: Any, where: str) -> nn.Module:
-    """The output embedding, proved on six tokens: some models scale or cap what it gives before it is a logit."""
+    """The output embedding, verified on six tokens: some models scale or cap its output to obtain logits."""
     head = whole.get_output_embeddings()
     tokens = torch.arange(6, device=whole.device)[None] % whole.get_input_embeddings().weight.shape[0]
     if head is not None and whole.base_model is not whole:

@@ -1,4 +1,4 @@
-"""The model's own loss on the sample: mean next-token cross-entropy, from the forward pass that makes the scores."""
+"""The model's own loss on the sample: mean next-token cross-entropy, from the forward pass that computes the scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGITS = 2**25
 
 
 class LossSum:
-    """Sums −log p(t_{i+1} | t_1 … t_i) over every token of the sample but the first of each document."""
+    """Sums −log p(t_{i+1} | t_1 … t_i) over every token of the sample except the first of each document."""
 
     def __init__(self, head: nn.Module, sample: Sample) -> None:
         self._head = head

@@ -1,7 +1,7 @@
-"""Hidden states of every wanted layer, turned at once into cosines with the anchors and let go.
+"""Hidden states of every requested layer, projected onto the anchors as cosines, then discarded.
 
-Scores are what is stored: [layers, draws, positions, anchors] in float16. Everything a user turns afterwards (layer,
-granularity, temperature, weights) is computed from them, without the model.
+Scores are what is stored: [layers, draws, positions, anchors] in float16. All settings that a user changes later
+(layer, granularity, temperature, weights) are computed from them, without the model.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def compute_scores(
     """Fill ``out[i]`` [draws, positions, anchors] (any device; stored as float16) with the cosines of ``layers[i]``.
 
     ``anchors`` [draws, anchors, width] have unit length. ``normalisations[i]`` is applied to the states first, so that
-    a layer may be asked for in several variants. The final states are added to ``loss``, if given. Returns the geometry
-    of each item. Batching, and what is raised, is that of :func:`estimator.states.forward.run_forward`.
+    a layer may be requested in several variants. The final states are added to ``loss``, if given. Returns the geometry
+    of each item. Batches and raises as :func:`estimator.states.forward.run_forward` does.
     """
     with Delivery(out, model.device) as delivery:
         scorer = _Scorer(model, sample, anchors, layers, normalisations or [None] * len(layers), delivery, loss)
@@ -49,7 +49,7 @@ def compute_scores(
 
 
 class _Scorer:
-    """Projects each hidden state onto the anchors, and sums its directions; on the device until a batch has ended."""
+    """Projects hidden states onto the anchors and sums their directions, on the device until a batch has ended."""
 
     def __init__(
         self,
@@ -97,7 +97,8 @@ class _Scorer:
         self._scores[item] = by_draw.to(self._delivery.dtype, memory_format=torch.contiguous_format)
 
     def end(self, batch: Batch, last: Tensor | None) -> None:
-        # Sums come last: out of memory before that, the batch is begun anew in halves, and scores are only put again.
+        # Sums come last: if a batch runs out of memory before that, it is retried in halves, and scores are
+        # overwritten.
         self._delivery.put(self._scores, torch.from_numpy(batch.positions))
         if self._loss is not None and last is not None:
             self._loss.add(batch, last)
@@ -105,7 +106,7 @@ class _Scorer:
             self._sums[item] += side.to(self._sums[item].device, torch.float64)
 
     def geometry(self, item: int) -> Geometry:
-        """How the states of one item lie in space."""
+        """Geometry of the states of one item."""
         kept, normalisation = self._kept[self._layers[item]], self._normalisations[item]
         length = float(torch.linalg.vector_norm(self._sums[item])) / self._positions
         states = kept if normalisation is None else normalisation.apply(kept)

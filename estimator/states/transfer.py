@@ -1,4 +1,4 @@
-"""Scores off the device: copied and put in their places while the next batch is already being computed."""
+"""Transfer of scores off the device, concurrent with the computation of the next batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _SLOTS = 2
 
 
 class Delivery:
-    """Puts the scores of batch after batch into ``out``, of each item [draws, positions, anchors] in one ``dtype``.
+    """Writes the scores of each batch to ``out``, one [draws, positions, anchors] per item, all of one ``dtype``.
 
-    From a CUDA device they travel through page-locked memory on a stream of their own, and a thread puts them in their
-    places; two batches may be on the way. Leaving the context waits for all of them, and for those that stay there.
+    From a CUDA device they are copied to page-locked memory on a separate stream, and a thread writes them to their
+    positions; two batches may be in flight. Leaving the context waits for all of them, including those that stay on the
+    device.
     """
 
     def __init__(self, out: Sequence[Tensor], device: torch.device) -> None:
@@ -43,7 +44,7 @@ class Delivery:
                 torch.cuda.synchronize(self._stream.device)
 
     def put(self, scores: Mapping[int, Tensor], positions: Tensor) -> None:
-        """Send ``scores[item]`` [draws, len(positions), anchors] to their ``positions`` (on the host) of each item."""
+        """Write ``scores[item]`` [draws, len(positions), anchors] to ``positions`` (on the host) of each item."""
         if self._stream is None or any(self._out[item].device.type != "cpu" for item in scores):
             places = {device: positions.to(device) for device in {self._out[item].device for item in scores}}
             for item, values in scores.items():
@@ -67,7 +68,7 @@ class Delivery:
             for (item, values), part in zip(scores.items(), parts, strict=True):
                 arrived[item] = part.view(values.shape)
                 arrived[item].copy_(values, non_blocking=True)
-                values.record_stream(stream)  # its memory is not given away before it has been read
+                values.record_stream(stream)  # prevents reuse of its memory before the copy has read it
             done = torch.cuda.Event(blocking=True)
             done.record(stream)
         self._pending[slot] = self._writer.submit(self._write, arrived, positions, done)
@@ -79,7 +80,7 @@ class Delivery:
 
 
 def copy_off(scores: Tensor, out: Tensor) -> None:
-    """Copy finished ``scores`` to ``out`` in main memory, on a stream of their own: their device computes on."""
+    """Copy finished ``scores`` to ``out`` in main memory, on a separate stream so that computation continues."""
     own = torch.cuda.stream(torch.cuda.Stream(scores.device)) if scores.is_cuda else contextlib.nullcontext()
     with own:
         out.copy_(scores)

@@ -1,7 +1,7 @@
-"""Mean and spread of each dimension of a layer's hidden states, and the variants of z that they make.
+"""Mean and variance of each dimension of a layer's hidden states, and the variants of z derived from them.
 
-A few dimensions with a large mean or spread can hold nearly all of ‖z‖, so that directions hardly differ and the raw
-information is small whatever the states tell. ``centred`` is z − μ, ``standardised`` is (z − μ) / σ.
+A few dimensions with a large mean or spread can account for nearly all of ‖z‖, so that directions hardly differ and the
+raw information is small regardless of what the states encode. ``centred`` is z − μ, ``standardised`` is (z − μ) / σ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from estimator.states.loading import LoadedModel
 from estimator.text.sample import Sample
 
 _RESOLUTION = 4 * torch.finfo(torch.float32).eps
-"""A spread below this share of the mean is rounding, not signal."""
+"""A standard deviation below this share of the mean is rounding, not signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Normalisation:
 
 
 def normalisation(variant: Variant, moments: Moments) -> Normalisation | None:
-    """What makes ``variant`` of hidden states with these moments; None for ``raw``.
+    """The normalisation for ``variant`` of hidden states with these moments; None for ``raw``.
 
-    Standardising drops dimensions that do not vary: they hold nothing, and 1/σ would raise their rounding.
+    Standardising drops constant dimensions: they carry no information, and 1/σ would amplify their rounding errors.
     """
     if variant == "raw":
         return None
@@ -81,7 +81,7 @@ def compute_moments(
     *,
     batch_tokens: int | None = None,
 ) -> dict[int, Moments]:
-    """Moments of each layer over the sample's measured positions, by a forward pass of its own (phase ``"moments"``).
+    """Moments of each layer over the sample's measured positions, by a separate forward pass (phase ``"moments"``).
 
     Raises as :func:`estimator.states.forward.run_forward` does.
     """

@@ -1,4 +1,4 @@
-"""Which columns a table has, and which of them holds the text."""
+"""Columns of a table, and detection of the text column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Columns(NamedTuple):
 
 
 def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns | None:
-    """The columns of the first record, textual where any of the records has text; None without records."""
+    """The columns of the first record, textual if any of the records has text there; None without records."""
     records = list(records)
     if not records:
         return None
@@ -29,7 +29,7 @@ def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns | None:
 def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | None, where: str) -> str:
     """The ``named`` column, else one with a usual name, else the only one of the ``textual`` ones.
 
-    Raises :class:`InputError` (``"column"``) that names the ``columns`` there are.
+    Raises :class:`InputError` (``"column"``), which lists the ``columns``.
     """
     if named is not None:
         check_column(columns, named, where)
@@ -45,7 +45,7 @@ def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | N
 
 
 def check_column(columns: Sequence[str], named: str, where: str) -> None:
-    """Raise :class:`InputError` (``"column"``) that names the ``columns`` there are if ``named`` is not one of them."""
+    """Raise :class:`InputError` (``"column"``), which lists the ``columns``, if ``named`` is not one of them."""
     if named not in columns:
         raise InputError("column", f"{where} has no column {named!r}: its columns are {_listed(columns)}.")
 
@@ -56,7 +56,7 @@ def textual(record: Mapping[str, Any]) -> list[str]:
 
 
 def text_of(value: Any, column: str, where: str) -> str:
-    """The text of one cell, empty where there is none; raises :class:`InputError` when it holds something else."""
+    """The text of one cell, empty if it is None; raises :class:`InputError` for any other type."""
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -16,11 +16,11 @@ def _as_named(text_column: str | None) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """An open corpus: ``name`` is short and for people, ``identity`` JSON-ready and decides what its tables hold.
+    """An open corpus: ``name`` is for display, ``identity`` is JSON-ready and identifies the content of its tables.
 
-    ``column_identity`` maps the text column a user named, or None, to what :meth:`identity_of` adds: by default that
-    name, which with the content decides the column read. Reading raises :class:`InputError` (``"corpus"`` or
-    ``"column"``), and :class:`MeasurementError` (``"network"``) where a corpus is read over one.
+    ``column_identity`` maps the text column a user named, or None, to the addition that :meth:`identity_of` makes: by
+    default that name, which together with the content determines the column read. Reading raises :class:`InputError`
+    (``"corpus"`` or ``"column"``), and :class:`MeasurementError` (``"network"``) for a corpus read over a network.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Corpus:
     column_identity: Callable[[str | None], dict[str, Any]] = _as_named
 
     def identity_of(self, text_column: str | None) -> dict[str, Any]:
-        """What decides the texts of a column, JSON-ready; part of the keys of samples."""
+        """The identity of a column's texts, JSON-ready; part of the keys of samples."""
         return {**self.identity, **self.column_identity(text_column)}
 
     def documents(self, text_column: str | None = None, columns: Sequence[str] = ()) -> Iterator[Document]:
-        """The documents, none of them empty, from the first on, read as they are asked for.
+        """The documents, none of them empty, in order, read on demand.
 
-        ``text_column`` names the column with the text where it is not evident; ``columns`` are further ones whose
-        values come with each text.
+        ``text_column`` names the text column if it cannot be detected; ``columns`` are further columns whose values are
+        returned with each text.
         """
         for table in self.tables:
             yield from table.documents(text_column, columns)
@@ -46,6 +46,6 @@ class Corpus:
         return (document.text for document in self.documents(text_column))
 
     def pairs(self) -> Iterator[Pair]:
-        """The records as preference pairs, read as they are asked for."""
+        """The records as preference pairs, read on demand."""
         for table in self.tables:
             yield from table.pairs()

@@ -37,10 +37,10 @@ def open_docstrings(_spec: str, progress: Progress) -> Corpus:
 
 
 def docstring_documents(progress: Progress, root: Path | None = None) -> list[str]:
-    """Documents of up to about 2,500 characters, each of one module, without duplicates.
+    """Documents of up to about 2,500 characters, each from one module, without duplicates.
 
-    Their order is shuffled, and depends on nothing but their texts. ``root`` is the folder of the library's sources,
-    by default the running Python's. Reports phase ``"text"`` in modules.
+    Their order is shuffled, and depends only on their texts. ``root`` is the folder of the library's sources, by
+    default the running Python's. Reports phase ``"text"`` in modules.
     """
     root = root or Path(sysconfig.get_path("stdlib"))
     files = sorted(_source_files(root))
@@ -71,7 +71,7 @@ def _docstrings(file: Path) -> list[str]:
             return []
         tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError):
-        return []  # a template or a deliberately broken file is no reason to have no corpus
+        return []  # a template or a deliberately broken file must not prevent the use of the corpus
     found = [ast.get_docstring(node) for node in (tree, *_documented(tree))]
     return [text for text in found if text]
 
@@ -86,7 +86,7 @@ def _documented(
 
 
 def _documents(docstrings: list[str]) -> Iterator[str]:
-    """The strings joined by blank lines, cut between two of them before a document outgrows :data:`LONGEST`."""
+    """The strings joined by blank lines, split between two of them before a document exceeds :data:`LONGEST`."""
     held: list[str] = []
     length = 0
     for text in docstrings:
@@ -101,7 +101,7 @@ def _documents(docstrings: list[str]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _without_cycle_collection() -> Iterator[None]:
-    """Syntax trees have no cycles, and collecting among their many nodes triples the time they take."""
+    """Disable garbage collection: syntax trees have no cycles, and traversing their many nodes triples the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -26,10 +26,10 @@ Item = TypeVar("Item")
 KINDS = (".txt", ".jsonl", ".csv", ".parquet")
 
 WHOLE = 20_000
-"""Characters up to which a ``.txt`` file is one document; a longer one is cut into documents."""
+"""Maximum characters of a ``.txt`` file that is one document; a longer file is split into documents."""
 
 LONGEST = 2500
-"""Characters of a document cut out of a long ``.txt`` file, at most."""
+"""Maximum characters of a document split from a long ``.txt`` file."""
 
 _BLOCK = 1 << 20
 _ROWS = 256  # of a parquet file in memory at a time
@@ -37,7 +37,7 @@ _LONGEST_CELL = 2**31 - 1  # the csv module's own limit, 128 KiB, is shorter tha
 
 
 def is_path(spec: str) -> bool:
-    """Whether ``spec`` is a path: of something that exists, of a text file by its name, or one that begins as such."""
+    """Whether ``spec`` is a path: it exists, has the name of a text file, or begins like a path."""
     path = Path(spec).expanduser()
     return path.exists() or kind_of(path) is not None or spec.startswith(("/", "./", "../", "~"))
 
@@ -55,7 +55,7 @@ def open_files(spec: str, progress: Progress) -> Corpus:
 
 
 def text_files(path: Path) -> list[Path]:
-    """``path`` itself, or the text files anywhere in that folder, sorted by name; raises :class:`InputError`."""
+    """``path`` itself, or all text files below that folder, sorted by name; raises :class:`InputError`."""
     if not path.exists():
         raise InputError("corpus", f"There is no file or folder {path}.")
     if path.is_dir():
@@ -107,7 +107,7 @@ def _guarded(file: Path, read: Callable[[Path], Iterable[Item]]) -> Iterator[Ite
 
 @dataclass(frozen=True)
 class _Parquet(Records):
-    """A table whose columns are known by their types, and of which only those that are needed are read."""
+    """A table whose columns are known from their types, and which reads only the columns needed."""
 
     file: Path = field(kw_only=True)
 
@@ -142,7 +142,7 @@ def _cut_documents(file: Path) -> Iterator[str]:
 
 
 def _cut(text: str) -> int:
-    """Where the next document ends: at the last paragraph, line or word in its longest extent, in this preference."""
+    """The end of the next document: the last paragraph, line or word break within the limit, in this preference."""
     for boundary in ("\n\n", "\n", " "):
         place = text.rfind(boundary, LONGEST // 2, LONGEST)
         if place > 0:
@@ -168,7 +168,7 @@ def _csv_records(file: Path) -> Iterator[Record]:
     csv.field_size_limit(_LONGEST_CELL)
     with _open(file) as stream:
         for row in csv.DictReader(stream):
-            # Cells beyond the header's go under None, and do not count as a column.
+            # Cells beyond the header are stored under None, and do not count as a column.
             yield {str(name): cell for name, cell in row.items() if name}
 
 
@@ -205,7 +205,7 @@ def _open(file: Path) -> io.TextIOBase:
 
 @contextlib.contextmanager
 def _readable(file: Path) -> Iterator[None]:
-    """What goes wrong while reading ``file``, in words."""
+    """Convert errors in reading ``file`` to :class:`InputError` (``"corpus"``)."""
     try:
         yield
     except UnicodeDecodeError as error:

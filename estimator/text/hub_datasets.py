@@ -1,4 +1,4 @@
-"""Rows streamed from a dataset of the Hugging Face Hub, fixed to one of its commits."""
+"""Rows streamed from a dataset of the Hugging Face Hub, pinned to one of its commits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from estimator.text.corpus import Corpus
 from estimator.text.tables import Record, Records
 
 _PREFERRED_SPLITS = ("validation", "test", "train")
-_DECIDING = 8  # rows by which the text column is found: any one may have empty cells
+_DECIDING = 8  # rows from which the text column is detected, because single rows may have empty cells
 
 
 def open_dataset(spec: str, progress: Progress) -> Corpus:
     """One split of a dataset, ``name``, ``name:config``, ``name:config:split`` or ``name::split``, at its last commit.
 
-    Raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split, or out of reach), ``"access"``
+    Raises :class:`InputError`: ``"corpus"`` (no such dataset, configuration or split, or unreachable), ``"access"``
     (gated). Reports phase ``"text"``.
     """
     name, *rest = spec.split(":")
@@ -38,7 +38,7 @@ def open_dataset(spec: str, progress: Progress) -> Corpus:
 
 
 def _guarded(name: str, rows: Iterable[Record]) -> Iterator[Record]:
-    """The rows; raises :class:`MeasurementError` (``"network"``) when their stream breaks off."""
+    """The rows; raises :class:`MeasurementError` (``"network"``) when the stream is interrupted."""
     from datasets.exceptions import DatasetsError
     from pyarrow import ArrowException
 

@@ -1,4 +1,4 @@
-"""The kinds of labels that come with the tool; other packages add theirs by the entry point ``ib_explorer.labels``."""
+"""The built-in kinds of labels; other packages add theirs by the entry point ``ib_explorer.labels``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NGRAMS = ("token", "bigram", "trigram", "quadgram")
 
 
 def _ngram(text: LabelText, width: int) -> Mapping[Side, IntArray]:
-    """X = (t_{i-k+1} … t_i) and Y = (t_{i+1} … t_{i+k}), each the pair of the narrower label and one more token.
+    """X = (t_{i-k+1} … t_i) and Y = (t_{i+1} … t_{i+k}), each encoded as the narrower label and one more token.
 
-    Such a number stays below positions × distinct tokens and cannot overflow, whatever the vocabulary.
+    The encoded number stays below positions × distinct tokens and cannot overflow, whatever the vocabulary.
     """
     offsets: dict[Side, int] = {"input": 1 - width, "output": width}
     sides: dict[Side, IntArray] = {}
@@ -73,9 +73,9 @@ LABELS = LabelKinds(
         ),
     ],
 )
-"""All kinds of labels, in the order in which the screen steps through them."""
+"""All kinds of labels, in the order in which the screen cycles through them."""
 
 
 def ngram_labels(sample: Sample, widest: str = NGRAMS[-1]) -> list[LabelSet]:
-    """The label sets of a sample's n-grams up to the ``widest``: those of the input side, then the output's."""
+    """The label sets of a sample's n-grams up to the ``widest``: those of the input side, then those of the output."""
     return LabelText(sample, LABELS).label_sets(LABELS.chain(widest))

@@ -1,4 +1,4 @@
-"""Labels of token positions: what a kind of labels is, and the label sets that kinds make of a sample."""
+"""Labels of token positions: the definition of a kind of labels, and the label sets it assigns to a sample."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from estimator.registry import Registry
 from estimator.text.sample import Sample
 
 SampleKind = Literal["texts", "pairs"]
-"""What a sample is made of: texts, or pairs of a chosen and a rejected completion."""
+"""The unit of a sample: texts, or pairs of a chosen and a rejected completion."""
 Null = Literal["positions", "documents", "pairs"]
-"""How labels are shuffled for the null: over all positions, as whole documents, or by swapping within pairs."""
+"""Shuffling of labels for the null: over all positions, over whole documents, or by swapping within pairs."""
 TWO_SIDED: Mapping[Side, str] = MappingProxyType({"input": "I(X;Z)", "output": "I(Y;Z)"})
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """A label for every position: ``ids`` [positions] in 0..labels-1, and ``counts`` [labels] of each."""
+    """A label for every position: ``ids`` [positions] in 0..labels-1, and the ``counts`` [labels] of each."""
 
     granularity: str
     side: Side
@@ -35,7 +35,7 @@ class LabelSet:
 
     @property
     def labels(self) -> int:
-        """How many distinct labels occur."""
+        """The number of distinct labels that occur."""
         return len(self.counts)
 
     @property
@@ -45,7 +45,7 @@ class LabelSet:
 
 
 def label_set(values: npt.ArrayLike, granularity: str = "token", side: Side = "input") -> LabelSet:
-    """A label set from one value of any kind per position."""
+    """A label set from one value of any type per position."""
     _, ids, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return LabelSet(granularity, side, ids.astype(np.int64), counts.astype(np.int64))
 
@@ -55,11 +55,11 @@ class LabelKind:
     """One kind of labels: an entry of ``--granularity``.
 
     ``label`` returns one value per measured position for each side of ``titles``, which name the information on the
-    screen: two sides are a point of the plane, an input side alone is one value. ``null`` says how labels are shuffled,
-    ``sample`` what they are labels of, and ``columns`` which columns of the corpus they need. ``within`` names the
-    narrower kind whose labels these refine. Kinds of one ``family`` are measured together whenever one of them is asked
-    for. A kind with a ``parameter`` is asked for as ``name:argument``; ``label`` then has a second argument, which also
-    replaces ``{argument}`` in titles and columns.
+    screen: two sides give a point of the plane, an input side alone gives one value. ``null`` is how labels are
+    shuffled, ``sample`` the sample they apply to, and ``columns`` the columns of the corpus they need. ``within`` names
+    the narrower kind whose labels these refine. Kinds of one ``family`` are measured together whenever one of them is
+    requested. A kind with a ``parameter`` is requested as ``name:argument``; ``label`` then takes a second argument,
+    which also replaces ``{argument}`` in titles and columns.
     """
 
     name: str
@@ -80,11 +80,11 @@ class LabelKind:
 
     @property
     def spelling(self) -> str:
-        """How it is asked for."""
+        """The kind as users write it."""
         return f"{self.name}:{self.parameter}" if self.parameter else self.name
 
     def of(self, argument: str) -> LabelKind:
-        """This kind with its parameter's value."""
+        """This kind with the value of its parameter."""
         titles: dict[Side, str] = {side: title.format(argument=argument) for side, title in self.titles.items()}
         label = partial(self.label, argument=argument)
         columns = tuple(column.format(argument=argument) for column in self.columns)
@@ -93,10 +93,10 @@ class LabelKind:
 
 
 class LabelKinds(Registry[LabelKind]):
-    """The kinds of labels by name; ``name:argument`` is found as well."""
+    """The kinds of labels by name; accepts ``name:argument`` as well."""
 
     def find(self, name: str) -> LabelKind:
-        """The kind that is asked for as ``name``; raises :class:`InputError` (``"granularity"``)."""
+        """The kind requested as ``name``; raises :class:`InputError` (``"granularity"``)."""
         base, colon, argument = name.partition(":")
         kind = super().find(base)
         if bool(argument.strip()) != bool(kind.parameter):
@@ -105,23 +105,23 @@ class LabelKinds(Registry[LabelKind]):
 
     @property
     def choices(self) -> list[str]:
-        """How each kind is asked for."""
+        """The kinds as users write them."""
         return [kind.spelling for kind in self.values()]
 
     def place(self, name: str) -> tuple[int, str]:
-        """Where a kind stands among the others, for sorting; kinds that are not installed here come last."""
+        """A sort key: the kind's rank in the registry, then its name; kinds that are not installed come last."""
         names = list(self)
         base = name.partition(":")[0]
         return (names.index(base) if base in names else len(names)), name
 
     def titles(self, name: str) -> Mapping[Side, str]:
-        """How the sides of a kind are called; of one that is not installed here, the usual names."""
+        """The titles of a kind's sides; the default titles for a kind that is not installed."""
         base, _, argument = name.partition(":")
         kind = self.get(base)
         return TWO_SIDED if kind is None else (kind.of(argument) if argument else kind).titles
 
     def sample(self, name: str) -> SampleKind:
-        """What a kind is measured on; of one that is not installed here, texts."""
+        """The kind of sample it is measured on; texts for a kind that is not installed."""
         kind = self.get(name.partition(":")[0])
         return "texts" if kind is None else kind.sample
 
@@ -133,15 +133,15 @@ class LabelKinds(Registry[LabelKind]):
         return [asked[name] for name in sorted(asked, key=self.place)]
 
     def chain(self, name: str) -> list[LabelKind]:
-        """The kind and the narrower ones that it refines, the narrowest first."""
+        """The kind and the narrower ones that it refines, narrowest first."""
         kind = self.find(name)
         return [*(self.chain(kind.within) if kind.within else []), kind]
 
 
 class LabelText:
-    """A sample as kinds of labels see it; ``tokenizer`` loads the tokenizer, which few kinds need.
+    """A sample as the input of kinds of labels; ``tokenizer`` loads the tokenizer, which few kinds need.
 
-    Label sets are made once, so that a kind can build on those of a narrower one.
+    Label sets are cached, so that a kind can build on those of a narrower one.
     """
 
     def __init__(self, sample: Sample, kinds: LabelKinds, tokenizer: Callable[[], Any] | None = None) -> None:
@@ -152,12 +152,12 @@ class LabelText:
 
     @cached_property
     def positions(self) -> IntArray:
-        """Where in the sample's tokens the measured positions are, int64 [positions]."""
+        """Indices of the measured positions in the sample's tokens, int64 [positions]."""
         return self.sample.position_index()
 
     @cached_property
     def tokens(self) -> IntArray:
-        """The sample's tokens as numbers into :attr:`vocabulary`, int64 [tokens]."""
+        """The sample's tokens as indices into :attr:`vocabulary`, int64 [tokens]."""
         return self._vocabulary[1]
 
     @property
@@ -174,7 +174,7 @@ class LabelText:
         return [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in self.vocabulary.tolist()]
 
     def per_document(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
-        """One value per document [documents] as one per measured position [positions]."""
+        """Values per document [documents], repeated for each measured position [positions]."""
         spread: npt.NDArray[Any] = np.asarray(values)[self.sample.document_of_position()]
         return spread
 
@@ -187,12 +187,12 @@ class LabelText:
         return self._made[kind.name][side]
 
     def label_sets(self, kinds: Iterable[LabelKind]) -> list[LabelSet]:
-        """The label sets of several kinds, side by side."""
+        """The label sets of several kinds: all of the input side, then all of the output side."""
         kinds = list(kinds)
         return [self.labels(kind, side) for side in SIDES for kind in kinds if side in kind.titles]
 
     def digest(self, kinds: Iterable[LabelKind]) -> str:
-        """SHA-256 (hex) of the labels of several kinds, which identifies them whatever decided them."""
+        """SHA-256 (hex) of the labels of several kinds, which identifies them however they were computed."""
         digest = hashlib.sha256()
         for labels in self.label_sets(kinds):
             digest.update(f"{labels.granularity} {labels.side} ".encode() + labels.ids.astype("<i8").tobytes())

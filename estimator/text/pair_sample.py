@@ -1,4 +1,4 @@
-"""The sample of preference information: the tokens of pairs of completions, measured after their prompts only."""
+"""The sample for preference information: tokens of pairs of completions, measured only after their prompts."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ _REPORT_EVERY = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairSample(Sample):
-    """Documents 2i and 2i + 1 are the chosen and the rejected completion of pair i, each behind its prompt.
+    """Documents 2i and 2i + 1 are the chosen and the rejected completion of pair i, each preceded by its prompt.
 
-    ``starts`` int64 [documents] is where in each document its completion begins: from there on every token is a
-    measured position, and the prompt's tokens are none.
+    ``starts`` int64 [documents] is the offset of each document's completion: every token from there on is a measured
+    position; the prompt's tokens are not.
     """
 
     starts: IntArray = field(kw_only=True)
 
     @property
     def pairs(self) -> int:
-        """How many pairs there are."""
+        """The number of pairs."""
         return self.documents // 2
 
     @property
     def positions(self) -> int:
-        """How many completion tokens there are."""
+        """The number of completion tokens."""
         return int(self.first_position()[-1])
 
     def measured(self, document: int) -> slice:
-        """Which tokens of a document are measured: its completion's."""
+        """The measured tokens of a document: those of its completion."""
         return slice(int(self.starts[document]), int(self.offsets[document + 1] - self.offsets[document]))
 
     def first_position(self) -> IntArray:
-        """The number of each document's first measured position, int64 [documents + 1]; the last entry is their sum."""
+        """The number of each document's first measured position, int64 [documents + 1]; the last entry is the total."""
         return np.concatenate([[0], np.cumsum(np.diff(self.offsets) - self.starts)])
 
     def position_index(self) -> IntArray:
-        """Where in ``tokens`` the measured positions are, int64 [positions], ascending."""
+        """Indices of the measured positions in ``tokens``, int64 [positions], ascending."""
         document = self.document_of_position()
         first = self.first_position()[:-1]
         return np.arange(self.positions) + (self.offsets[:-1] + self.starts - first)[document]
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
+        """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""
         values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length}
         return {"tokens": self.tokens, "offsets": self.offsets, "starts": self.starts}, values
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], values: dict[str, Any]) -> PairSample:
-        """The sample that :meth:`to_arrays` took apart; raises ValueError when the digest is of other arrays."""
+        """The sample from the output of :meth:`to_arrays`; raises ValueError when the digest does not match."""
         tokens, offsets, starts = (arrays[name] for name in ("tokens", "offsets", "starts"))
         if _digest(tokens, offsets, starts) != values["digest"]:
             raise ValueError("the arrays are not those of the sample's digest")
@@ -72,10 +72,10 @@ class PairSample(Sample):
 def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
     """The first ``pairs`` pairs of which both completions have tokens within ``max_length``, prompt included.
 
-    The tokenizer's chat template sets the roles where it has one and there is a prompt; else texts follow each other
-    as they are. Prompt and completion are tokenised apart, so that both completions follow the same tokens. Pairs left
-    out are noted. Reports phase ``"text"`` in pairs. Raises :class:`InputError` (``"corpus"``) with fewer
-    than 2 usable pairs.
+    The tokenizer's chat template sets the roles if there are a template and a prompt; otherwise texts are concatenated
+    unchanged. Prompt and completion are tokenised separately, so that both completions follow the same tokens. Omitted
+    pairs are noted. Reports phase ``"text"`` in pairs. Raises :class:`InputError` (``"corpus"``) with fewer than 2
+    usable pairs.
     """
     progress.phase("text", 0, pairs, "pairs")
     chosen: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]] = []
@@ -104,7 +104,7 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
     if len(chosen) < pairs or empty or cut:
         progress.note(f"{len(chosen)} of the {read} pairs read of {corpus.name} are used: {left_out}.")
     progress.phase("text", len(chosen), pairs, "pairs")
-    # An order of their own, as for texts: numbers do not depend on the order they were read in.
+    # Sorted by digest, as for texts, so that numbers do not depend on the order of reading.
     chosen.sort(key=lambda pair: hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in pair[:2])).digest())
     documents = [ids for pair in chosen for ids in pair[:2]]
     tokens = np.concatenate(documents)
@@ -122,7 +122,7 @@ def _encode(pair: Pair, tokenizer: Any, max_length: int) -> tuple[list[int], lis
     template = getattr(tokenizer, "chat_template", None)
     if template and pair.prompt:
         texts = _with_template(pair, tokenizer)
-        special = False  # the template has written them
+        special = False  # the template has already added them
     else:
         texts = tuple(_plain(messages) for messages in (pair.prompt, pair.chosen, pair.rejected))
         special = True
@@ -139,14 +139,14 @@ def _with_template(pair: Pair, tokenizer: Any) -> tuple[str, ...]:
     def written(messages: list[Message], **options: Any) -> str:
         try:
             return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
-        except Exception as error:  # templates raise what they like
+        except Exception as error:  # templates may raise anything
             raise InputError("tokenizer", f"The tokenizer's chat template refuses a pair: {error}.") from error
 
     prompt = written(prompt_messages, add_generation_prompt=True)
     completions = []
     for messages in (pair.chosen, pair.rejected):
         whole = written(prompt_messages + _with_roles(messages, "assistant"))
-        # A template that does not repeat the prompt word for word (some drop earlier reasoning): the text itself.
+        # If the template does not repeat the prompt verbatim (some drop earlier reasoning), use the text itself.
         completions.append(whole[len(prompt) :] if whole.startswith(prompt) else _plain(messages))
     return prompt, *completions
 
@@ -156,7 +156,7 @@ def _with_roles(messages: Sequence[Message], role: str) -> list[Message]:
 
 
 def _plain(messages: Sequence[Message]) -> str:
-    """Texts as they are; messages of a conversation each on lines of their own."""
+    """Plain texts unchanged; messages of a conversation on separate lines."""
     return "".join(m["content"] + ("\n" if m["role"] else "") for m in messages)
 
 

@@ -1,4 +1,4 @@
-"""Preference pairs: a prompt with a chosen and a rejected completion, made from records."""
+"""Preference pairs: a prompt with a chosen and a rejected completion, read from records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The messages of a prompt (none where a completion stands alone), and those of its two completions.
+    """The messages of a prompt (empty if the completions have none), and those of its two completions.
 
     Text without roles is one message with role ``""``.
     """
@@ -27,11 +27,11 @@ class Pair:
 
 
 def read_pairs(records: Iterable[Mapping[str, Any]], where: str) -> Iterator[Pair]:
-    """The pairs of records; ``where`` names them in messages.
+    """The pairs of records; ``where`` names their origin in messages.
 
     Columns are ``chosen`` and ``rejected``, as text or as lists of messages with ``role`` and ``content``, and
-    ``prompt``, which full conversations do not need. Raises :class:`InputError` (``"column"``) that names the columns
-    there are.
+    ``prompt``, which full conversations do not need. Raises :class:`InputError` (``"column"``), which lists the
+    available columns.
     """
     for record in records:
         if missing := [name for name in ("chosen", "rejected") if name not in record]:
@@ -43,14 +43,14 @@ def read_pairs(records: Iterable[Mapping[str, Any]], where: str) -> Iterator[Pai
         prompt, chosen, rejected = (
             _messages(record.get(name), name, where) for name in ("prompt", "chosen", "rejected")
         )
-        if len(chosen) > 1 or len(rejected) > 1:  # full conversations, which begin with the prompt
+        if len(chosen) > 1 or len(rejected) > 1:  # full conversations, which include the prompt
             shared = _shared(chosen, rejected)
             prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
         yield Pair(prompt, chosen, rejected)
 
 
 def _shared(chosen: tuple[Message, ...], rejected: tuple[Message, ...]) -> int:
-    """How many messages both begin with, leaving each at least its last."""
+    """The number of leading messages that both share, excluding the last of each."""
     most = min(len(chosen), len(rejected)) - 1
     return next((at for at in range(most) if chosen[at] != rejected[at]), max(most, 0))
 

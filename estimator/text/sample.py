@@ -1,4 +1,4 @@
-"""The text sample of a measurement: tokens of whole documents, in an order that their content alone decides."""
+"""The text sample of a measurement: tokens of whole documents, in an order determined by their content alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from estimator.text.tables import Document
 
 BEFORE = 3
 AFTER = 4
-"""Tokens of the same document that a measured position needs before and after it, whatever the label's width."""
+"""Tokens of the same document that a measured position needs before and after it, for labels of any width."""
 
 SHORTEST = BEFORE + 1 + AFTER
 _BATCH = 64
@@ -29,12 +29,12 @@ _CHARACTERS_PER_TOKEN = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The documents of one sample, end to end and without padding.
+    """The documents of one sample, concatenated without padding.
 
     ``tokens`` is int32 [T], ``offsets`` int64 [documents + 1]: document d is ``tokens[offsets[d]:offsets[d + 1]]``, at
-    least 8 and at most ``max_length`` tokens long. ``corpus`` names the text for people; ``digest`` is the SHA-256 of
-    tokens and offsets, and identifies the sample. ``bytes`` counts those of its text in UTF-8, where known. ``columns``
-    have a number for the value that each document has in a column of the corpus, int64 [documents].
+    least 8 and at most ``max_length`` tokens long. ``corpus`` is the text's name for display; ``digest`` is the SHA-256
+    of tokens and offsets, and identifies the sample. ``bytes`` is the length of its text in UTF-8, if known.
+    ``columns`` maps a column of the corpus to a number for the value of each document, int64 [documents].
     """
 
     tokens: npt.NDArray[np.int32]
@@ -47,25 +47,25 @@ class Sample:
 
     @property
     def bytes_per_token(self) -> float | None:
-        """How much text a token stands for: what makes losses of different tokenizers comparable."""
+        """Bytes of text per token, which makes losses of different tokenizers comparable."""
         return None if self.bytes is None else self.bytes / len(self.tokens)
 
     @property
     def documents(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return len(self.offsets) - 1
 
     @property
     def positions(self) -> int:
-        """How many token positions are measured: those with 3 tokens before and 4 after in the same document."""
+        """The number of measured token positions: those with 3 tokens before and 4 after in the same document."""
         return len(self.tokens) - self.documents * (SHORTEST - 1)
 
     def measured(self, document: int) -> slice:
-        """Which tokens of a document are measured positions."""
+        """The tokens of a document that are measured positions."""
         return slice(BEFORE, int(self.offsets[document + 1] - self.offsets[document]) - AFTER)
 
     def position_index(self) -> npt.NDArray[np.int64]:
-        """Where in ``tokens`` the measured positions are, int64 [positions], ascending."""
+        """Indices of the measured positions in ``tokens``, int64 [positions], ascending."""
         document = self.document_of_position()
         skipped = document * (SHORTEST - 1) + BEFORE
         return np.arange(self.positions, dtype=np.int64) + skipped
@@ -75,18 +75,18 @@ class Sample:
         return np.repeat(np.arange(self.documents, dtype=np.int64), np.diff(self.first_position()))
 
     def first_position(self) -> npt.NDArray[np.int64]:
-        """The number of each document's first measured position, int64 [documents + 1]; the last entry is their sum."""
+        """The number of each document's first measured position, int64 [documents + 1]; the last entry is the total."""
         return self.offsets - np.arange(self.documents + 1, dtype=np.int64) * (SHORTEST - 1)
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """Arrays, and JSON-ready values, from which :meth:`from_arrays` makes the sample again."""
+        """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""
         values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "bytes": self.bytes}
         columns = {f"{_COLUMN}{number}": column for number, column in enumerate(self.columns.values())}
         return {"tokens": self.tokens, "offsets": self.offsets, **columns}, values | {"columns": list(self.columns)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], values: dict[str, Any]) -> Sample:
-        """The sample that :meth:`to_arrays` took apart; raises ValueError when its digest does not fit."""
+        """The sample from the output of :meth:`to_arrays`; raises ValueError when the digest does not match."""
         tokens, offsets = arrays["tokens"].astype(np.int32), arrays["offsets"].astype(np.int64)
         columns = {name: arrays[f"{_COLUMN}{number}"] for number, name in enumerate(values.get("columns", ()))}
         if _digest(tokens, offsets) != values["digest"]:
@@ -103,12 +103,12 @@ def tokenise(
     text_column: str | None = None,
     columns: Sequence[str] = (),
 ) -> Sample:
-    """The first ``documents`` texts of a corpus that have 8 tokens or more, each cut at ``max_length`` tokens.
+    """The first ``documents`` texts of a corpus that have 8 tokens or more, each truncated to ``max_length`` tokens.
 
-    Special tokens are those the tokenizer adds by itself. With fewer usable texts than asked for, takes what there is
-    and notes it. ``columns`` are the columns of the corpus that the sample holds. Reports phase ``"text"`` in
+    Special tokens are those the tokenizer adds by default. With fewer usable texts than requested, uses the available
+    ones and notes it. ``columns`` are the columns of the corpus to include in the sample. Reports phase ``"text"`` in
     documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2 texts are usable or every measured token is
-    the same, and (``"column"``) what reading the columns raises.
+    the same, and (``"column"``) as reading the columns does.
     """
     progress.phase("text", 0, documents, "documents")
     chosen: list[npt.NDArray[np.int32]] = []
@@ -145,7 +145,7 @@ def _sample(
     max_length: int,
     columns: Mapping[str, Sequence[object]] = MappingProxyType({}),
 ) -> Sample:
-    """The documents in the order of their digests, so that numbers do not depend on the order they were read in."""
+    """The documents in the order of their digests, so that numbers do not depend on the order of reading."""
     digests = [hashlib.sha256(ids.astype("<i4").tobytes()).digest() for ids in documents]
     order = sorted(range(len(documents)), key=digests.__getitem__)
     tokens = np.concatenate([documents[at] for at in order])
@@ -161,7 +161,7 @@ def _sample(
 
 
 def _numbered(name: str, values: list[object], corpus: str) -> npt.NDArray[np.int64]:
-    """A number for each value of a column; raises :class:`InputError` where one is missing or all are the same."""
+    """A number for each value of a column; raises :class:`InputError` if one is missing or all are equal."""
     if missing := sum(value is None for value in values):
         raise InputError(
             "column",
@@ -180,7 +180,7 @@ def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
 
 
 def _readable(text: str, max_length: int) -> str:
-    """Text that a tokenizer takes: no lone surrogates, and no megabytes of which all but the beginning is cut off."""
+    """Text that a tokenizer accepts: no lone surrogates, and limited in length, because most would be truncated."""
     return text[: max_length * _CHARACTERS_PER_TOKEN].encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Sources of text by name: each recognises how its corpora are written, and opens them.
+"""Sources of text by name: each recognises the specs of its corpora, and opens them.
 
 Another package adds one by declaring an entry point of the group ``ib_explorer.sources`` that names a :class:`Source`::
 
@@ -7,7 +7,7 @@ Another package adds one by declaring an entry point of the group ``ib_explorer.
 
     FABLES = Source("fables", "fables (Aesop's)", lambda spec: spec == "fables", open_fables)
 
-:class:`estimator.text.tables.Records` gives dictionaries of columns, :class:`estimator.text.tables.PlainTexts` texts.
+:class:`estimator.text.tables.Records` holds dictionaries of columns, :class:`estimator.text.tables.PlainTexts` texts.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _DEFAULT_WITHIN = 2.0
 class Source:
     """A kind of corpus: ``help`` is one clause on how a user writes it.
 
-    ``recognises`` says whether a spec is written that way, without opening anything. ``open`` opens the corpus of such
-    a spec, reports phase ``"text"`` and raises :class:`InputError` (``"corpus"``, ``"access"``); it imports whatever
-    is slow to import, and its ``identity`` must change whenever its content does.
+    ``recognises`` says whether a spec belongs to this source, without opening anything. ``open`` opens the corpus of
+    such a spec, reports phase ``"text"`` and raises :class:`InputError` (``"corpus"``, ``"access"``); slow imports
+    belong inside it, and the corpus's ``identity`` must change whenever its content does.
     """
 
     name: str
@@ -67,7 +67,7 @@ SOURCES: Registry[Source] = Registry(
 
 
 def default_corpus() -> str:
-    """C4's English validation texts where the hub answers within 2 seconds, else the built-in docstrings."""
+    """C4's English validation texts if the hub responds within 2 seconds, else the built-in docstrings."""
     from estimator.checkpoints import hub
 
     return C4 if hub.answers(_DEFAULT_WITHIN) else DOCSTRINGS
@@ -76,16 +76,16 @@ def default_corpus() -> str:
 def open_corpus(spec: str | None, progress: Progress) -> Corpus:
     """The corpus that ``spec`` names, opened by the first source that recognises it; None is :func:`default_corpus`.
 
-    The built-in sources take ``"docstrings"``, a ``.txt``, ``.jsonl``, ``.csv`` (also ``.gz``) or ``.parquet`` file, a
-    folder of them, or a hub dataset ``name``, ``name:config``, ``name:config:split`` or ``name::split``. A ``.txt``
-    file of up to 20,000 characters is one document; a longer one is cut at paragraphs into documents of up to 2,500
+    The built-in sources accept ``"docstrings"``, a ``.txt``, ``.jsonl``, ``.csv`` (also ``.gz``) or ``.parquet`` file,
+    a folder of them, or a hub dataset ``name``, ``name:config``, ``name:config:split`` or ``name::split``. A ``.txt``
+    file of up to 20,000 characters is one document; a longer one is split at paragraphs into documents of up to 2,500
     characters. Raises :class:`InputError` (``"corpus"``, ``"access"``).
     """
     spec = default_corpus() if spec is None else spec
-    # Any spec may be the name of a file or dataset, so other packages' sources are asked before these two.
+    # Any spec may be the name of a file or dataset, so other packages' sources have priority over these two.
     in_turn = sorted(SOURCES.values(), key=lambda source: source in (_FILES, _HUB))
     source = next(source for source in in_turn if source.recognises(spec))
-    if source is _HUB:  # which also gets what a source that cannot be loaded would have recognised
+    if source is _HUB:  # it also receives specs that a source which failed to load would have recognised
         for why in SOURCES.broken.values():
             progress.note(why)
     return source.open(spec, progress)

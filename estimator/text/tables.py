@@ -1,4 +1,4 @@
-"""Tables: what a corpus is read from, either records with columns or plain texts."""
+"""Tables of a corpus: either records with columns or plain texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text, not empty, with the values of the further ``columns`` asked for in the record that holds it."""
+    """One non-empty text, with the values of the further ``columns`` requested from the same record."""
 
     text: str
     columns: tuple[object, ...] = ()
@@ -35,10 +35,10 @@ class Table(Protocol):
 
 @dataclass(frozen=True)
 class Records:
-    """A table with columns: ``read`` gives its records, ``where`` names it in messages.
+    """A table with columns: ``read`` returns its records, ``where`` names it in messages.
 
-    The first record names all columns. A text column that is not named is detected in the first ``deciding`` records.
-    Reading raises :class:`InputError` (``"column"``).
+    The first record names all columns. An unnamed text column is detected in the first ``deciding`` records. Reading
+    raises :class:`InputError` (``"column"``).
     """
 
     where: str
@@ -47,15 +47,15 @@ class Records:
 
     @cached_property
     def columns(self) -> Columns | None:
-        """The table's columns; None where it has no record."""
+        """The table's columns; None if it has no records."""
         return columns_of(itertools.islice(self.read(), self.deciding))
 
     def select(self, columns: Sequence[str]) -> Iterable[Record]:
-        """The records, of which only ``columns`` are needed."""
+        """The records; only ``columns`` need to be present."""
         return self.read()
 
     def text_column(self, named: str | None) -> str:
-        """The column that holds the text; raises :class:`InputError` ``"corpus"`` where there is no record."""
+        """The column that holds the text; raises :class:`InputError` ``"corpus"`` if there are no records."""
         if self.columns is None:
             raise InputError("corpus", f"{self.where} has no records in it.")
         return choose_column(*self.columns, named, self.where)
@@ -78,13 +78,13 @@ class Records:
 
 @dataclass(frozen=True)
 class PlainTexts:
-    """A table of texts alone, none of them empty, which ``read`` gives; it has neither columns nor pairs."""
+    """A table of non-empty texts, returned by ``read``, without columns or pairs."""
 
     where: str
     read: Callable[[], Iterable[str]]
 
     def documents(self, text_column: str | None, columns: Sequence[str]) -> Iterator[Document]:
-        """The texts; raises :class:`InputError` (``"column"``) where further columns are asked for."""
+        """The texts; raises :class:`InputError` (``"column"``) if further columns are requested."""
         if columns:
             raise InputError(
                 "column",
@@ -94,7 +94,7 @@ class PlainTexts:
         yield from map(Document, self.read())
 
     def pairs(self) -> Iterator[Pair]:
-        """Raises :class:`InputError` (``"corpus"``)."""
+        """Raise :class:`InputError` (``"corpus"``): plain text has no pairs."""
         raise InputError(
             "corpus",
             f"{self.where} is plain text and has no records: "
