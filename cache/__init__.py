@@ -1,4 +1,4 @@
-"""What is stored on disk: measurements, curves, scores, samples, the demo's runs. Imports no torch, knows no screen."""
+"""The on-disk cache: measurements, curves, scores, samples, demo runs. Independent of torch and of the screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Cache", "Occupied", "Pruned", "Verified"]
 
 
 def __getattr__(name: str) -> Any:
-    # Looking up a folder (`--help`, `doctor`) should not wait for numpy.
+    # Looking up a folder (`--help`, `doctor`) must not wait for the import of numpy.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cache import rooms

@@ -1,4 +1,4 @@
-"""Large arrays on disk within a budget: memory-mapped, verified, the least recently used let go first."""
+"""Large arrays on disk within a budget: memory-mapped, verified, evicted least recently used first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from estimator.errors import InputError
 
 HEADER = "header.json"
 MARGIN = 64 * 2**20
-"""Bytes that stay free on the disk when arrays are made."""
+"""Bytes to leave free on the disk when arrays are created."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _SAMPLES = 64
@@ -37,7 +37,7 @@ Shapes = Mapping[str, tuple[Sequence[int], npt.DTypeLike]]
 
 
 class StoredArrays(dict[str, npt.NDArray[Any]]):
-    """The arrays of one entry by name, read-only memory maps, and the values that were stored ``about`` them."""
+    """The arrays of one entry by name, as read-only memory maps, and the values stored with them in ``about``."""
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]) -> None:
         super().__init__(arrays)
@@ -46,7 +46,7 @@ class StoredArrays(dict[str, npt.NDArray[Any]]):
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """One entry as it lies on the disk: its folder, its bytes, and when it was last used (seconds since 1970)."""
+    """One entry on disk: its folder, its size, and the time of its last use (seconds since 1970)."""
 
     path: Path
     bytes: int
@@ -54,9 +54,10 @@ class StoredEntry:
 
 
 class ArrayStore:
-    """Sets of named arrays in ``folder``, each in a folder ``ab/abcdef…/`` of its own, of ``budget`` bytes together.
+    """Sets of named arrays in ``folder``, one folder ``ab/abcdef…/`` each, within ``budget`` bytes in total.
 
-    Sets that this process has in use are never let go. Another process that still reads one goes on reading.
+    Sets in use by this process are never evicted. Another process that is reading an evicted set can continue to read
+    it.
     """
 
     def __init__(self, folder: Path, budget: int, aside: Path) -> None:
@@ -66,7 +67,7 @@ class ArrayStore:
         self._in_use: dict[str, list[weakref.ref[npt.NDArray[Any]]]] = {}
 
     def get(self, identity: Mapping[str, Any], *, full: bool = False) -> StoredArrays | None:
-        """The arrays of ``identity``; None if there are none that verify, and what did not is set aside.
+        """The arrays of ``identity``; None if missing or invalid. Invalid ones are quarantined.
 
         Sizes and 64 samples of 4 kB of each array are verified; with ``full`` every byte is. Counts as a use.
         """
@@ -82,10 +83,10 @@ class ArrayStore:
     def create(
         self, identity: Mapping[str, Any], shapes: Shapes, about: Mapping[str, Any] | None = None
     ) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """Within the block, give zeroed arrays of ``{name: (shape, dtype)}`` to write; at its end they are stored.
+        """Context manager that yields zeroed arrays of ``{name: (shape, dtype)}`` to write, and stores them on exit.
 
-        An exception in the block leaves nothing behind. When another process was first, its arrays stay. Raises
-        :class:`estimator.errors.InputError`, ``"disk"`` where :meth:`admits` says no.
+        An exception in the block leaves nothing behind. If another process stored the same set first, its arrays are
+        retained. Raises :class:`estimator.errors.InputError` (``"disk"``) if :meth:`admits` returns False.
         """
         name = key(identity)
         path = self._path(name)
@@ -122,11 +123,11 @@ class ArrayStore:
                 stored[name][...] = array
 
     def admits(self, size: int) -> bool:
-        """Whether :meth:`create` can make ``size`` bytes of arrays, once all that may go has been let go."""
+        """Whether ``size`` bytes of arrays fit, once everything evictable has been evicted."""
         return size <= self._largest()
 
     def items(self) -> list[StoredEntry]:
-        """What is stored, the least recently used first."""
+        """The stored entries, least recently used first."""
         found = []
         for path in entry_paths(self.folder):
             with contextlib.suppress(OSError):
@@ -135,7 +136,10 @@ class ArrayStore:
         return sorted(found, key=lambda item: (item.used, item.path.name))
 
     def prune(self, budget: int) -> int:
-        """Let go the least recently used until ``budget`` bytes are left or all is in use; returns the bytes freed."""
+        """Evict entries, least recently used first, down to ``budget`` bytes; returns the bytes freed.
+
+        Entries in use are not evicted.
+        """
         items = self.items()
         excess = sum(item.bytes for item in items) - budget
         freed = 0
@@ -150,7 +154,7 @@ class ArrayStore:
         return 0 if self._is_in_use(item.path.name) else remove(item.path)
 
     def verify(self) -> tuple[int, list[str]]:
-        """Read every byte: how many entries are as they were written, and the names of those set aside."""
+        """Read every byte; returns the number of intact entries, and the names of those quarantined."""
         sound, bad = 0, []
         for path in entry_paths(self.folder):
             if self._path(path.name) == path and self._read(path, path.name, full=True) is not None:
@@ -170,7 +174,7 @@ class ArrayStore:
             arrays = {array: _open(path / _file(array), told, full) for array, told in header["arrays"].items()}
             found = StoredArrays(arrays, header["about"])
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
-            # Pruned by another process, all of it is gone at once; what is there and incomplete is damaged.
+            # Pruning by another process removes an entry atomically, so an incomplete one is damaged.
             if path.exists():
                 set_aside(path, self.aside)
             return None
@@ -186,7 +190,7 @@ class ArrayStore:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     raise
-            # Sound arrays that are there already are as good as ours; unsound ones have been set aside by the look.
+            # Intact arrays of another process are equivalent; :meth:`_read` quarantines damaged ones.
             if self._read(path, name, full=False) is not None:
                 return
 
@@ -241,7 +245,7 @@ def _total(shapes: Shapes) -> int:
 def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.memmap[Any, Any]:
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
-        # A map of blocks that the disk does not have would kill the process when it writes to them.
+        # Writing to mapped blocks that the disk cannot provide would kill the process.
         with path.open("r+b") as file, _unsupported_is_fine():
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
     return array
@@ -257,7 +261,7 @@ def _unsupported_is_fine() -> Iterator[None]:
 
 
 def _describe_all(arrays: Mapping[str, np.memmap[Any, Any]], folder: Path) -> dict[str, Any]:
-    # Writing out and hashing both leave the interpreter free: on a machine with a GPU this hides most of their time.
+    # Flushing and hashing release the interpreter lock: on a machine with a GPU this hides most of their time.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         described = pool.map(_describe, arrays.values(), [folder / _file(name) for name in arrays])
         return dict(zip(arrays, described, strict=True))
@@ -277,9 +281,9 @@ def _describe(array: np.memmap[Any, Any], path: Path) -> dict[str, Any]:
 
 
 def _open(path: Path, told: Mapping[str, Any], full: bool) -> npt.NDArray[Any]:
-    """The array that the header tells of; raises ValueError or OSError where the file is not the one it was.
+    """The array described by the header; raises ValueError or OSError if the file has changed.
 
-    Shape and type are those of the sealed header: what numpy would read from a damaged file could be anything.
+    Shape and type are taken from the sealed header, because the file's own header may be damaged.
     """
     if path.stat().st_size != told["bytes"]:
         raise ValueError(f"{path.name} has another size than its header says")

@@ -1,4 +1,4 @@
-"""Measurement rows as columns: a page of 264 rows is 70 kB and decodes in half a millisecond, to the last bit."""
+"""Measurement rows as columns: a page of 264 rows is 70 kB and decodes in half a millisecond, bit-exact."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 from estimator.measurement import Information, Measurement
 
 IDENTITY = ("layer", "site", "granularity", "weights", "min_count", "variant", "temperature_rule")
-"""What tells a row from the others of its checkpoint: few different values, stored as numbers into a list of them."""
+"""Fields that identify a row within its checkpoint: few distinct values, stored as indices into a list of them."""
 FLOATS = ("temperature", "entropy", "ceiling")
 OPTIONAL = ("resultant_length", "participation_ratio")
 """Columns that may be None, which is stored as NaN."""
 SIDES = ("complexity", "expressivity")
-"""Columns that hold information; of labels with one side the second is None, which is stored as NaN and 0 labels."""
+"""Columns that hold information; for labels with one side the second is None, stored as NaN and 0 labels."""
 INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")
 INFORMATION_INTEGERS = ("labels",)
 
@@ -35,7 +35,7 @@ def encode_rows(rows: Sequence[Measurement]) -> dict[str, Any]:
     """Rows as a JSON-ready object; raises ValueError when a value is NaN or infinite.
 
     ``floats`` is base64 of little-endian float64 [columns, rows], ``integers`` of int64; ``values`` are the lists that
-    the numbers in the identity's columns point into.
+    the indices in the identity's columns refer to.
     """
     values = {name: list(dict.fromkeys(getattr(row, name) for row in rows)) for name in IDENTITY}
     codes = {name: {value: code for code, value in enumerate(known)} for name, known in values.items()}
@@ -54,7 +54,7 @@ def encode_rows(rows: Sequence[Measurement]) -> dict[str, Any]:
 
 
 def decode_rows(encoded: Mapping[str, Any]) -> tuple[Measurement, ...]:
-    """The rows that :func:`encode_rows` took; raises KeyError, TypeError or ValueError where it was something else."""
+    """The rows that :func:`encode_rows` encoded; raises KeyError, TypeError or ValueError for other input."""
     count = encoded["rows"]
     integers = _unpack(encoded["integers"], "<i8", encoded["integer_columns"], count)
     floats = _unpack(encoded["floats"], "<f8", encoded["float_columns"], count)
@@ -78,10 +78,10 @@ def decode_rows(encoded: Mapping[str, Any]) -> tuple[Measurement, ...]:
 
 
 def _fill(record: type[Record], columns: Sequence[Sequence[Any]], count: int) -> list[Record]:
-    """``count`` records of a frozen dataclass with slots, from one column for each of its fields.
+    """``count`` records of a frozen dataclass with slots, from one column per field.
 
-    Sets the slots one column at a time: calling ``__init__`` once a record takes three times as long, and opening the
-    cache is mostly this.
+    Sets the slots one column at a time: calling ``__init__`` for each record takes three times as long, and dominates
+    the time to open the cache.
     """
     records: list[Record] = [object.__new__(record) for _ in range(count)]
     for field, column in zip(fields(record), columns, strict=True):  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def _fill(record: type[Record], columns: Sequence[Sequence[Any]], count: int) ->
 
 
 def _inner(row: Measurement, path: str, missing: float) -> Any:
-    """The value at a path of a row; ``missing`` where the side that it belongs to is None."""
+    """The value at an attribute path of a row; ``missing`` if the side it belongs to is None."""
     value: Any = row
     for name in path.split("."):
         value = getattr(value, name)

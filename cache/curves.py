@@ -1,4 +1,4 @@
-"""Bound curves on disk: one file is the curve of one sample at one granularity."""
+"""Bound curves on disk: each file holds the curve of one sample at one granularity."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _FIELDS = tuple(field.name for field in fields(BoundCurve))
 
 
 class CurveStore(RecordStore[BoundCurve]):
-    """All curves, by the key of what decides them."""
+    """All curves, by the key of their identity."""
 
     schema = 2
 
     def all(self) -> list[tuple[dict[str, Any], BoundCurve]]:
-        """Every curve with the identity that decides it, in the order of their keys."""
+        """Every curve with its identity, in the order of their keys."""
         return [(entry.identity, curve) for entry, curve in self._all()]
 
     def put(self, identity: Mapping[str, Any], curve: BoundCurve) -> None:

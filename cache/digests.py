@@ -1,4 +1,4 @@
-"""Content digests of files, remembered, so that a model of 29 GB is read once."""
+"""Content digests of files, cached so that a model of 29 GB is read once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cache.sealed import seal, unseal
 from estimator.errors import InputError
 
 HeardOf = Callable[[int, int], None]
-"""Called with bytes read and bytes in all; what it raises stops the reading."""
+"""Called with the bytes read and the total number of bytes; an exception from it stops the reading."""
 
 _BLOCK = 16 * 2**20
 _SETTLED = 2.0
-"""Seconds: a file changed later than this before now may change again without its time of change showing it."""
+"""Seconds: a file modified more recently may change again without a change of its modification time."""
 
 
 def folder_digest(files: Sequence[Path], memo: Path, progress: HeardOf | None = None) -> str:
     """The SHA-256 over names and bytes of ``files``, in any order; names are relative to their common folder.
 
-    ``memo`` is a file that remembers the digest of each path with its size, time of change and inode. Raises
+    ``memo`` is a file that caches the digest of each path with its size, modification time and inode. Raises
     :class:`InputError` (``"files"``) when there are no files or one cannot be read.
     """
     if not files:
@@ -51,7 +51,7 @@ def folder_digest(files: Sequence[Path], memo: Path, progress: HeardOf | None = 
             progress(done, total)
         digests[path.relative_to(root).as_posix()] = digest
     if learned:
-        # Read again: another process may have learned something meanwhile. A lost race costs one more reading.
+        # Read again, because another process may have added digests. A lost race costs one more reading.
         write_atomically(memo, seal({"files": {**_remembered(memo), **learned}}))
     return key(digests)
 

@@ -1,4 +1,4 @@
-"""Values stored one to a file, found by the identity that decides them. The files are the truth; there is no index."""
+"""Values stored one per file, looked up by their identity. There is no index besides the files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 _SUFFIX = ".json"
 
 Stamp = tuple[int, int, int]
-"""Inode, size and time of change (ns) of a file: another stamp means another content."""
+"""Inode, size and modification time (ns) of a file: a different stamp means different content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: the identity that decides the value, names for people (no part of the key), and the value."""
+    """One file: the identity of the value, names for display (not part of the key), and the value."""
 
     key: str
     identity: dict[str, Any]
@@ -35,7 +35,7 @@ class Entry:
 class EntryStore:
     """Entries in ``folder``, as ``ab/abcdef….json``; several processes may read and write it at once.
 
-    Every file is verified when it is read. One that does not verify is a miss and is moved to ``aside``.
+    Every file is verified when it is read. An invalid file is a miss and is moved to ``aside``.
     """
 
     def __init__(self, folder: Path, aside: Path) -> None:
@@ -43,10 +43,10 @@ class EntryStore:
         self.aside = aside
 
     def put(self, identity: Mapping[str, Any], value: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-        """Store ``value`` under the key of ``identity``, in place of any before, and return the key.
+        """Store ``value`` under the key of ``identity``, replacing any earlier one, and return the key.
 
-        Raises :class:`estimator.errors.InputError` (``"disk"``, ``"cache"``), and TypeError or ValueError for what a
-        identity cannot hold.
+        Raises :class:`estimator.errors.InputError` (``"disk"``, ``"cache"``), and TypeError or ValueError for types and
+        values that an identity cannot hold.
         """
         name = key(identity)
         path = self.path(name)
@@ -55,7 +55,7 @@ class EntryStore:
         return name
 
     def get(self, name: str) -> Entry | None:
-        """The entry of a key; None if there is none that verifies. Raises ValueError when ``name`` is no key."""
+        """The entry of a key; None if it is missing or invalid. Raises ValueError when ``name`` is not a key."""
         path = self.path(name)
         data = _read(path)
         if data is None:
@@ -71,7 +71,7 @@ class EntryStore:
         return entry
 
     def entries(self) -> Iterator[Entry]:
-        """All entries that verify, in the order of their keys."""
+        """All valid entries, in the order of their keys."""
         for name in self.stamps():
             entry = self.get(name)
             if entry is not None:
@@ -80,7 +80,7 @@ class EntryStore:
     def stamps(self) -> dict[str, Stamp]:
         """The keys of all files with their stamps, in order, without reading a file: cheap enough to poll.
 
-        Raises :class:`estimator.errors.InputError` (``"cache"``) when the folder is there and cannot be read.
+        Raises :class:`estimator.errors.InputError` (``"cache"``) when the folder exists and cannot be read.
         """
         found: dict[str, Stamp] = {}
         for shard in shards(self.folder):
@@ -98,14 +98,14 @@ class EntryStore:
         return dict(sorted(found.items()))
 
     def stamp(self, name: str) -> Stamp | None:
-        """The stamp of a key's file; None if there is none."""
+        """The stamp of a key's file; None if there is no such file."""
         try:
             return _stamp(self.path(name).stat())
         except OSError:
             return None
 
     def verify(self) -> tuple[int, list[str]]:
-        """Read every file: how many are as they were written, and the names of those set aside."""
+        """Read every file; returns the number of intact ones, and the names of those quarantined."""
         sound, bad = 0, []
         for path in entry_paths(self.folder):
             name = path.name.removesuffix(_SUFFIX)
@@ -116,23 +116,23 @@ class EntryStore:
         return sound, bad
 
     def path(self, name: str) -> Path:
-        """Where the entry of a key is stored; raises ValueError when ``name`` is no key."""
+        """The path of a key's entry; raises ValueError when ``name`` is not a key."""
         if not is_key(name):
             raise ValueError(f"{name!r} is not a key")
         return self.folder / name[:2] / f"{name}{_SUFFIX}"
 
     def set_aside(self, name: str) -> None:
-        """Move the file of a key out of the way; the next :meth:`get` is a miss."""
+        """Quarantine the file of a key; the next :meth:`get` is a miss."""
         set_aside(self.path(name), self.aside)
 
 
 def shards(folder: Path) -> list[Path]:
-    """The subfolders among which files are spread by the first two digits of their keys."""
+    """The subfolders that partition files by the first two digits of their keys."""
     return [shard for shard in listing(folder) if _SHARD.fullmatch(shard.name)]
 
 
 def entry_paths(folder: Path) -> list[Path]:
-    """Everything in the subfolders of a store but what is unfinished, whether or not it belongs there."""
+    """All paths in the subfolders of a store except unfinished ones, whether or not they are entries."""
     return [path for shard in shards(folder) for path in listing(shard) if not path.name.endswith(PARTIAL)]
 
 
@@ -144,7 +144,7 @@ def _read(path: Path) -> bytes | None:
     except OSError as error:
         if error.errno != errno.ESTALE:
             return None
-    # On NFS a file that another machine has just replaced is stale; by name, the new one is there.
+    # On NFS, a file that another machine has just replaced is stale; reopening it by name reads the new one.
     try:
         return path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, errors in words, and a place for what does not verify."""
+"""Files that are complete or absent: atomic writes, error messages, and quarantine of invalid files."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from pathlib import Path
 from estimator.errors import InputError
 
 PARTIAL = ".partial"
-"""How the names of unfinished files and folders end; readers pass over them."""
+"""Suffix of unfinished files and folders, which readers skip."""
 
 STALE_AFTER = 24 * 3600.0
-"""Seconds without a change after which something unfinished is taken for the remains of a process that died."""
+"""Seconds without a change after which an unfinished file is treated as left over from a dead process."""
 
 _ANOTHER = "choose another folder with --cache-dir or IB_EXPLORER_CACHE"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path``: readers see the old file or the new one, and a failure leaves nothing behind.
+    """Write ``data`` to ``path``: readers see the old file or the new one, and a failure leaves nothing behind.
 
-    Folders are made as needed. Raises :class:`InputError`, ``"disk"`` without space and ``"cache"`` where the folder
+    Folders are created as needed. Raises :class:`InputError`: ``"disk"`` if no space is left, ``"cache"`` if the folder
     cannot be written.
     """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = partial_path(path)
         try:
-            # Not mkstemp: its files are for one user only, and a cache may be shared by a group.
+            # Not mkstemp, whose files are private to one user: a cache may be shared by a group.
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             try:
                 rest = memoryview(data)
@@ -54,7 +54,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the operating system says of writing below ``folder`` into an :class:`InputError`."""
+    """Convert operating system errors of writing below ``folder`` to :class:`InputError`."""
     try:
         yield
     except OSError as error:
@@ -65,13 +65,13 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def no_space(folder: Path, needed: int | None = None) -> InputError:
-    """The error of a full disk; ``needed`` bytes are named where they are known."""
+    """The error for a full disk; names the ``needed`` bytes if known."""
     what = "no space left" if needed is None else f"no space for the {in_words(needed)} needed"
     return InputError("disk", f"There is {what} in {folder}: free some or set --cache-dir to a folder on another disk.")
 
 
 def in_words(size: int) -> str:
-    """A number of bytes as people say it, such as ``1.5 GB``."""
+    """A human-readable number of bytes, such as ``1.5 GB``."""
     value = float(size)
     for unit in ("bytes", "kB", "MB", "GB"):
         if value < 1000:
@@ -81,14 +81,14 @@ def in_words(size: int) -> str:
 
 
 def partial_path(path: Path) -> Path:
-    """A name beside ``path`` for its unfinished content, of this process alone."""
+    """A path next to ``path`` for its unfinished content, unique to this process."""
     return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
 
 
 def set_aside(path: Path, aside: Path) -> Path | None:
-    """Move a file or folder that does not verify into ``aside`` and return where it is; None where it cannot be moved.
+    """Move an invalid file or folder into ``aside`` and return its new path; None if it cannot be moved.
 
-    Never raises OSError: in a cache that may only be read, what does not verify stays where it is and is still a miss.
+    Never raises OSError: in a read-only cache, an invalid file stays in place and is still a miss.
     """
     target = aside / f"{path.name}.{secrets.token_hex(4)}"
     try:
@@ -100,10 +100,9 @@ def set_aside(path: Path, aside: Path) -> Path | None:
 
 
 def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
-    """Remove what lies unfinished in ``folder``; returns the bytes freed.
+    """Remove unfinished files in ``folder``; returns the bytes freed.
 
-    That is what processes of this machine have left that no longer run, and what nobody has changed for ``older_than``
-    seconds.
+    Removes files of processes on this machine that no longer run, and files unchanged for ``older_than`` seconds.
     """
     freed = 0
     for path in listing(folder):
@@ -113,8 +112,8 @@ def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether the process that wrote ``path`` is known not to run any more."""
-    import psutil  # late: the screen's first frame does without
+    """Whether the process that wrote ``path`` is known to have ended."""
+    import psutil  # imported late, because the screen's first frame does not need it
 
     made = re.search(r"\.(\w+)-(\d+)-\w+" + re.escape(PARTIAL), path.name)
     return made is not None and made[1] == _here() and not psutil.pid_exists(int(made[2]))
@@ -122,16 +121,16 @@ def _is_abandoned(path: Path) -> bool:
 
 @cache
 def _here() -> str:
-    """Names the place where processes are numbered together: a machine since it started, or a container on it."""
+    """Digest of the process id namespace: a machine since its last boot, or a container on it."""
     try:
         started = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
         return hashlib.sha256(f"{started} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:8]
     except OSError:
-        return secrets.token_hex(4)  # a place of its own: what it leaves is pruned by its age
+        return secrets.token_hex(4)  # a unique value: files of this process are pruned by age
 
 
 def listing(folder: Path) -> list[Path]:
-    """What is in a folder, by name; nothing where there is none; raises :class:`InputError` where it cannot be read."""
+    """The paths in a folder, by name; empty if it does not exist; raises :class:`InputError` if it cannot be read."""
     try:
         with os.scandir(folder) as found:
             return sorted(Path(entry.path) for entry in found)
@@ -142,13 +141,13 @@ def listing(folder: Path) -> list[Path]:
 
 
 def unreadable(folder: Path, error: OSError) -> InputError:
-    """The error of a cache folder that is there and cannot be listed."""
+    """The error for an existing cache folder that cannot be listed."""
     reason = error.strerror or str(error)
     return InputError("cache", f"{folder} cannot be read ({reason}): {_ANOTHER}.")
 
 
 def contents(path: Path) -> list[tuple[Path, os.stat_result]]:
-    """The files at or below ``path`` with their state; what vanishes meanwhile is passed over."""
+    """The files at or below ``path`` with their stat results; files that vanish meanwhile are skipped."""
     found = []
     inner = [Path(folder) / name for folder, _, names in os.walk(path) for name in names] if path.is_dir() else [path]
     for file in inner:
@@ -158,7 +157,7 @@ def contents(path: Path) -> list[tuple[Path, os.stat_result]]:
 
 
 def last_change(path: Path) -> float:
-    """When a file, or anything in a folder, was last written (seconds since 1970); 0 where nothing is left."""
+    """Time when a file, or anything in a folder, was last written (seconds since 1970); 0 if nothing is left."""
     return max((state.st_mtime for _, state in contents(path)), default=_mtime(path))
 
 
@@ -170,7 +169,7 @@ def _mtime(path: Path) -> float:
 
 
 def remove(path: Path) -> int:
-    """Remove a file or folder and return the bytes it held; it vanishes at once, even if another process reads it."""
+    """Remove a file or folder and return its size; removal is atomic, even if another process is reading it."""
     freed = sum(state.st_size for _, state in contents(path))
     if path.name.endswith(PARTIAL):
         gone = path

@@ -1,4 +1,4 @@
-"""Increments on disk: one file holds those of one checkpoint, beside the file of its measurements."""
+"""Increments on disk: each file holds those of one checkpoint, separate from the file of its measurements."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from estimator.increments import CheckpointIncrements, Increment
 
 
 class IncrementStore(RecordStore[CheckpointIncrements]):
-    """All increments, by the key of what decides them."""
+    """All increments, by the key of their identity."""
 
     def all(self) -> list[CheckpointIncrements]:
         """Every checkpoint's increments, in the order of their keys."""
         return [record for _, record in self._all()]
 
     def merge(self, identity: Mapping[str, Any], increments: CheckpointIncrements) -> CheckpointIncrements:
-        """Add rows to what is stored under ``identity``, in place of those of the same layer and temperature.
+        """Add rows to those stored under ``identity``, replacing rows of the same layer and temperature.
 
-        Returns what is stored now. Raises ValueError for NaN and infinities, InputError as writing does.
+        Returns the stored record. Raises ValueError for NaN and infinities, InputError as writing does.
         """
         known = self.load(key(identity))
         rows = {_identity(row): row for row in (*(known.rows if known else ()), *increments.rows)}

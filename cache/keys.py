@@ -1,4 +1,4 @@
-"""Keys: the SHA-256 of a canonical identity, so that a value is found by all that decides it and by nothing else."""
+"""Keys: the SHA-256 of a canonical identity, which contains everything that determines a value and nothing else."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def canonical(identity: Mapping[str, Any]) -> bytes:
-    """The one spelling of an identity: ASCII JSON, keys sorted, no spaces, floats as the shortest text that reads back.
+    """The canonical form of an identity: ASCII JSON, keys sorted, no spaces, floats as their shortest exact text.
 
-    Identities are made of mappings with text keys, lists or tuples, text, whole numbers, finite floats, booleans and
-    None. 1 and 1.0 are different values. Raises TypeError for anything else, ValueError for NaN and infinities.
+    Identities are made of mappings with text keys, lists or tuples, text, integers, finite floats, booleans and None. 1
+    and 1.0 are different values. Raises TypeError for anything else, ValueError for NaN and infinities.
     """
     return json.dumps(plain(identity), sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def key(identity: Mapping[str, Any]) -> str:
-    """The identity's key: the SHA-256 of its canonical spelling, as 64 hexadecimal digits."""
+    """The identity's key: the SHA-256 of its canonical form, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(identity)).hexdigest()
 
 
 def is_key(text: str) -> bool:
-    """Whether ``text`` is spelled as a key."""
+    """Whether ``text`` has the form of a key."""
     return _KEY.fullmatch(text) is not None
 
 
 def plain(value: Any) -> Any:
-    """``value`` as reading its canonical spelling gives it back; raises as :func:`canonical` does."""
+    """``value`` as its canonical form decodes; raises as :func:`canonical` does."""
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                # json would write 1 and "1" alike, and two identities would share a key.
+                # json would write 1 and "1" identically, and two identities would share a key.
                 raise TypeError(f"an identity's keys are text, not {name!r}")
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

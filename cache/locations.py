@@ -1,4 +1,4 @@
-"""The one module that knows where the application keeps things."""
+"""The folders of the application; no other module determines them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _XDG = {"cache": "XDG_CACHE_HOME", "config": "XDG_CONFIG_HOME", "state": "XDG_ST
 class Locations:
     """The folders of this user, absolute; none of them needs to exist.
 
-    ``origin`` says of each, by name, where it came from, for people: ``"--cache-dir"``, a variable, or the platform.
+    ``origin`` is the source of each folder, by name, for display: ``"--cache-dir"``, a variable, or the platform.
     """
 
     cache: Path
@@ -34,9 +34,10 @@ class Locations:
 
 
 def locations(cache_dir: str | os.PathLike[str] | None = None) -> Locations:
-    """Where things are: ``cache_dir`` if given, or IB_EXPLORER_CACHE, or the platform's folder for caches.
+    """The folders: the cache is ``cache_dir`` if given, else IB_EXPLORER_CACHE, else the platform's cache folder.
 
-    Configuration, state and logs follow the platform. Makes nothing and looks at no disk; see :func:`prepare`.
+    Configuration, state and logs follow the platform. Neither creates folders nor accesses the disk; see
+    :func:`prepare`.
     """
     platform = PlatformDirs("ib-explorer", appauthor=False)
     cache, config, state, log = (
@@ -57,9 +58,9 @@ def locations(cache_dir: str | os.PathLike[str] | None = None) -> Locations:
 
 
 def score_budget() -> int:
-    """Bytes of disk that scores may take: IB_EXPLORER_SCORE_BUDGET, in GB, or 20 GB.
+    """The disk budget of scores in bytes: IB_EXPLORER_SCORE_BUDGET, in GB, or 20 GB.
 
-    Raises :class:`estimator.errors.InputError` (``"score-budget"``) when that is no number of GB.
+    Raises :class:`estimator.errors.InputError` (``"score-budget"``) when that is not a number of GB.
     """
     chosen = os.environ.get(BUDGET_VARIABLE, "").strip()
     try:
@@ -72,9 +73,9 @@ def score_budget() -> int:
 
 
 def prepare(folder: Path) -> Path:
-    """Make ``folder`` if it is not there and see that it can be written, before hours are spent on what goes into it.
+    """Create ``folder`` if necessary and verify that it is writable, before hours of work depend on it.
 
-    Raises :class:`estimator.errors.InputError`: ``"cache"`` where it cannot be made or written, ``"disk"`` when full.
+    Raises :class:`estimator.errors.InputError`: ``"cache"`` if it cannot be created or written, ``"disk"`` when full.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,13 +89,13 @@ def prepare(folder: Path) -> Path:
 
 
 def _platform_origin(folder: Path, variable: str) -> str:
-    # Not every platform heeds these variables: the folder shows whether this one did.
+    # Not every platform uses these variables: the folder shows whether this one does.
     chosen = os.environ.get(variable, "").strip()
     return variable if chosen and folder.is_relative_to(chosen) else "default of this platform"
 
 
 def _absolute(folder: Path) -> Path:
-    # Not resolved: a link that the user made stays visible in messages.
+    # Not resolved, so that a symbolic link made by the user stays visible in messages.
     with contextlib.suppress(RuntimeError):
         folder = folder.expanduser()
     return Path(os.path.abspath(folder))

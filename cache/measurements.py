@@ -1,4 +1,4 @@
-"""Measurements on disk: one file is one checkpoint on one sample with one set of anchors."""
+"""Measurements on disk: each file holds one checkpoint on one sample with one set of anchors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIELDS = tuple(field.name for field in fields(CheckpointMeasurements) if field.
 
 
 class MeasurementStore(RecordStore[CheckpointMeasurements]):
-    """All measurements, by the key of what decides them."""
+    """All measurements, by the key of their identity."""
 
     schema = 3
 
@@ -28,10 +28,10 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         return [record for _, record in self._all()]
 
     def merge(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
-        """Add rows to what is stored under ``identity``, each in place of its equal, and return what is stored now.
+        """Add rows to those stored under ``identity``, replacing equal ones, and return the stored record.
 
-        When two processes merge into one checkpoint at the same moment, the later file stands and rows of the earlier
-        may be lost (a miss, to be measured again); no file is ever half one and half the other. Raises ValueError when
+        When two processes merge into one checkpoint at the same time, the later file wins and rows of the earlier one
+        may be lost (a miss, measured again); a file is never a mixture of both. Raises ValueError when
         ``measurements.key`` is not the identity's key or a value is not finite, InputError as writing does.
         """
         if measurements.key != key(identity):
@@ -65,7 +65,7 @@ _identity = attrgetter(*IDENTITY)
 
 
 def _place(row: Measurement) -> tuple[Any, ...]:
-    """Where a row stands: by layer and then by kind of labels; means come last."""
+    """Sort key of a row: by layer, then by kind of labels; means come last."""
     layer = (1, 0) if row.layer == "mean" else (0, row.layer)
     labels = LABELS.place(row.granularity)
     return *layer, row.site, labels, row.weights, row.min_count, row.variant, row.temperature_rule

@@ -14,10 +14,10 @@ Record = TypeVar("Record")
 
 
 class RecordStore(ABC, Generic[Record]):
-    """What measurements and curves have in common: reading, and knowing what has changed since."""
+    """Base class of stores of records: reading, and detection of changes."""
 
     schema = 1
-    """The number of the values' layout, in every value; files of another layout are passed over, never set aside."""
+    """Version of the values' layout, stored in every value; files of another version are skipped, not quarantined."""
 
     def __init__(self, entries: EntryStore) -> None:
         self.entries = entries
@@ -25,20 +25,20 @@ class RecordStore(ABC, Generic[Record]):
 
     @abstractmethod
     def _decode(self, entry: Entry) -> Record:
-        """The record of an entry; raises KeyError, TypeError or ValueError where the entry is not one's own."""
+        """The record of an entry; raises KeyError, TypeError or ValueError if the entry is not of this type."""
 
     def load(self, key: str) -> Record | None:
-        """The record of a key; None if there is none that verifies. Raises ValueError when ``key`` is no key."""
+        """The record of a key; None if missing or invalid. Raises ValueError when ``key`` is not a key."""
         stamp = self.entries.stamp(key)
         found = None if stamp is None else self._read(key, stamp)
         return None if found is None else found[1]
 
     def revision(self) -> int:
-        """A number that differs whenever a record was added, changed or removed, by whichever process: for polling."""
+        """A number that changes whenever any process adds, changes or removes a record: for polling."""
         return hash(tuple(self.entries.stamps().items()))
 
     def _all(self) -> list[tuple[Entry, Record]]:
-        """All that verify, in the order of their keys; only files that have changed are read again."""
+        """All valid records, in the order of their keys; only files that have changed are read again."""
         stamps = self.entries.stamps()
         for gone in self._decoded.keys() - stamps.keys():
             self._decoded.pop(gone, None)
@@ -58,7 +58,7 @@ class RecordStore(ABC, Generic[Record]):
         except (KeyError, TypeError, ValueError):
             self.entries.set_aside(key)
             return None
-        # The identity stays for whoever asks for it; the value is in the record.
+        # Callers need the identity; the value is already in the record.
         entry = Entry(key, entry.identity, entry.about, {})
         self._decoded[key] = stamp, entry, record
         return entry, record
@@ -66,7 +66,7 @@ class RecordStore(ABC, Generic[Record]):
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Hold off the garbage collector, which would walk the growing records again and again: twice the time."""
+    """Disable the garbage collector, which would traverse the growing records repeatedly and double the time."""
     if not gc.isenabled():
         yield
         return

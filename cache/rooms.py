@@ -1,4 +1,4 @@
-"""The cache as a whole: its rooms, what they hold, whether it is sound, and making space."""
+"""The cache as a whole: its parts (rooms), their sizes, verification and pruning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from estimator.errors import InputError
 
 ROOMS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
 VALUES = ("measurements", "increments", "curves")
-"""Rooms of sealed files, each one value."""
+"""Rooms of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
 """Rooms that can be emptied without losing a measured value."""
 
@@ -28,7 +28,7 @@ SAMPLE_BUDGET = 2 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """How many files and bytes a room holds."""
+    """The number of files and bytes in a room."""
 
     room: str
     files: int
@@ -37,7 +37,7 @@ class Occupied:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How many entries of a room are sound, and the names of those that were set aside."""
+    """The number of intact entries of a room, and the names of those quarantined."""
 
     room: str
     sound: int
@@ -46,14 +46,14 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many entries were removed, and the bytes that they held."""
+    """The number of entries removed, and their size."""
 
     entries: int
     bytes: int
 
 
 class Cache:
-    """Everything stored below ``root``, which need not exist; scores take at most ``score_budget`` bytes."""
+    """All data stored below ``root``, which need not exist; scores use at most ``score_budget`` bytes."""
 
     def __init__(self, root: Path, score_budget: int = SCORE_BUDGET) -> None:
         self.root = root
@@ -66,11 +66,11 @@ class Cache:
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
 
     def folder_digest(self, files: Sequence[Path], progress: HeardOf | None = None) -> str:
-        """The SHA-256 over names and bytes of ``files``, remembered; see :func:`cache.digests.folder_digest`."""
+        """The SHA-256 over names and bytes of ``files``, cached; see :func:`cache.digests.folder_digest`."""
         return folder_digest(files, self.root / "digests.json", progress)
 
     def info(self) -> list[Occupied]:
-        """What each room holds, unfinished and foreign files included."""
+        """The size of each room, unfinished and foreign files included."""
         found = []
         for room in ROOMS:
             files = contents(self.root / room)
@@ -78,7 +78,7 @@ class Cache:
         return found
 
     def verify(self) -> list[Verified]:
-        """Read every byte of everything but runs; what does not verify is set aside."""
+        """Read every byte except those of demo runs; invalid entries are quarantined."""
         stores: dict[str, EntryStore | ArrayStore] = {
             "measurements": self.measurements.entries,
             "increments": self.increments.entries,
@@ -99,11 +99,11 @@ class Cache:
         older_than: float | None = None,
         to_bytes: int | None = None,
     ) -> Pruned:
-        """Remove entries of ``rooms``, the least recently used first, and what dead processes left anywhere.
+        """Remove entries of ``rooms``, least recently used first, and unfinished files of dead processes in every room.
 
-        ``older_than`` spares what was used in the last so many seconds; ``to_bytes`` stops once the rooms together hold
-        no more. Without either, the rooms are emptied, but for scores and samples that this process has in use. Raises
-        :class:`InputError` (``"room"``) for a room there is not.
+        ``older_than`` spares entries used within that many seconds; ``to_bytes`` stops once the rooms together hold no
+        more. Without either, the rooms are emptied, except for scores and samples in use by this process. Raises
+        :class:`InputError` (``"room"``) for an unknown room.
         """
         for room in rooms:
             if room not in ROOMS:

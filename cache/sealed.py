@@ -1,4 +1,4 @@
-"""JSON with a digest of all the rest of it, so that reading tells whether a single bit has changed."""
+"""JSON that starts with a digest of its remaining bytes, so that reading detects any change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BODY = len(_OPENING) + 64 + len(_CLOSING)
 
 
 def seal(content: Mapping[str, Any]) -> bytes:
-    """A JSON object of ``content`` and, first of all, the digest of the bytes that follow it."""
+    """A JSON object of ``content``, preceded by the digest of the bytes that follow it."""
     body = canonical(content)[1:] + b"\n"
     return _OPENING + hashlib.sha256(body).hexdigest().encode() + _CLOSING + body
 
