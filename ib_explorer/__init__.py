@@ -20,11 +20,11 @@ def measure(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> list[CheckpointMeasurements]:
-    """Measure in this process, reading and filling the same cache as the command line; one item per checkpoint,
-    and one more for each kind of labels with a record of its own.
+    """Measure in this process, using the same cache as the command line, and return the records.
 
-    Writes nothing to stdout or stderr: ``progress`` hears how far it is, and other libraries are silenced meanwhile.
-    ``cache_dir`` None is the usual folder. Raises InputError, MeasurementError, or what ``progress`` raises to stop.
+    There is one record per checkpoint, and one more for each kind of labels with a record of its own. Writes nothing to
+    stdout or stderr: ``progress`` receives reports, and other libraries are silenced. ``cache_dir`` None is the default
+    folder. Raises InputError, MeasurementError, or whatever ``progress`` raises to stop.
     """
     cache, keys = _run(request, cache_dir, progress)
     found = [cache.measurements.load(key) for key in keys]
@@ -34,7 +34,7 @@ def measure(
 def _run(
     request: MeasurementRequest, cache_dir: str | os.PathLike[str] | None, progress: Progress | None
 ) -> tuple[Cache, list[str]]:
-    """The cache, and in it the keys of what was measured."""
+    """The cache, and the keys of the measured records in it."""
     from pathlib import Path
 
     from cache import Cache

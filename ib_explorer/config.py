@@ -1,4 +1,4 @@
-"""Where each option's value comes from: command line, then environment, then configuration file, then default."""
+"""The value of each option, from the command line, else the environment, the configuration file or the default."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ib_explorer.options import OPTIONS, Option
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An option's value and where it was found, in words for ``doctor``."""
+    """An option's value and its source, as ``doctor`` reports it."""
 
     value: Any
     source: str
@@ -31,10 +31,10 @@ def read_settings(
     config: Path,
     options: Sequence[Option] = OPTIONS,
 ) -> Settings:
-    """The settings of all ``options`` by name; ``given`` is what the command line says (None: nothing).
+    """The settings of all ``options`` by name; ``given`` are the values from the command line (None: not given).
 
-    A preset sets other options as firmly as it is set itself. Raises :class:`InputError` naming the file, the variable
-    or the option at fault.
+    A preset sets other options with the precedence of its own source. Raises :class:`InputError` naming the file, the
+    variable or the option at fault.
     """
     written = _read_config(config)
     layers: list[tuple[str, dict[str, Any]]] = [
@@ -53,13 +53,13 @@ def read_settings(
 
 
 def request_from(settings: Settings, model: str, revision: str | None) -> MeasurementRequest:
-    """The request that these settings make of a model; raises :class:`InputError` when a value is out of its range."""
+    """The request for a model with these settings; raises :class:`InputError` when a value is out of range."""
     values = {option.field: settings[option.name].value for option in OPTIONS if option.field is not None}
     return MeasurementRequest(model=model, revision=revision, **values)
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The options that variables set, each to what can be read; an empty variable sets nothing."""
+    """The options set by environment variables, as written and validated; empty variables are ignored."""
     written = {option: environment[option.variable] for option in OPTIONS if environment.get(option.variable)}
     for option, value in written.items():
         try:
@@ -70,7 +70,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    """The configuration file's keys, each an option's name; no file is an empty one."""
+    """The configuration file's keys, each an option's name; empty if there is no file."""
     try:
         with path.open("rb") as file:
             written = tomllib.load(file)

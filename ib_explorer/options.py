@@ -1,4 +1,4 @@
-"""Every option once: what the command line, the configuration file, the environment and the screen all show."""
+"""The single declaration of every option, for the command line, configuration file, environment and screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 
 FLAG_ON = "yes"
-"""What a flag is on the command line's behalf when it is named there."""
+"""The value of a flag that is present on the command line."""
 Kind = Literal["text", "number", "texts", "numbers", "flag"]
 
 
@@ -24,9 +24,9 @@ class Option:
 
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
-    text, a whole number, a list of either, written with commas, or is on when it is named. ``description`` is its
-    :attr:`help`, or makes it; it starts with a verb or a noun and shows literals as they are typed. ``choices`` are all
-    that it can be, if few, or ``entries`` has them. ``own_default`` replaces the request's default for one command.
+    text, a whole number, or a comma-separated list of either, or is a flag. ``description`` is its :attr:`help`, or a
+    function that returns it; it starts with a verb or a noun and shows literals as they are typed. ``choices`` are all
+    valid values, if few, or ``entries`` provides them. ``own_default`` replaces the request's default for one command.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Option:
 
     @property
     def help(self) -> str:
-        """What it sets, as a sentence."""
+        """The help text, as a sentence."""
         return self.description if isinstance(self.description, str) else self.description()
 
     @property
@@ -50,13 +50,13 @@ class Option:
 
     @property
     def default(self) -> Any:
-        """Its value when nobody sets it."""
+        """Its value if it is not set."""
         if self.own_default is not None:
             return self.own_default
         return next(iter(VALUES)) if self.field is None else _DEFAULTS[self.field]
 
     def read(self, value: object) -> Any:
-        """A value as written on the command line, in a form or in TOML; raises :class:`InputError` if it is none."""
+        """The value written on the command line, in a form or in TOML; raises :class:`InputError` if it is invalid."""
         if self.kind == "flag":
             return self._read_flag(value)
         if self.kind in ("text", "number"):
@@ -67,7 +67,7 @@ class Option:
         return tuple(self._read_one(part) for part in parts)
 
     def write(self, value: object) -> str:
-        """A value as a user would write it; the inverse of :meth:`read` (None, where nothing is chosen, is empty)."""
+        """A value as a user would write it; the inverse of :meth:`read` (None, if nothing is selected, is empty)."""
         if value is None:
             return ""
         if self.kind == "flag":
@@ -101,7 +101,7 @@ class Option:
 
 
 def _corpus_help() -> str:
-    from estimator.text.sources import SOURCES  # loads other packages' sources, for which nothing else need wait
+    from estimator.text.sources import SOURCES  # loads other packages' sources, which only this help text needs
 
     return (
         f"Text of the sample: {'; '.join(source.help for source in SOURCES.values())}; default: C4's validation split "
@@ -190,21 +190,21 @@ OPTIONS = (
 
 
 NOT_OF_PAIRS = ("text-column",)
-"""Options that samples of pairs have no use for."""
+"""Options that do not apply to samples of pairs."""
 PREFERENCE_SET = (
     "Pairs of a preference set: a hub dataset, a .jsonl, .csv or .parquet file, or a folder of them, with the columns "
     "chosen and rejected; default: Tulu 3's."
 )
-"""What ``corpus`` takes where pairs are measured."""
+"""Help text of ``corpus`` for measurements of pairs."""
 
 
 def option(name: str) -> Option:
-    """The option of that name; raises KeyError when there is none."""
+    """The option of that name; raises KeyError if it does not exist."""
     return {option.name: option for option in OPTIONS}[name]
 
 
 def demo_request(device: str = "auto") -> MeasurementRequest:
-    """The built-in demo: every checkpoint of a tiny model trained here, on a sample that two cores manage."""
+    """The request of the built-in demo: all checkpoints of a tiny model, on a sample small enough for two cores."""
     return MeasurementRequest(
         model="demo",
         revision="all",

@@ -1,3 +1,3 @@
-"""The command line: stdout is data, stderr is narration, and these are the exit codes."""
+"""The command line: data goes to stdout, progress and messages to stderr. Exit codes are defined here."""
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130

@@ -117,7 +117,7 @@ def command(
 
 
 def summary(curve: BoundCurve) -> str:
-    """What a reader must know to trust the curve, in one line."""
+    """A one-line summary of what a reader needs to judge the curve."""
     return (
         f"{curve.granularity} ({curve.conditionals}): {curve.positions} positions, {curve.input_labels} inputs, "
         f"{curve.output_labels} outputs; "
@@ -127,12 +127,12 @@ def summary(curve: BoundCurve) -> str:
 
 
 def _source(bound: bounds.Bound, held_out: bool) -> bounds.Bound:
-    """The bound whose curve ``bound`` is printed from: with ``held_out``, another one for those of the raw curve."""
+    """The bound to compute ``bound`` from: with ``held_out``, the held-out one replaces those of the raw curve."""
     return bounds.HELD_OUT if held_out and bound.curve is bounds.RAW else bound
 
 
 def _rows(curve: BoundCurve, bound: bounds.Bound, bits: float) -> list[tuple[object, ...]]:
-    """A row for each corner, with its β where the line is the curve itself."""
+    """A row for each corner, with its β if the line is the curve itself."""
     corners = bound.line(curve)
     betas = curve.beta if bound.line is BoundCurve.corners else (None,) * len(corners)
     what = (curve.granularity, bound.name, curve.conditionals)

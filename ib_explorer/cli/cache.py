@@ -1,4 +1,4 @@
-"""``ib-explorer cache``: inspect, verify and prune what is stored on disk."""
+"""``ib-explorer cache``: inspect, verify and prune the cache on disk."""
 
 from __future__ import annotations
 

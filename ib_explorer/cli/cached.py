@@ -1,4 +1,4 @@
-"""What ``plot`` and ``export`` read from the cache."""
+"""Cache queries of ``plot`` and ``export``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ib_explorer.drawing.shelf import shelf_of
 
 
 def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
-    """All cached measurements, or those of the models named; raises :class:`InputError` when there are none."""
+    """All cached measurements, or those of the named models; raises :class:`InputError` when there are none."""
     places = locations(cache_dir)
     found = list(Cache(places.cache).measurements.all())
     wanted = set(models)
@@ -38,7 +38,7 @@ def cached_curve(
     granularity: Granularity,
     curve: Curve,
 ) -> BoundCurve | None:
-    """The cached ``curve`` of the one sample that all of ``measured`` share; None when they differ or there is none."""
+    """The cached ``curve`` of the sample that all of ``measured`` share; None if they differ or it is not cached."""
     measured = list(measured)
     samples = {measurements.sample for measurements in measured}
     if len(samples) != 1:
@@ -58,7 +58,7 @@ def cached_curve(
 def cached_increments(
     cache_dir: Path | None, measured: Iterable[CheckpointMeasurements]
 ) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
-    """Those of ``measured`` whose increments are in the cache, with them."""
+    """Those of ``measured`` with increments in the cache, paired with them."""
     from cache.keys import key
     from ib_explorer.work.identities import increments_identity
 
@@ -68,5 +68,5 @@ def cached_increments(
 
 
 def canonical_temperature(text: str) -> str:
-    """A temperature rule as measurements spell it; raises :class:`InputError` for what is none."""
+    """The canonical form of a temperature rule; raises :class:`InputError` if it is invalid."""
     return parse_temperature(text).rule

@@ -1,4 +1,4 @@
-"""``ib-explorer checkpoints``: what a model's revisions are."""
+"""``ib-explorer checkpoints``: list a model's revisions."""
 
 from __future__ import annotations
 

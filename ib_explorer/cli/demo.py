@@ -1,4 +1,4 @@
-"""``ib-explorer demo``: the built-in model, trained and measured here, on the screen or as text."""
+"""``ib-explorer demo``: the built-in model, trained and measured locally, on the screen or as text."""
 
 from __future__ import annotations
 

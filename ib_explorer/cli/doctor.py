@@ -1,4 +1,4 @@
-"""``ib-explorer doctor``: what the tool found on this machine, and where each setting comes from."""
+"""``ib-explorer doctor``: report the environment and the origin of each setting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ib_explorer.worker.messages import Failed, Ready
 
 PACKAGES = ("torch", "transformers", "datasets", "huggingface_hub", "numpy", "scipy", "psutil", "textual")
 WAIT_FOR_WORKER = 60.0
-"""Seconds that a worker has to import torch and find its device."""
+"""Seconds that a worker has to import torch and resolve its device."""
 
 
 @click.command("doctor")
@@ -84,7 +84,7 @@ def _hub() -> tuple[str, str]:
 
 
 async def _device(cache_dir: Path | None, device: str) -> str:
-    """What a worker says that a device means on this machine."""
+    """The device of a worker on this machine, or the worker's error."""
     places = locations(cache_dir)
     client = WorkerClient(places.cache, device, log_dir=places.log)
     await client.start()

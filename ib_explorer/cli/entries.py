@@ -1,4 +1,4 @@
-"""An option of the command line whose value is the name of an entry of a registry."""
+"""A command-line option type whose value is the name of a registry entry."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from estimator.registry import Registry
 
 
 class Described(Protocol):
-    """An entry that says what it is."""
+    """An entry with a description."""
 
     @property
     def name(self) -> str:
-        """How users write it."""
+        """The name that users write."""
 
     @property
     def help(self) -> str:
-        """What it is, without a final full stop."""
+        """Description without a final full stop."""
 
 
 class EntryName(click.ParamType):
-    """The name of an entry; the registry is read with the command line, so that an entry added late counts too."""
+    """The name of an entry; the registry is read at parse time, so that entries added late are included."""
 
     name = "entry"
 
@@ -31,7 +31,7 @@ class EntryName(click.ParamType):
         self._registry = registry
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """All names, as click writes choices."""
+        """All names, formatted like click's choices."""
         return f"[{'|'.join(self._registry.choices)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -40,5 +40,5 @@ class EntryName(click.ParamType):
 
 
 def described(entries: Iterable[Described]) -> str:
-    """What each entry is, for a help text."""
+    """Descriptions of entries, for a help text."""
     return "; ".join(f"{entry.name}: {entry.help}" for entry in entries)

@@ -1,4 +1,4 @@
-"""``ib-explorer export``: the CSV of what is cached."""
+"""``ib-explorer export``: the cached measurements as CSV."""
 
 from __future__ import annotations
 

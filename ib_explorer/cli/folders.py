@@ -1,4 +1,4 @@
-"""The ``--cache-dir`` option, which every command takes before or after its name."""
+"""The ``--cache-dir`` option, which every command accepts before or after its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 def _innermost(ctx: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
-    """The folder given to this command, else to the one around it, from which a context inherits its object."""
+    """The folder given to this command, else to its parent, whose object a context inherits."""
     folder: Path | None = given or ctx.obj
     ctx.obj = folder
     return folder
@@ -20,4 +20,4 @@ cache_dir_option = click.option(
     callback=_innermost,
     help="Folder of the cache (default: IB_EXPLORER_CACHE, else the platform's cache folder).",
 )
-"""Gives a command ``cache_dir``: the folder named after its name, or else before it (None: see ``cache.locations``)."""
+"""Passes ``cache_dir`` to a command: the option after its name has priority (None: see ``cache.locations``)."""

@@ -1,4 +1,4 @@
-"""The commands by name; each is imported when called, so that ``--help`` and ``--version`` answer at once."""
+"""The commands by name; each is imported when called, so that ``--help`` and ``--version`` respond at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Commands that are imported by name when they are called."""
+    """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -43,7 +43,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a reader of stdout who has seen enough ends it well (click itself would exit with 1)."""
+        """Run a command; a closed stdout (such as ``head``) is success, for which click itself would exit with 1."""
         try:
             outcome = super().invoke(ctx)
             sys.stdout.flush()
@@ -96,5 +96,5 @@ def _complain(sentence: str, code: int) -> int:
 
 
 def _forget_stdout() -> None:
-    """Whoever read stdout has seen enough: let the interpreter's last flush go nowhere."""
+    """Redirect a closed stdout to the null device, so that the interpreter's final flush does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""``ib-explorer measure``: checkpoints of models in, rows of the plane out."""
+"""``ib-explorer measure``: measure checkpoints of models and print their points as CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job is doing, on stderr: one live line on a terminal, a line now and then elsewhere."""
+"""Progress of jobs on stderr: one live line on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DOING: Mapping[str, str] = {
     "bound": "bound",
 }
 LINE_EVERY = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 _CLEAR = "\r\x1b[K"
 
 
 class Narration:
-    """Tells events as they come; ``labels`` names the jobs."""
+    """Prints events as they arrive; ``labels`` names the jobs."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Narration:
         self._open = False
 
     def hear(self, event: Event) -> None:
-        """Tell one event, if it is worth a line."""
+        """Print one event, if it is worth a line."""
         if isinstance(event, PhaseProgress):
             self._progress(event)
         elif isinstance(event, Measured):
@@ -56,12 +56,12 @@ class Narration:
             self.say(f"device: {event.device}")
 
     def say(self, text: str) -> None:
-        """Write a line that stays."""
+        """Print a permanent line."""
         self.close()
         print(text, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Take the live line away."""
+        """Clear the live line."""
         if self._open:
             self._stream.write(_CLEAR)
             self._stream.flush()
@@ -88,7 +88,7 @@ class Narration:
 
 
 def describe(event: PhaseProgress, rate: float) -> str:
-    """One phase in words: what is done, how much of how much, how fast and how long still."""
+    """One phase as text: activity, amount done of total, rate and remaining time."""
     doing = DOING.get(event.phase, event.phase)
     if event.total is None:
         return f"{doing}, {event.done} {event.unit}" if event.done else doing

@@ -1,4 +1,4 @@
-"""``ib-explorer plot``: the plane of what is cached, or its preference information, drawn with characters."""
+"""``ib-explorer plot``: the plane of cached measurements, or one-sided information, drawn with characters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.drawing.plane import View, plane
 
 WITHOUT_TERMINAL = (100, 32)
-"""Width and height of a picture that goes to a pipe or a file."""
+"""Width and height of a picture that is written to a pipe or a file."""
 
 
 @click.command("plot")

@@ -1,4 +1,4 @@
-"""``ib-explorer reproduce``: what is published, and what the corrections are for, computed here."""
+"""``ib-explorer reproduce``: recompute published values, and show the effect of the corrections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ib_explorer.worker.client import worker_environment
 
 COMPUTATION: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.work.reproduction")
 TOLERANCE = 0.6e-4
-"""Published values have four decimals; a little more than half of the last one allows for other processors."""
+"""Published values have four decimals; slightly more than half of the last one allows for other processors."""
 
 
 @click.group("reproduce")
@@ -81,7 +81,7 @@ def findings(cache_dir: Path | None, settings: Settings) -> int:
 
 
 def _computed(*arguments: str) -> Mapping[str, Any]:
-    """What the computation prints; raises InputError with its sentence, MeasurementError when it broke."""
+    """The parsed output of the computation; raises InputError with its message, MeasurementError if it crashed."""
     done = subprocess.run(
         [*COMPUTATION, *arguments], capture_output=True, text=True, env=worker_environment(), stdin=subprocess.DEVNULL
     )

@@ -1,4 +1,4 @@
-"""The full-screen explorer, where there is a terminal to fill."""
+"""Start of the full-screen explorer in a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ib_explorer.worker.client import WorkerClient
 def open_screen(cache_dir: Path | None, settings: Settings, initial: MeasurementRequest | None) -> None:
     """Run the explorer until the user quits; ``settings`` fill its form.
 
-    Raises :class:`InputError` where there is no terminal, and when a setting is out of its range.
+    Raises :class:`InputError` if there is no terminal, and when a setting is out of range.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Jobs run by workers for one command: to their end, or until Ctrl-C."""
+"""Jobs run by workers for one command, until they end or the user presses Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, PhaseProgress, Task
 
 PendingJob = Callable[[int], Task]
-"""A job that waits for its number."""
+"""A job without its number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What came of a command's jobs: their events, less progress, and the failures among them."""
+    """The results of a command's jobs: their events without progress, and the failures among them."""
 
     events: tuple[Event, ...]
     failures: tuple[Failed, ...]
 
     @property
     def exit_code(self) -> int:
-        """0 when all is well, 1 when a measurement failed, else 2: some input could not be used."""
+        """0 if all jobs succeeded, 1 if a measurement failed, 2 if all failures are input errors."""
         if not self.failures:
             return DONE
         return WRONG if all(failure.input_error for failure in self.failures) else FAILED
 
 
 def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
-    """Run named jobs, telling stderr about it; a failure is one sentence there, and the other jobs go on.
+    """Run named jobs with progress on stderr; a failure is one sentence there, and the other jobs continue.
 
     Raises KeyboardInterrupt after Ctrl-C, once the jobs have been cancelled and the workers have ended.
     """

@@ -1,4 +1,4 @@
-"""The options of a measurement on the command line, made from their one declaration."""
+"""The command-line options of a measurement, generated from :data:`ib_explorer.options.OPTIONS`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CONFIG_FILE = "config.toml"
 
 
 def measurement_options(*names: str, own: Sequence[Option] = ()) -> Callable[[Command], Command]:
-    """Give a command the options named, or all, and pass it the values of all options as ``settings``.
+    """Decorator that adds the named options, or all, and passes the values of all options as ``settings``.
 
-    ``own`` holds the options that the command documents or defaults in its own way.
+    ``own`` contains options whose help or default differs for the command.
     """
     replaced = {option.name: option for option in own}
     options = [replaced.get(option.name, option) for option in OPTIONS]
@@ -43,7 +43,7 @@ def measurement_options(*names: str, own: Sequence[Option] = ()) -> Callable[[Co
 
 
 def chosen_settings(given: Mapping[str, str | None], options: Sequence[Option] = OPTIONS) -> Settings:
-    """The settings of all ``options``; ``given`` is what the command line says of them by name (None: nothing)."""
+    """The settings of all ``options``; ``given`` are the command line's values by name (None: not given)."""
     return read_settings(given, os.environ, config_file(), options)
 
 

@@ -1,1 +1,1 @@
-"""Pictures: records to points, points to characters."""
+"""Drawing: measured records to points, points to characters."""

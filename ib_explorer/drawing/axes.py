@@ -1,4 +1,4 @@
-"""What the axes of a picture mean: fractions of log n, or the place of a checkpoint in its training."""
+"""Axes of a picture: fractions of log n, or the place of a checkpoint in training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from estimator.checkpoints.revision import Revision
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
 LEAST_EXTENT = 0.01
-"""Both axes span at least this much, so that one point, or noise, is not blown up to a full screen."""
+"""Minimum extent of both axes, so that a single point, or noise, is not magnified to a full screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis's title and, where it is not numbered by its own values, the places that are marked, ascending."""
+    """An axis's title and, if it is not numbered by its own values, its marks in ascending order."""
 
     title: str
     marks: tuple[tuple[float, str], ...] = ()
 
 
 def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mapping[Revision, float]]]:
-    """The axis of training and, run by run, the place on it of each checkpoint; each run is in training order.
+    """The training axis and, run by run, the place of each checkpoint on it; each run is in training order.
 
-    That is log2(1 + step), where checkpoints that double their step are evenly apart. Where a step is unknown, or
-    steps start anew (as those of a second stage do), checkpoints lie at their ordinals in their run.
+    The place is log2(1 + step), so that checkpoints with doubling steps are evenly spaced. If a step is unknown, or
+    steps restart (as in a second stage), it is the checkpoint's ordinal in its run.
     """
     by_step = all(_ascending([checkpoint.step for checkpoint in run]) for run in runs)
     places: list[Mapping[Revision, float]] = []
@@ -57,12 +57,12 @@ def _ascending(steps: Sequence[int | None]) -> bool:
 
 
 def extent(values: Sequence[float]) -> tuple[float, float]:
-    """Padded ends, rounded outwards to a twentieth of their size, so that a new point seldom moves them."""
+    """Padded ends, rounded outwards to a twentieth of their extent, so that a new point seldom moves them."""
     centre = min(values) / 2 + max(values) / 2
     half = max(max(values) / 2 - min(values) / 2, LEAST_EXTENT / 2, abs(centre) * 1e-9) * (1 + 2 * PADDING)
     if not (abs(centre) < 1e300 and half < 1e300):
         return -1e300, 1e300
     grain = 10.0 ** math.floor(math.log10(half)) / 5
     lower, upper = math.floor((centre - half) / grain) * grain, math.ceil((centre + half) / grain) * grain
-    # Information is never below 0 by more than its error: an axis that starts at 0 says so.
+    # Information is never below 0 by more than its error, so the axis starts at 0.
     return (0.0 if lower < 0 <= min(values) else lower), upper

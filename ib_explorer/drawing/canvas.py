@@ -1,4 +1,4 @@
-"""Lines and markers drawn with characters, by whole arrays: thousands of places cost little more than ten."""
+"""Lines and markers drawn with characters, vectorised: thousands of places cost little more than ten."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 Colour = tuple[int, int, int]
 Run = tuple[str, Colour | None]
-"""Neighbouring cells of one colour; None is the terminal's own."""
+"""Adjacent cells of one colour; None is the terminal's default."""
 Places = npt.NDArray[np.float64]
-"""Places [n, 2], x and y, in the unit square of the canvas or outside of it; y grows upwards."""
+"""Places [n, 2], x and y, in the unit square of the canvas or outside it; y increases upwards."""
 _Grid = npt.NDArray[np.bool_]
 
 _BRAILLE = 0x2800
@@ -23,7 +23,7 @@ _NO_COLOUR = -1
 
 
 class Canvas:
-    """``width`` by ``height`` cells, one character and one colour each; what is drawn later lies over the rest."""
+    """``width`` by ``height`` cells, one character and one colour each; later drawing covers earlier drawing."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -37,9 +37,9 @@ class Canvas:
         return other
 
     def line(self, places: Places, colour: Colour, symbol: str | None = None) -> None:
-        """A line through ``places``, broken where one is not finite; of braille dots where no symbol is given.
+        """Draw a line through ``places``, with gaps at non-finite ones; with braille dots unless a symbol is given.
 
-        Dots join those that are already in a cell.
+        Dots are combined with those already in a cell.
         """
         if symbol is not None:
             touched = _touched(places, self.width, self.height)
@@ -51,14 +51,14 @@ class Canvas:
         self._set(bits > 0, before | bits, colour)
 
     def marks(self, places: Places, symbol: str, colour: Colour) -> None:
-        """A symbol at each of the ``places`` that lie on the canvas."""
+        """Draw a symbol at each of the ``places`` that lie on the canvas."""
         inside = places[((places >= 0) & (places <= 1)).all(axis=1)]
         touched = np.zeros((self.height, self.width), dtype=bool)
         touched[_cells(inside, self.width, self.height)] = True
         self._set(touched, np.uint32(ord(symbol)), colour)
 
     def rows(self) -> Iterator[list[Run]]:
-        """The rows from the top, neighbours of one colour together."""
+        """The rows from the top, as runs of adjacent cells of one colour."""
         for characters, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
             text, start, row = "".join(map(chr, characters)), 0, list[Run]()
             for packed, same in groupby(colours):
@@ -81,7 +81,7 @@ def _cells(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp
 
 
 def _touched(places: Places, columns: int, rows: int) -> _Grid:
-    """Which of ``columns`` x ``rows`` cells the line through ``places`` goes through."""
+    """The cells of a ``columns`` x ``rows`` grid that the line through ``places`` crosses."""
     grid = np.zeros((rows, columns), dtype=bool)
     start, end = _clipped(places[:-1], places[1:])
     extent = np.abs(end - start) * (columns, rows)
@@ -93,7 +93,7 @@ def _touched(places: Places, columns: int, rows: int) -> _Grid:
 
 
 def _clipped(start: Places, end: Places) -> tuple[Places, Places]:
-    """Liang and Barsky's clipping of segments to the unit square; those that are not finite or outside are left out."""
+    """Liang–Barsky clipping of segments to the unit square; non-finite and outside segments are dropped."""
     finite = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
     start, end = start[finite], end[finite]
     enter, leave = np.zeros(len(start)), np.ones(len(start))

@@ -15,7 +15,7 @@ from ib_explorer.drawing.canvas import Canvas, Colour, Places, Run
 from ib_explorer.drawing.plane import Plane, Point, Series
 from ib_explorer.drawing.shelf import Same
 
-# Okabe and Ito: colours that colour-blind eyes tell apart, without black, one blue lightened for dark screens.
+# Okabe and Ito's colour-blind safe palette, without black, one blue lightened for dark screens.
 PALETTE: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),
@@ -25,15 +25,15 @@ PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),
     (64, 140, 215),
 )
-# Layers have an order, and so have their colours: viridis without its dark end.
+# Layers are ordered, so their colours are too: viridis without its dark end.
 ORDERED: tuple[Colour, ...] = ((110, 110, 220), (52, 148, 190), (40, 175, 125), (150, 210, 70), (253, 231, 60))
-# Eight markers against seven colours: 56 series differ in at least one, and 8 without any colour.
+# Eight markers and seven colours: 56 series differ in at least one, and 8 without any colour.
 MARKERS = "●■▲◆○□△◇"
 DIAGONAL: Colour = (110, 110, 110)
 BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
 SMALLEST = (20, 10)
-"""Width and height below which there is no room for a picture."""
+"""Width and height below which a picture does not fit."""
 
 _DOTS = "·"
 _NULL = "×"
@@ -42,14 +42,14 @@ _SELECTED = "◉"
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How one series looks, everywhere: its colour and its marker."""
+    """The colour and marker of one series, used everywhere."""
 
     colour: Colour
     marker: str
 
 
 def appearance(index: int, count: int, ordered: bool) -> Appearance:
-    """The appearance of series ``index`` of ``count``; ``ordered`` series (layers) get neighbouring colours."""
+    """The appearance of series ``index`` of ``count``; ``ordered`` series (layers) have adjacent colours."""
     marker = MARKERS[index % len(MARKERS)]
     if not ordered:
         return Appearance(PALETTE[index % len(PALETTE)], marker)
@@ -70,7 +70,7 @@ def draw_plane(
     selected: Point | None,
     limits: Limits | None = None,
 ) -> str:
-    """The plane as :func:`plane_rows` has it, as text: with ANSI colours if ``colour``, else plain."""
+    """The plane of :func:`plane_rows` as text: with ANSI colours if ``colour``, else plain."""
     rows = plane_rows(plane, width, height, selected=selected, limits=limits)
     return "\n".join("".join(_painted(text, shade if colour else None) for text, shade in row) for row in rows)
 
@@ -80,13 +80,13 @@ def plane_rows(
 ) -> list[list[Run]]:
     """The plane as ``height`` rows of ``width`` cells.
 
-    The first row holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket;
-    ``limits`` (default: the plane's own) choose the window, outside of which nothing is drawn.
+    The first row holds the legend, the last the title of the x axis. ``selected`` is drawn with its bracket; ``limits``
+    (default: the plane's own) set the window, outside which nothing is drawn.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return _blank("no room for the plane", width, height)
     window = limits or plane.limits
-    rows = height - 4  # less legend, axis, its numbers and its title
+    rows = height - 4  # minus the legend, the axis, its numbers and its title
     y_ticks = _named_ticks(plane.y_axis, window.y, height // 4, rows)
     margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
     chosen = None if selected is None else plane.series_of(selected)
@@ -104,9 +104,9 @@ def plane_rows(
 
 @lru_cache(maxsize=2)
 def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], width: int, height: int) -> Canvas:
-    """Everything inside the axes but the selected point, the ``chosen`` series over the others.
+    """Everything inside the axes except the selected point, with the ``chosen`` series on top.
 
-    Remembered: a step along a series moves nothing else.
+    Cached: a step along a series changes only the selected point.
     """
     canvas, series = Canvas(width, height), plane.value.series
     if not plane.value.view.is_over_training:
@@ -122,7 +122,7 @@ def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], widt
 
 
 def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -> None:
-    """The bracket as a cross of two arms, and the point on top."""
+    """The bracket as a cross of two arms, with the point on top."""
     canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
     canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
     if point.null[1]:
@@ -131,7 +131,7 @@ def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -
 
 
 def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
-    """At most ``count`` (2 or more) round values from ``lower`` to ``upper``, and how they are written."""
+    """At most ``count`` (2 or more) round values from ``lower`` to ``upper``, and their text."""
     span = upper - lower
     power = 10.0 ** math.floor(math.log10(span / count))
     for step in (factor * power for factor in (1, 2, 5, 10, 20)):
@@ -147,7 +147,7 @@ def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str
 
 
 def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width: int) -> tuple[list[float], list[str]]:
-    """The marks from ``lower`` to ``upper`` that stand apart on an axis of ``width`` cells; the last is among them."""
+    """The marks from ``lower`` to ``upper`` that do not overlap on ``width`` cells; the last is always shown."""
     shown: list[tuple[float, str]] = []
     room = math.inf
     for place, name in reversed(marks):
@@ -160,7 +160,7 @@ def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width
 
 
 def _named_ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
-    """The cell of each tick, from the lower end, and what is written there: the axis's marks, or else its values."""
+    """The cell of each tick, from the lower end, and its text: the axis's marks, or else its values."""
     lower, upper = ends
     values, names = marked(axis.marks, lower, upper, cells) if axis.marks else ticks(lower, upper, max(count, 2))
     shares = [min(max((value - lower) / (upper - lower), 0.0), 1.0) for value in values]
@@ -168,7 +168,7 @@ def _named_ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) 
 
 
 def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
-    """The axis with its ticks and, under it, their names, each under its tick as far as there is room."""
+    """The axis with its ticks and, below it, their labels, each under its tick if there is space."""
     line = "".join("┬" if cell in names else "─" for cell in range(width))
     written = ""
     for cell, name in names.items():
@@ -179,7 +179,7 @@ def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
 
 
 def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
-    """Where values lie in the window, as shares of it; far outside is not finite, hence a gap."""
+    """Values as fractions of the window; those far outside become NaN, hence a gap."""
     (left, right), (bottom, top) = window.x, window.y
     with np.errstate(over="ignore", invalid="ignore"):
         shares = (np.array(pairs, dtype=np.float64).reshape(-1, 2) - (left, bottom)) / (right - left, top - bottom)
@@ -187,7 +187,7 @@ def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
 
 
 def _legend(plane: Plane, width: int) -> list[Run]:
-    """The title of the y axis, and to the right what is drawn; series that find no room are counted instead."""
+    """The title of the y axis, and on the right the legend entries; series that do not fit are counted instead."""
     bounds = [
         *([] if plane.view.is_over_training else [("·", "diagonal", DIAGONAL)]),
         *([("⠒", _narrow(plane.view.drawn_bound.title), BOUND)] if plane.bound else []),
@@ -211,7 +211,7 @@ def _legend(plane: Plane, width: int) -> list[Run]:
 
 
 def _narrow(text: str) -> str:
-    """The text with one cell per character: what a terminal draws wider, or not at all, becomes a question mark."""
+    """The text with one cell per character: wide and zero-width characters become question marks."""
     return "".join(
         character
         if character.isprintable() and east_asian_width(character) not in "WF" and not combining(character)

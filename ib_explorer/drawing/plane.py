@@ -1,6 +1,6 @@
-"""The information plane as data: which measured values are points, in which order, and what bounds them.
+"""The information plane as data: the measured points, their order, and their bound.
 
-Labels with one side have no plane: their picture shows that side over training.
+Labels with one side have no plane: their information is plotted over training.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Records = tuple[CheckpointMeasurements, ...]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the measurements is shown; ``preset`` names the value that is the point.
+    """The selection of measurements to show; ``preset`` names the plotted value.
 
-    ``bound`` names the bound drawn with the points, unless the value may be compared with another one only.
+    ``bound`` names the bound drawn with the points, unless the value may only be compared with another one.
     """
 
     layer: Layer | Literal["each"] = "mean"
@@ -49,7 +49,7 @@ class View:
 
     @property
     def value(self) -> Value:
-        """The value that is the point."""
+        """The plotted value."""
         return VALUES.find(self.preset)
 
     @property
@@ -62,7 +62,7 @@ class View:
         return self.granularity in shelf_of(record).granularities
 
     def rows(self, record: CheckpointMeasurements, layers: Sequence[Layer] | None = None) -> tuple[Measurement, ...]:
-        """The rows of ``record`` at ``layers`` (None: each that is measured) that fit the view, whatever its layer."""
+        """The rows of ``record`` at ``layers`` (None: each measured one) that match the view, whatever its layer."""
         shelf = shelf_of(record)
         least = 1 if self.weights == "frequency" else self.min_count
         choice = (self.granularity, self.weights, least, self.variant, self.temperature_rule)
@@ -75,7 +75,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """What checkpoints joined by a line share: the model, and the sample and anchors it was measured with."""
+    """The attributes shared by checkpoints joined with a line: the model, its sample and anchors."""
 
     model: str
     sample: str
@@ -86,7 +86,7 @@ class Trajectory:
 
     @classmethod
     def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
-        """The trajectory that a measured checkpoint belongs to."""
+        """The trajectory of a measured checkpoint."""
         return cls(
             checkpoint.model,
             checkpoint.sample,
@@ -101,7 +101,7 @@ class Trajectory:
 class Point:
     """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
-    Of labels with one side, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` their
+    For labels with one side, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` their
     information.
     """
 
@@ -113,25 +113,25 @@ class Point:
 
     @property
     def x_bracket(self) -> tuple[float, float]:
-        """Where I(X;Z) is expected to be: :attr:`estimator.measurement.Information.bracket`."""
+        """The bracket of I(X;Z): :attr:`estimator.measurement.Information.bracket`."""
         row = self.measurement
         return (self.x, self.x) if row.expressivity is None else row.complexity.bracket
 
     @property
     def y_bracket(self) -> tuple[float, float]:
-        """The same of I(Y;Z), or of the one side that there is."""
+        """The bracket of I(Y;Z), or of the only side."""
         row = self.measurement
         return (row.expressivity or row.complexity).bracket
 
     @property
     def null(self) -> tuple[float, float]:
-        """Where the point would lie if its labels had nothing to do with Z."""
+        """The point's expected place if its labels were independent of Z."""
         x, *rest = (self.value.null(side) for side in sides(self.measurement).values())
         return (x, rest[0]) if rest else (self.x, x)
 
     @property
     def is_finite(self) -> bool:
-        """Whether the point has a place on the plane at all."""
+        """Whether both coordinates are finite."""
         return math.isfinite(self.x) and math.isfinite(self.y)
 
 
@@ -147,7 +147,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """What a picture of the information plane shows; ``bound``, where it is not the diagonal, as fractions of log n."""
+    """A picture of the information plane as data; ``bound``, unless it is the diagonal, as fractions of log n."""
 
     view: View
     series: tuple[Series, ...]
@@ -162,13 +162,13 @@ class Plane:
         return tuple(point for series in self.series for point in series.points)
 
     def series_of(self, point: Point) -> Series | None:
-        """The series that holds ``point``; None when it is not on this plane."""
+        """The series that contains ``point``; None if it is not on this plane."""
         layer = point.measurement.layer
         return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
 def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCurve | None) -> Plane:
-    """The plane that ``view`` makes of ``records``, with ``curve`` (bits) divided by log2 n anchors beside it."""
+    """The plane of ``records`` in ``view``, with ``curve`` (bits) divided by log2 n anchors as its bound."""
     series: list[Series] = []
     trajectories = _trajectories(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
@@ -190,13 +190,13 @@ def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCur
 
 
 def distance(point: Point, curve: BoundCurve) -> Distance:
-    """How far ``point``, as it is drawn, lies under the IB curve of its sample and granularity, in bits."""
+    """Distance of ``point``, as drawn, below the IB curve of its sample and granularity, in bits."""
     bits = math.log2(point.checkpoint.anchors)
     return distance_to_bound(curve, point.x * bits, point.y * bits)
 
 
 def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
-    """The checkpoints of one trajectory in training order, each with its records: one for each family of labels."""
+    """The checkpoints of one trajectory in training order, each with its records: one per family of labels."""
     parts: dict[Revision, list[CheckpointMeasurements]] = {}
     for record in records:
         parts.setdefault(revision_of(record), []).append(record)
@@ -206,7 +206,7 @@ def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[Chec
 def by_trajectory(
     records: tuple[CheckpointMeasurements, ...],
 ) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
-    """The records of each trajectory in training order; remembered for the very tuple."""
+    """The records of each trajectory in training order; cached by the identity of the tuple."""
     return _by_trajectory(Same(records))
 
 
@@ -219,7 +219,7 @@ def _by_trajectory(
 
 
 def revision_of(record: CheckpointMeasurements) -> Revision:
-    """The checkpoint that ``record`` measured, as its revision."""
+    """The revision of the checkpoint that ``record`` measured."""
     return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
 
 
@@ -230,14 +230,14 @@ def _revision(model: str, name: str, commit: str, stage: str | None, step: int |
 
 
 def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
-    """The layers that any of ``records`` has rows of, ascending."""
+    """The layers that have rows in any of ``records``, ascending."""
     return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
 
 
 def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) -> Point:
-    """The point ``along`` steps later in its series, or ``across`` series further at the same checkpoint if it can.
+    """The point ``along`` steps later in its series, or ``across`` series further at the same checkpoint if possible.
 
-    Stays at the ends; a point that is not on the plane is answered by itself.
+    Stops at the ends; returns a point that is not on the plane unchanged.
     """
     series = plane.series_of(point)
     if series is None:
@@ -269,10 +269,10 @@ def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer
 def _points(
     records: tuple[Same[CheckpointMeasurements], ...], layers: tuple[Layer, ...], view: View, place: float | None
 ) -> dict[Layer, Point]:
-    """One checkpoint's points by layer; where several records have the same row, the first one's counts.
+    """One checkpoint's points by layer; if several records have the same row, the first one wins.
 
-    ``place`` is that of the checkpoint in training, where that is the x axis. Remembered, because a checkpoint that
-    arrives leaves the points of all others as they are.
+    ``place`` is that of the checkpoint in training, if that is the x axis. Cached, because a new checkpoint does not
+    change the points of the others.
     """
     points: dict[Layer, Point] = {}
     value = view.value
@@ -308,7 +308,7 @@ def _series_name(
 
 
 def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> Corners:
-    if curve is None or not series or view.drawn_bound is DIAGONAL:  # which every plane has
+    if curve is None or not series or view.drawn_bound is DIAGONAL:  # the diagonal is always drawn
         return ()
     bits = math.log2(series[0].trajectory.anchors)
     return tuple((x / bits, y / bits) for x, y in view.drawn_bound.line(curve))
@@ -319,7 +319,7 @@ def _limits(series: Sequence[Series]) -> Limits:
     if not points:
         return Limits((0.0, 1.0), (0.0, 1.0))
     x, y = [point.x for point in points], [point.y for point in points]
-    if len(points) == 1:  # nothing else gives a scale: show its bracket
+    if len(points) == 1:  # a single point has no scale of its own: show its bracket
         x += [end for end in points[0].x_bracket if math.isfinite(end)]
         y += [end for end in points[0].y_bracket if math.isfinite(end)]
     return Limits(extent(x), extent(y))

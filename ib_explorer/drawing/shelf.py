@@ -1,4 +1,4 @@
-"""The rows of a measured checkpoint, sorted once by what a view chooses: each key asks hundreds of checkpoints."""
+"""The rows of a measured checkpoint, indexed by the fields a view selects: each key press queries hundreds of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from estimator.measurement import CheckpointMeasurements, Granularity, Layer, Me
 
 Value = TypeVar("Value")
 Choice = tuple[Granularity, Weights, int, str, str]
-"""What tells the rows of one layer apart: labels, weights, minimum count (1: all), variant and temperature rule."""
+"""Fields that identify a row within a layer: labels, weights, minimum count (1: all), variant and temperature rule."""
 
 _choice = attrgetter("granularity", "weights", "min_count", "variant", "temperature_rule")
 
 
 class Same(Generic[Value]):
-    """A value that equals itself alone, so that ``lru_cache`` finds it without walking through thousands of rows."""
+    """A value compared by identity, so that ``lru_cache`` does not hash and compare thousands of rows."""
 
     __slots__ = ("value",)
 
@@ -32,7 +32,7 @@ class Same(Generic[Value]):
 
 
 class Shelf:
-    """The rows of ``record`` by choice and layer; means over layers are made when they are first asked for."""
+    """The rows of ``record`` by choice and layer; means over layers are computed on demand."""
 
     def __init__(self, record: CheckpointMeasurements) -> None:
         self.record = record
@@ -74,7 +74,7 @@ class Shelf:
 
     @cached_property
     def labels(self) -> frozenset[tuple[Granularity, int, int]]:
-        """Granularity, and how many different input and output labels of it the sample has; of those with two sides."""
+        """Granularity and the numbers of distinct input and output labels of the sample, for labels with two sides."""
         firsts = [next(iter(rows.values())) for rows in self._rows.values()]
         return frozenset(
             (row.granularity, row.complexity.labels, row.expressivity.labels)
@@ -84,7 +84,7 @@ class Shelf:
 
 
 def shelf_of(record: CheckpointMeasurements) -> Shelf:
-    """The shelf of a record, made once."""
+    """The shelf of a record, cached."""
     return _shelf_of(Same(record))
 
 

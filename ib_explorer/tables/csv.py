@@ -1,4 +1,4 @@
-"""What all tables share: how they are written, and to where."""
+"""Functions shared by all tables: formatting and writing of CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from estimator.states.layers import parse_layers
 
 
 def shown_layers(layers: str | None, depth: int) -> list[Layer]:
-    """The layers that a request's ``layers`` shows: ``all`` is 1 to the depth and their mean, None any and it."""
+    """The layers to show for a request's ``layers``.
+
+    ``all`` is 1 to the depth and their mean; None also includes layer 0.
+    """
     chosen: list[Layer] = []
     if layers is None:
         chosen = list(range(depth + 1))
@@ -27,7 +30,7 @@ def shown_layers(layers: str | None, depth: int) -> list[Layer]:
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as RFC 4180 CSV: header always, floats at full precision, empty where a value is None or not finite."""
+    """A table as RFC 4180 CSV: always with a header, floats at full precision, empty for None and non-finite values."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
@@ -36,7 +39,7 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a table's text to ``path`` so that it holds all of it or what it held before.
+    """Write a table's text to ``path`` atomically.
 
     Raises :class:`InputError` (``"csv"``) when the file cannot be written.
     """
@@ -52,7 +55,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Find out before hours of work that ``path`` cannot be written; raises :class:`InputError` (``"csv"``)."""
+    """Raise :class:`InputError` (``"csv"``) if ``path`` is not writable, before hours of work depend on it."""
     if not path.parent.is_dir():
         raise InputError("csv", f"The CSV cannot be written to {path}: there is no folder {path.parent}.")
     if path.is_dir():

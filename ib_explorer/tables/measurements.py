@@ -1,4 +1,4 @@
-"""Measurements as CSV: one row per point, with the columns that every surface of the tool shares."""
+"""Measurements as CSV: one row per point, with the same columns in every part of the tool."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _COLUMNS: dict[str, Column] = {
 
 
 def columns() -> dict[str, Column]:
-    """The columns in order, each with what makes its value; those of values that are not built in come last."""
+    """The columns in order, each with the function of its value; those of values that are not built in come last."""
     found = dict(_COLUMNS)
     for value in added_values():
         for quantity in ("complexity", "expressivity"):
@@ -98,10 +98,10 @@ def points_of(
     variants: Collection[str] | None = None,
     min_count: int | None = None,
 ) -> list[Row]:
-    """The points of a checkpoint that fit, None being any; a checkpoint may hold rows of several requests.
+    """The points of a checkpoint that match, None matching any; a checkpoint may hold rows of several requests.
 
-    ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical text;
-    ``min_count`` chooses among uniform weights only.
+    ``layers`` is as in a request: ``all`` is 1 to the depth and their mean. Temperatures are rules in canonical form;
+    ``min_count`` filters uniform weights only.
     """
     rows = measurements.select(layers=shown_layers(layers, measurements.depth), min_count=min_count)
     return [

@@ -1,4 +1,4 @@
-"""The application: what its keys do."""
+"""The application and the actions of its keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAY_EVERY = 0.6
 
 
 class ExplorerApp(Core, inherit_bindings=False):
-    """The information plane on a screen."""
+    """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"
     CSS = files("assets").joinpath("explorer.tcss").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         self._player = self.set_interval(self.play_every, self._play_on)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette: every command of the key map, by its words."""
+        """The commands of the palette: every command of the key map, by its text."""
         for key in keys():
             if key.action != "command_palette":
                 yield SystemCommand(key.text, f"{key.group.lower()} · {key.shown}", self._runner(key.action))
@@ -77,7 +77,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         self._set(moves.across(self.scene, steps), at_once=True)
 
     def action_play(self) -> None:
-        """Play the checkpoints from here, or from the start when at the end; or pause."""
+        """Play from the current checkpoint, or from the first if at the last; pause if playing."""
         now = self.scene
         at_end = not self.state.playing and now.at == len(now.checkpoints) - 1
         state = moves.to_checkpoint(now, 0) if at_end else now.state
@@ -98,11 +98,11 @@ class ExplorerApp(Core, inherit_bindings=False):
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
     def action_overlay(self) -> None:
-        """Show all models on one plane, or the current one."""
+        """Toggle between all models on one plane and the current one."""
         self._set(replace(self.state, overlay=not self.state.overlay, limits=None), at_once=True)
 
     def action_zoom(self, factor: float) -> None:
-        """Zoom at the selected point."""
+        """Zoom, centred on the selected point."""
         self._set(moves.zoomed(self.scene, factor), at_once=True)
 
     def action_pan(self, right: int, up: int) -> None:
@@ -110,11 +110,11 @@ class ExplorerApp(Core, inherit_bindings=False):
         self._set(moves.panned(self.scene, right, up), at_once=True)
 
     def action_reset_zoom(self) -> None:
-        """Show all points."""
+        """Reset the window to show all points."""
         self._set(replace(self.state, limits=None), at_once=True)
 
     def action_increments(self) -> None:
-        """Have measured what each further token of context adds at the current checkpoint."""
+        """Measure the information that each further token of context adds at the current checkpoint."""
         if self.state.view.is_over_training:
             self.notify("Increments exist only for n-gram labels: press g to step to them.")
         elif self.scene.request is None:
@@ -123,7 +123,7 @@ class ExplorerApp(Core, inherit_bindings=False):
             self._give(lacking.increments(self.scene))
 
     def action_measure(self) -> None:
-        """Ask what to measure; the worker starts while the form is filled."""
+        """Open the measurement form; the worker starts while it is filled in."""
         self._wake()
         models = [record.model for record in self.state.records]
         self.push_screen(MeasureDialog(models, self.state.form), self._ordered)
@@ -144,7 +144,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         self._withdraw([job])
 
     def action_export(self) -> None:
-        """Ask where to write the points on the screen."""
+        """Open the export dialog for the points on the screen."""
         pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
         if not pairs:
             self.notify("There is nothing on the screen to export.")
@@ -162,11 +162,11 @@ class ExplorerApp(Core, inherit_bindings=False):
         self.push_screen(LogScreen(self.state.log))
 
     def action_help(self) -> None:
-        """Show the keys and what the numbers mean."""
+        """Show the keys and the meaning of the numbers."""
         self.push_screen(HelpScreen())
 
     async def action_quit(self) -> None:
-        """End the worker and leave."""
+        """Close the worker and exit."""
         await self.client.close()
         self.exit()
 

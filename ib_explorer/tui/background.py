@@ -1,4 +1,4 @@
-"""Background tasks of the application: each reads or asks, and posts a message with the outcome."""
+"""Background tasks of the application: each reads or submits something, and posts a message with the outcome."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from ib_explorer.worker.messages import Failed, Measured, Task
 Post = Callable[[Message], object]
 
 USUAL = gc.get_threshold()
-"""Collections as the process began with them."""
+"""The thresholds of the garbage collector at the start of the process."""
 SELDOM = 1000
-"""Collections of the middle generation between two of all that is not frozen."""
+"""Collections of the middle generation per full collection."""
 
 
 async def read_cache(cache: CacheReader, post: Post) -> None:
-    """Post all cached records, bounds and increments; of a cache that cannot be read, why."""
+    """Post all cached records, bounds and increments; if the cache cannot be read, the reason."""
     records: list[CheckpointMeasurements] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
@@ -57,9 +57,9 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
 
 
 def _spare_collection() -> None:
-    """Let the garbage collector, which would stop the screen for 0.1 s, pass by what was read: it stays.
+    """Exempt the loaded objects from garbage collection, which would block the screen for 0.1 s.
 
-    What is drawn of it, ten thousands of points, stays long, and is seldom walked through.
+    Points drawn from them, tens of thousands, are long-lived, so full collections are made rare.
     """
     gc.set_threshold(*USUAL[:2], SELDOM)
     gc.freeze()
@@ -67,13 +67,13 @@ def _spare_collection() -> None:
 
 
 def spare_no_more() -> None:
-    """Leave the garbage collector as it was found: the process may go on without the screen."""
+    """Restore the garbage collector's settings: the process may continue without the screen."""
     gc.unfreeze()
     gc.set_threshold(*USUAL)
 
 
 async def read_record(cache: CacheReader, measured: Measured, post: Post) -> None:
-    """Post the record that a job has put into the cache."""
+    """Post the record that a job has stored in the cache."""
     try:
         record = await asyncio.to_thread(cache.measurements.load, measured.key)
     except OSError:
@@ -82,7 +82,7 @@ async def read_record(cache: CacheReader, measured: Measured, post: Post) -> Non
 
 
 async def read_increments(cache: CacheReader, measurements: str, post: Post) -> None:
-    """Post the increments that belong to the measurements of that key."""
+    """Post the increments of the measurements with that key."""
     try:
         name = key_of(increments_identity(measurements))
         post(IncrementsRead(await asyncio.to_thread(cache.increments.load, name)))
@@ -91,7 +91,7 @@ async def read_increments(cache: CacheReader, measurements: str, post: Post) -> 
 
 
 async def read_curve(cache: CacheReader, key: str, post: Post) -> None:
-    """Post the bound that a job has put into the cache."""
+    """Post the bound that a job has stored in the cache."""
     try:
         post(CurveRead(await asyncio.to_thread(cache.curves.load, key)))
     except OSError:
@@ -111,7 +111,7 @@ async def listen(client: Client, post: Post) -> None:
 
 
 async def submit(client: Client, task: Task, post: Post) -> None:
-    """Hand a task to the worker; post its failure if the worker cannot be reached."""
+    """Submit a task to the worker; post its failure if the worker cannot be reached."""
     try:
         await client.submit(task)
     except OSError as error:
@@ -119,7 +119,7 @@ async def submit(client: Client, task: Task, post: Post) -> None:
 
 
 async def export(path: Path, points: list[tuple[CheckpointMeasurements, Measurement]], post: Post) -> None:
-    """Write the points to a CSV file, and post whether that went well."""
+    """Write the points to a CSV file, and post the outcome."""
     from ib_explorer.tables.csv import write_text
     from ib_explorer.tables.measurements import points_text
 

@@ -1,4 +1,4 @@
-"""The application without its keys: one state, shown when it changes, news from the background, and work to be done."""
+"""The application without its keys: its single state, redraws when it changes, background messages, and jobs."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ from ib_explorer.tui.tabs import TABS
 from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
-"""Seconds between redraws for news; keys redraw at once."""
+"""Seconds between redraws for background messages; key presses redraw at once."""
 
 SETTLE_AFTER = 0.3
-"""Seconds that a view must stay, while a key repeats, before what it lacks is measured."""
+"""Seconds that a view must remain unchanged, while a key repeats, before its missing values are requested."""
 
 
 class Core(App[None], inherit_bindings=False):
-    """Reads ``cache``, has ``client`` do the work, begins with ``initial``; ``form`` fills the form until then.
+    """Reads ``cache`` and submits jobs to ``client``, starting with ``initial``; ``form`` fills the form until then.
 
-    Background tasks post messages, handlers here change the one state, widgets show the scene that follows from it.
+    Background tasks post messages, handlers here update the state, widgets show the scene derived from it.
     """
 
     def __init__(
@@ -69,22 +69,22 @@ class Core(App[None], inherit_bindings=False):
         self.settle_after = SETTLE_AFTER
 
     def get_default_screen(self) -> MainScreen:
-        """The screen of the plane, beneath all dialogs."""
+        """The screen of the plane, below all dialogs."""
         return MainScreen()
 
     def on_mount(self) -> None:
-        """Read the cache, and ask for what was asked for."""
+        """Read the cache, then submit the initial request."""
         self.set_interval(REDRAW_EVERY, self._redraw)
         self.run_worker(background.read_cache(self.cache, self.post_message), group="cache")
 
     def on_unmount(self) -> None:
-        """Leave the process as it was."""
+        """Restore the garbage collector's settings."""
         background.spare_no_more()
 
     def _set(self, state: State, *, at_once: bool) -> None:
-        """The only place where the state changes: news waits for the next redraw, what a key did is shown at once.
+        """Replace the state; with ``at_once`` redraw after the pending events, otherwise at the next interval.
 
-        At once is after the keys that came with it: sixty steps in one go are one redraw.
+        No other code sets the state. Sixty steps in one burst of key presses are one redraw.
         """
         self.state = state
         if at_once:
@@ -93,13 +93,13 @@ class Core(App[None], inherit_bindings=False):
     def _redraw(self) -> None:
         main = self.screen_stack[0] if self.screen_stack else None
         if isinstance(main, MainScreen) and main.is_mounted and main.scene is not self.scene:
-            # Derived in this turn of the event loop and shown in the next: both in one would at times be too long.
+            # Derived in this turn of the event loop and shown in the next: both in one could block it too long.
             main.scene = self.scene
             self.call_later(main.show)
 
     @property
     def scene(self) -> Scene:
-        """What there is to see now."""
+        """The scene of the current state."""
         return scene(self.state)
 
     # Messages of background tasks
@@ -108,7 +108,7 @@ class Core(App[None], inherit_bindings=False):
     def _cache_read(self, message: CacheRead) -> None:
         if message.problem:
             self.push_screen(ErrorDialog("cache", message.problem, input_error=False))
-        # What this session has added meanwhile is newer than what was read.
+        # Values added by this session are newer than those read.
         increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
         state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
         state = with_records(state, [*message.records, *self.state.records])
@@ -155,7 +155,7 @@ class Core(App[None], inherit_bindings=False):
 
     @on(WorkerExited)
     def _worker_exited(self, message: WorkerExited) -> None:
-        """Every open job has failed; the next one starts a new worker."""
+        """Fail every open job; the next one starts a new worker."""
         self._set(replace(self.state, worker_runs=False), at_once=False)
         reason = message.reason or "The worker stopped before it was done."
         for job in [job for job in self.state.jobs if job.is_open]:
@@ -164,7 +164,7 @@ class Core(App[None], inherit_bindings=False):
     @on(RecordRead)
     def _record_read(self, message: RecordRead) -> None:
         job, record = self.state.job(message.job), message.record
-        assert job is not None  # it is read for a job
+        assert job is not None  # records are read for a job only
         self._set(with_record_read(self.state, job, message.revision, record), at_once=job.kind.is_awaited)
         if job.kind.extends_trajectory and record is not None:
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
@@ -191,20 +191,20 @@ class Core(App[None], inherit_bindings=False):
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 
-    # Work
+    # Jobs
 
     def order(self, request: MeasurementRequest) -> None:
-        """Have ``request`` measured; the bound of its sample follows when the first measurement is there."""
+        """Measure ``request``; the bound of its sample follows once the first measurement is available."""
         self._give([Job(lacking.UNNUMBERED, JobKind.MEASURE, request)])
 
     def _wake(self) -> None:
-        """Listen to the client, which starts its worker; again after a worker that exited."""
+        """Listen to the client, which starts its worker, unless one is running."""
         if not self.state.worker_runs:
             self._set(replace(self.state, worker_runs=True), at_once=False)
             self.run_worker(background.listen(self.client, self.post_message), group="events")
 
     def _give(self, jobs: Iterable[Job]) -> None:
-        """Number jobs and hand them to the worker; speculative ones give way to them."""
+        """Number jobs and submit them to the worker; they replace speculative ones."""
         for job in jobs:
             self._withdraw(other for other in self.state.jobs if other.kind.is_speculative)
             numbered = replace(job, number=self.client.next_job())
@@ -213,14 +213,14 @@ class Core(App[None], inherit_bindings=False):
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
 
     def _withdraw(self, jobs: Iterable[Job]) -> None:
-        """Cancel those of ``jobs`` that are neither over nor being cancelled."""
+        """Cancel those of ``jobs`` that have neither ended nor been cancelled."""
         for job in jobs:
             if job.is_open and not job.is_given_up:
                 self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
                 self.run_worker(self.client.cancel(job.number), group="submit")
 
     def _look(self, state: State) -> None:
-        """Show another view; what it lacks is asked for at once, but while a key repeats only of the last."""
+        """Show another view, and request its missing values at once, or while a key repeats only those of the last."""
         before, view = self.state.view, state.view
         other_bound = (view.granularity, view.drawn_bound.curve) != (before.granularity, before.drawn_bound.curve)
         self._set(state, at_once=True)
@@ -231,9 +231,9 @@ class Core(App[None], inherit_bindings=False):
         self._settling = self.set_timer(self.settle_after, partial(self._complete_view, again=other_bound))
 
     def _complete_view(self, *, again: bool = False) -> None:
-        """Have all that the view lacks, its bound too, now that the user has stayed on it for a moment.
+        """After the debounce, request everything the view lacks, including its bound.
 
-        ``again``: the bound even if it failed or was cancelled, as other labels than before are looked at.
+        ``again`` requests the bound even if it failed or was cancelled, because the labels in view have changed.
         """
         self._settling = None
         self._give(lacking.bound(self.scene, again=again))
@@ -243,7 +243,7 @@ class Core(App[None], inherit_bindings=False):
         self._measure_view()
 
     def _measure_view(self) -> None:
-        """Have measured what the view lacks; what a view before it lacked is withdrawn."""
+        """Request the measurements that the view lacks, and cancel requests of earlier views."""
         request = lacking.view_request(self.scene)
         self._withdraw(job for job in self.state.jobs if job.kind.fills_view and job.request != request)
         self._give(lacking.unasked(self.state, lacking.measurements(self.scene)))

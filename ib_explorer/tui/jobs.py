@@ -1,4 +1,4 @@
-"""The jobs of the screen: what each is for, and how far it is."""
+"""The jobs of the screen: their purpose and progress."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from ib_explorer.worker.messages import ComputeBound, Measure, PhaseProgress, Ta
 
 
 class JobKind(Enum):
-    """What a job is for, by its name in the log. What else distinguishes the kinds is said here and nowhere else."""
+    """The purpose of a job, by its name in the log. Its properties define everything that differs between kinds."""
 
     MEASURE = "measure"
     """The checkpoints that the user ordered."""
     INCREMENTS = "increments"
-    """What each further token of context adds at one checkpoint."""
+    """Increments of each further token of context at one checkpoint."""
     BOUND = "bound"
     """The bound of the request's first granularity."""
     VIEW_CURRENT = "view"
-    """What the view lacks at the checkpoint under the cursor."""
+    """Values that the view lacks at the checkpoint under the cursor."""
     VIEW_OTHERS = "rest of the view"
-    """What the view lacks at the other checkpoints."""
+    """Values that the view lacks at the other checkpoints."""
     PRECOMPUTE = "precompute"
-    """What the next keys may show."""
+    """Values that the next key presses may show."""
 
     @property
     def takes_model(self) -> bool:
-        """Whether it loads models, and so is long: other measurements have to wait."""
+        """Whether it loads models and is therefore long, so that other measurements have to wait."""
         return self in (JobKind.MEASURE, JobKind.INCREMENTS)
 
     @property
     def extends_trajectory(self) -> bool:
-        """Whether it adds checkpoints, and its request is the one to ask for more of them with."""
+        """Whether it adds checkpoints, so that its request is the template for further requests of them."""
         return self is JobKind.MEASURE
 
     @property
     def fills_view(self) -> bool:
-        """Whether it is withdrawn when another view is chosen."""
+        """Whether it is cancelled when another view is chosen."""
         return self in (JobKind.VIEW_CURRENT, JobKind.VIEW_OTHERS)
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a key waits for its values, so that they are shown at once."""
+        """Whether a key press waits for its values, so that they are shown at once."""
         return self is JobKind.VIEW_CURRENT
 
     @property
     def is_speculative(self) -> bool:
-        """Whether no key asked for it: it gives way to all other work and is not shown."""
+        """Whether no key press requested it: all other work has priority, and it is not shown."""
         return self is JobKind.PRECOMPUTE
 
     @property
     def is_optional(self) -> bool:
-        """Whether its failure is a passing notice instead of a dialog."""
+        """Whether its failure is a notification instead of a dialog."""
         return self is JobKind.BOUND
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One task given to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
+    """One task submitted to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    A job for a bound computes the curve of ``bound``. ``only`` narrows the job to the checkpoints named, and
+    A job for a bound computes the curve of ``bound``. ``only`` restricts the job to the named checkpoints, and
     ``stored_only`` to those whose scores are stored: it loads no model and does not wait for other work. ``measured``
     are the checkpoints that the worker has measured, ``unread`` those whose records are still being read from the
-    cache. ``since`` is when the phase began, and ``heard`` when it last reported, in seconds of a monotonic clock.
+    cache. ``since`` is the start of the phase, and ``heard`` its last report, in seconds of a monotonic clock.
     """
 
     number: int
@@ -89,14 +89,14 @@ class Job:
 
     @property
     def task(self) -> Task:
-        """What the worker is told to do."""
+        """The worker's task."""
         if self.kind is JobKind.BOUND:
             return ComputeBound(self.number, self.request, self.request.granularities[0], self.bound)
         return Measure(self.number, self.request, self.kind is JobKind.INCREMENTS, self.stored_only, self.only)
 
     @property
     def description(self) -> str:
-        """What the job does, in a few words."""
+        """A short description of the job."""
         words = f"{self.kind.value} {self.target}"
         return f"{BOUNDS[self.bound].curve.name} {words}" if self.kind is JobKind.BOUND else words
 
@@ -113,23 +113,23 @@ class Job:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it did not do its work, and will not."""
+        """Whether it did not complete, and will not."""
         return self.status in ("failed", "cancelling", "cancelled")
 
     @property
     def share(self) -> float | None:
-        """How much of the phase is done, 0 to 1; None while that is unknown."""
+        """Share of the phase that is done, 0 to 1; None if unknown."""
         return min(self.done / self.total, 1.0) if self.total else None
 
     @property
     def rate(self) -> float | None:
-        """Units per second in this phase; None until it can be told."""
+        """Units per second in this phase; None until it can be estimated."""
         elapsed, advanced = self.heard - self.since, self.done - self.first_done
         return advanced / elapsed if elapsed > 0.5 and advanced > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the phase ends at its present rate; None until it can be told."""
+        """Seconds until the phase ends at its current rate; None until they can be estimated."""
         return None if self.rate is None or self.total is None else max(self.total - self.done, 0) / self.rate
 
 

@@ -1,4 +1,4 @@
-"""The commands of the screen and their keys, from which bindings, footer, help and command palette are made.
+"""The commands of the screen and their keys: the source of bindings, footer, help and command palette.
 
 They are those of ``assets/keys.toml``, and one for each tab.
 """
@@ -17,7 +17,7 @@ from ib_explorer.tui.tabs import TABS
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One command: the keys that give it, the action, and its words for help and footer (``shown``: its keys there)."""
+    """One command: its keys, its action, and its text in help and footer (``shown``: its keys in the footer)."""
 
     group: str
     keys: tuple[str, ...]
@@ -28,7 +28,7 @@ class Key:
 
     @property
     def bindings(self) -> list[Binding]:
-        """What Textual needs to know; only the named key of a command with a footer word stands in the footer."""
+        """The Textual bindings; only the first key of a command with a footer text is shown in the footer."""
         key, *more = self.keys
         named = Binding(
             key, self.action, self.footer or self.text, show=self.footer is not None, key_display=self.shown

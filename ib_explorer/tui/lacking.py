@@ -1,4 +1,4 @@
-"""What the view lacks, as jobs that the worker could do; their numbers are given when they are handed over."""
+"""Jobs for values that the view lacks; they are numbered when they are submitted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ib_explorer.tui.state import State, bound_jobs
 
 UNNUMBERED = 0
 AHEAD_BYTES = 2**30
-"""Scores of a trajectory (those of the demo are half as many) up to which all its temperatures are measured ahead."""
+"""Size of a trajectory's scores (those of the demo are half as large) up to which all temperatures are precomputed."""
 
 
 def view_request(scene: Scene) -> MeasurementRequest | None:
-    """The request that was made for the trajectory in view, for what the view shows; None if this session made none."""
+    """The request for the values in view, derived from this session's request for the trajectory; None without one."""
     view, known = scene.state.view, scene.request
     if known is None:
         return None
@@ -34,24 +34,24 @@ def view_request(scene: Scene) -> MeasurementRequest | None:
 
 
 def measurements(scene: Scene) -> list[Job]:
-    """The measurements that the view lacks, asked for or not: of the checkpoint under the cursor, then of the others.
+    """The missing measurements of the view: of the checkpoint under the cursor, then of the others.
 
-    These are checkpoints that this session measured for another view: a cached measurement does not say where its text
-    came from. During other work they are limited to stored scores; :func:`gaps` are left for afterwards.
+    These are checkpoints that this session measured for another view: a cached measurement does not record the source
+    of its text. During other work they are limited to stored scores; :func:`gaps` follow afterwards.
     """
     return _view_jobs(scene, _unseen(scene), stored_only=is_busy(scene.state))
 
 
 def of_newcomer(scene: Scene, record: CheckpointMeasurements) -> list[Job]:
-    """What the view lacks of a checkpoint that has just been measured for another view: its scores are stored now."""
+    """The missing values of a checkpoint just measured for another view, now that its scores are stored."""
     is_lacking = Trajectory.of(record) == scene.trajectory and record.revision in _unseen(scene)
     return _view_jobs(scene, [record.revision], stored_only=True) if is_lacking else []
 
 
 def gaps(scene: Scene) -> list[Job]:
-    """The measurements that the view lacks because stored scores did not give them, once no other work is in the way.
+    """The measurements that stored scores could not provide, once no other work is running.
 
-    Each is asked for once: one that failed or was cancelled stays a gap until the view is chosen again.
+    Each is requested once: one that failed or was cancelled remains a gap until the view is chosen again.
     """
     wanted = view_request(scene)
     if wanted is None or is_busy(scene.state):
@@ -66,7 +66,7 @@ def gaps(scene: Scene) -> list[Job]:
 
 
 def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list[Job]:
-    """Jobs for the view of these checkpoints: that under the cursor first, as its answer is what the user waits for."""
+    """Jobs for the view of these checkpoints: first that under the cursor, whose values the user waits for."""
     place, wanted = scene.state.place, view_request(scene)
     if place is None or wanted is None:
         return []
@@ -77,7 +77,7 @@ def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list
 
 
 def _unseen(scene: Scene) -> list[str]:
-    """The measured checkpoints of the trajectory in view without a point in this view, and none being read for it."""
+    """The measured checkpoints of the trajectory without a point in this view, excluding those being read for it."""
     mine = [series for series in scene.plane.series if series.trajectory == scene.trajectory]
     seen = {point.checkpoint.revision for series in mine for point in series.points}
     wanted = view_request(scene)
@@ -87,7 +87,7 @@ def _unseen(scene: Scene) -> list[str]:
 
 
 def _covers(request: MeasurementRequest, wanted: MeasurementRequest) -> bool:
-    """Whether ``request`` asks for all values that ``wanted`` asks for, of whichever checkpoints."""
+    """Whether ``request`` includes all values of ``wanted``, of whichever checkpoints."""
     fields = ("granularities", "temperatures", "weights", "variants")
     like = {name: getattr(wanted, name) for name in fields}
     has_all = all({*like[name]} <= {*getattr(request, name)} for name in fields)
@@ -95,12 +95,12 @@ def _covers(request: MeasurementRequest, wanted: MeasurementRequest) -> bool:
 
 
 def is_busy(state: State) -> bool:
-    """Whether the worker has work that takes models, so that what is asked for would have to wait."""
+    """Whether the worker has work that loads models, so that a request would have to wait."""
     return any(job.is_open and job.kind.takes_model for job in state.jobs)
 
 
 def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
-    """Those of ``jobs`` that no job does or has done; from stored scores, an answer is one of its time only."""
+    """Those of ``jobs`` that no job does or has done; a finished job on stored scores may have been incomplete."""
 
     def fits(other: Job, job: Job) -> bool:
         covers = other.request == job.request and (not other.only or {*job.only} <= {*other.only})
@@ -110,14 +110,14 @@ def unasked(state: State, jobs: Iterable[Job]) -> list[Job]:
 
 
 def is_measured(scene: Scene) -> bool:
-    """Whether anything of the trajectory in view is on the plane."""
+    """Whether the trajectory in view has points on the plane."""
     return any(series.trajectory == scene.trajectory for series in scene.plane.series)
 
 
 def bound(scene: Scene, *, again: bool) -> list[Job]:
-    """The bound of the sample and labels in view, unless it is there or was asked for.
+    """The bound of the sample and labels in view, unless it is available or was requested.
 
-    ``again``: also if it was asked for, but failed or was cancelled.
+    ``again`` also requests one that failed or was cancelled.
     """
     view, known = scene.state.view, scene.request
     if known is None or view.is_over_training or scene.curve is not None:
@@ -130,7 +130,7 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
 
 
 def increments(scene: Scene) -> list[Job]:
-    """What each further token of context adds at the checkpoint under the cursor, unless it was asked for."""
+    """The increments at the checkpoint under the cursor, unless they were requested."""
     place, known = scene.state.place, scene.request
     if place is None or known is None:
         return []
@@ -141,19 +141,19 @@ def increments(scene: Scene) -> list[Job]:
 
 
 def precomputable(scene: Scene) -> list[Job]:
-    """With nothing else to do, what the next keys may show, as long as that is little work.
+    """If the worker is idle, the values that the next key presses may show, as long as they are cheap.
 
-    That is other temperatures and weights, of the checkpoint under the cursor, then of all.
+    These are other temperatures and weights, of the checkpoint under the cursor, then of all.
     """
     state, place, known = scene.state, scene.state.place, scene.request
     if place is None or known is None or any(job.is_open for job in state.jobs):
         return []
     ordered = (job for job in state.jobs if job.kind.extends_trajectory and job.request == known)
     if not any(job.status == "done" for job in ordered):
-        return []  # what was cancelled is not gone on with
+        return []  # a cancelled measurement is not continued
     if sum(map(_score_bytes, scene.records)) > AHEAD_BYTES:
         return []
-    # A loss takes the model: what it is of a checkpoint the measurement itself has found already.
+    # A loss needs the model, and the measurement itself has already computed it.
     every = replace(known, temperatures=TEMPERATURES, weights=WEIGHTS, min_count=state.view.min_count, loss=False)
     over = [job.request for job in state.jobs if job.status in ("done", "failed")]
     if every in over:
@@ -164,5 +164,5 @@ def precomputable(scene: Scene) -> list[Job]:
 
 
 def _score_bytes(record: CheckpointMeasurements) -> int:
-    """Bytes that the scores of a checkpoint take on disk, as float16."""
+    """Size of a checkpoint's scores on disk in bytes, as float16."""
     return 2 * record.positions * record.anchors * len(record.anchor_seeds) * record.depth

@@ -1,4 +1,4 @@
-"""What keys do, as functions from a scene to the next state."""
+"""The effects of keys, as functions from a scene to the next state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ib_explorer.tui.state import Order, Place, State, with_labels
 
 
 def to_checkpoint(scene: Scene, index: int) -> State:
-    """The cursor on the measured checkpoint with that index, or the nearest there is; the last one follows new ones."""
+    """Move the cursor to the measured checkpoint with that index, or the nearest; the last one follows new ones."""
     state = scene.state
     if state.place is None or not scene.checkpoints:
         return state
@@ -27,19 +27,19 @@ def to_checkpoint(scene: Scene, index: int) -> State:
 
 
 def by_checkpoints(scene: Scene, steps: int) -> State:
-    """The cursor some checkpoints later or earlier."""
+    """Move the cursor some checkpoints later or earlier."""
     return to_checkpoint(scene, (scene.at if scene.at is not None else len(scene.checkpoints) - 1) + steps)
 
 
 def across(scene: Scene, steps: int) -> State:
-    """The cursor on a neighbouring series of the plane: another layer, or another model."""
+    """Move the cursor to a neighbouring series of the plane: another layer, or another model."""
     if scene.point is None:
         return scene.state
     return to_point(scene, neighbour(scene.plane, scene.point, across=steps))
 
 
 def to_point(scene: Scene, point: Point) -> State:
-    """The cursor on a point of the plane."""
+    """Move the cursor to a point of the plane."""
     series = scene.plane.series_of(point)
     if series is None:
         return scene.state
@@ -52,9 +52,9 @@ def to_point(scene: Scene, point: Point) -> State:
 
 
 def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
-    """Another choice of one aspect of the view (a field of View).
+    """Step one aspect of the view (a field of View) to another choice.
 
-    The zoom belongs to the old view and is given up, unless only another line is drawn beside the same points.
+    This resets the zoom, unless only the bound changes, which leaves the points as they are.
     """
     choices: dict[str, Sequence[Any]] = {
         "layer": scene.layers,
@@ -77,14 +77,14 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
 
 
 def to_labels(state: State, labels: Granularity) -> State:
-    """The view of other labels; where these were measured at other checkpoints only, at the last of them."""
+    """View other labels; if they were measured at other checkpoints only, move to the last of those."""
     state = replace(state, view=with_labels(state.view, labels, state.records), limits=None)
     now = scene_of(state)
     return to_checkpoint(now, len(now.checkpoints) - 1) if now.at is None else state
 
 
 def to_order(state: State, order: Order) -> State:
-    """The view of what is going to be measured, following it."""
+    """View the results of an order, and follow them."""
     request = order.request
     measured = [kind.name for kind in request.kinds]
     view = replace(
@@ -100,7 +100,7 @@ def to_order(state: State, order: Order) -> State:
 
 
 def zoomed(scene: Scene, factor: float) -> State:
-    """The window scaled by ``factor``, the selected point (or the middle) staying where it is on the screen."""
+    """Scale the window by ``factor``, with the selected point (or the middle) fixed on the screen."""
     window = scene.state.limits or scene.plane.limits
     point = scene.point if scene.point is not None and scene.point.is_finite else None
 
@@ -114,7 +114,7 @@ def zoomed(scene: Scene, factor: float) -> State:
 
 
 def panned(scene: Scene, right: int, up: int) -> State:
-    """The window moved by a fifth of its extent."""
+    """Move the window by a fifth of its extent."""
     window = scene.state.limits or scene.plane.limits
 
     def moved(ends: tuple[float, float], steps: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What background tasks need of client and cache, and the messages that they post to the application."""
+"""The interfaces of client and cache for background tasks, and the messages that these post to the application."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ib_explorer.worker.messages import Event, Task
 
 
 class Client(Protocol):
-    """Hands tasks to worker processes and reports their events."""
+    """Submits tasks to worker processes and reports their events."""
 
     async def start(self) -> None:
-        """Start working, or start again after the worker died."""
+        """Start the worker, or restart it after it exited."""
 
     def next_job(self) -> int:
-        """A job number that was not used before."""
+        """An unused job number."""
 
     async def submit(self, request: Task) -> None:
         """Queue a task; its events follow."""
 
     async def cancel(self, job: int) -> None:
-        """Ask for a job to stop."""
+        """Request that a job stop."""
 
     def events(self) -> AsyncIterator[Event]:
-        """The events of all jobs, until the client is closed or its worker dies."""
+        """The events of all jobs, until the client is closed or its worker exits."""
 
     async def close(self) -> None:
         """End all work."""
@@ -43,17 +43,17 @@ class Records(Protocol[Kind]):
     """The cached records of one kind."""
 
     def all(self) -> Sequence[Kind]:
-        """All that verify."""
+        """All valid records."""
 
     def load(self, key: str) -> Kind | None:
-        """The one with that key."""
+        """The record with that key."""
 
 
 class Curves(Protocol):
     """The cached bounds."""
 
     def all(self) -> Sequence[tuple[Mapping[str, Any], BoundCurve]]:
-        """All that verify, each with the document that identifies it."""
+        """All valid curves, each with its identity."""
 
     def load(self, key: str) -> BoundCurve | None:
         """The curve with that key."""
@@ -92,7 +92,7 @@ class WorkerExited(Message):
 
 
 class CacheRead(Message):
-    """All that the cache held at the start has been read; ``problem`` says why not, if it could not be."""
+    """The initial contents of the cache have been read; ``problem`` is the reason if they could not be."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class IncrementsRead(Message):
 
 
 class CurveRead(Message):
-    """The bound that a job put into the cache has been read; None if it could not be."""
+    """The bound that a job stored in the cache has been read; None if it could not be."""
 
     def __init__(self, curve: BoundCurve | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What there is to see, derived from the state: the plane, the point under the cursor, the tree of checkpoints."""
+"""The displayed content, derived from the state: the plane, the point under the cursor, the tree of checkpoints."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.state import State, bound_jobs, same_sample
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
-"""The temperature rules that one can always step to; rules measured otherwise come after them."""
+"""The temperature rules that are always available; other measured rules follow them."""
 
 MEASURED, RUNNING, WAITING = "●", "◐", "○"
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A checkpoint in the tree; ``mark`` says measured, running (``percent`` of its phase) or not yet."""
+    """A checkpoint in the tree; ``mark`` is measured, running (``percent`` of its phase) or waiting."""
 
     checkpoint: Revision
     mark: str
@@ -44,11 +44,11 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state, and what follows from it.
+    """The state, and the content derived from it.
 
-    ``trajectory`` is the one in view: that of the place or, of labels of another kind, that of its model; ``records``
-    are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and granularity in
-    view, once it is known.
+    ``trajectory`` is the one in view: that of the place or, for labels of another kind, one of the same model;
+    ``records`` are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and
+    granularity in view, once it is available.
     """
 
     state: State
@@ -77,31 +77,31 @@ class Scene:
 
     @property
     def layers(self) -> tuple[int | str, ...]:
-        """The layers that one can step through."""
+        """The layers available in this view."""
         return ("mean", "each", *layers_measured(self.records))
 
     @property
     def labels(self) -> tuple[Granularity, ...]:
-        """The labels that one can step through: n-grams, and what else the model was measured for."""
+        """The available labels: n-grams, and others that the model was measured for."""
         model = self.state.place.trajectory.model if self.state.place else None
         shelves = (shelf_of(record) for record in self.state.records if record.model == model)
         return tuple(sorted({*NGRAMS}.union(*(shelf.granularities for shelf in shelves)), key=LABELS.place))
 
     @property
     def temperatures(self) -> tuple[str, ...]:
-        """The temperature rules that one can step through."""
+        """The available temperature rules."""
         measured = dict.fromkeys(rule for record in self.records for rule in shelf_of(record).rules)
         return (*TEMPERATURES, *(rule for rule in measured if rule not in TEMPERATURES))
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants that one can step through: raw, and what else was measured, which takes forward passes."""
+        """The available variants: raw, and others that were measured, which takes forward passes."""
         measured = {variant for record in self.records for variant in shelf_of(record).variants}
         return tuple(variant for variant in VARIANTS if variant == "raw" or variant in measured)
 
     @property
     def rows(self) -> tuple[Measurement, ...]:
-        """The current checkpoint's rows in the current view, one a layer, ascending."""
+        """The current checkpoint's rows in the current view, one per layer, ascending."""
         view = self.state.view
         found: dict[int, Measurement] = {}
         for record in self.records:
@@ -113,7 +113,7 @@ class Scene:
 
     @property
     def request(self) -> MeasurementRequest | None:
-        """How to ask for more of the trajectory in view, if this session measured any of it."""
+        """The template for further requests of the trajectory in view, if this session measured any of it."""
         return self.state.requests.get(self.trajectory) if self.trajectory else None
 
     @property
@@ -126,7 +126,7 @@ class Scene:
 
     @property
     def increments(self) -> tuple[Increment, ...]:
-        """What each further token of context adds, at the cursor's checkpoint and layer and the temperature in view."""
+        """The increments at the cursor's checkpoint and layer and the temperature in view."""
         for found, depth in self._increments():
             rows = found.select([self.layer], depth)
             fitting = tuple(row for row in rows if row.temperature_rule == self.state.view.temperature_rule)
@@ -160,7 +160,7 @@ class Scene:
 
 
 def scene(state: State) -> Scene:
-    """Everything the screen shows in ``state``; what a key leaves as it was is remembered, not derived again."""
+    """The content of the screen in ``state``; parts that a key press leaves unchanged are cached."""
     return _scene(Same(state))
 
 
@@ -189,9 +189,9 @@ def _checkpoints(records: Same[tuple[CheckpointMeasurements, ...]]) -> tuple[Rev
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:
-    """The place's trajectory if it has the labels in view, else the newest of its model that has, if there is one.
+    """The place's trajectory if it has the labels in view, else the newest of its model that has them, if any.
 
-    Labels of pairs are measured on a sample of their own, so that their trajectory is another than that of n-grams.
+    Labels of pairs are measured on a separate sample, so their trajectory differs from that of n-grams.
     """
     if state.place is None:
         return None
@@ -218,7 +218,7 @@ def _branches(
     all_jobs: Same[tuple[Job, ...]],
     requests: Same[Mapping[Trajectory, MeasurementRequest]],
 ) -> tuple[Branch, ...]:
-    """Measured trajectories with what their running jobs will add, then models of which nothing is measured yet."""
+    """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
     groups = by_trajectory(all_records.value)
     jobs = [job for job in all_jobs.value if job.kind.extends_trajectory and job.is_open]
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
@@ -243,7 +243,7 @@ def _name(model: str, *shelves: Shelf) -> str:
 
 
 def _titled(model: str, labels: Iterable[Granularity]) -> str:
-    """A model's name, with its labels where these are no n-grams."""
+    """A model's name, with its labels unless they are n-grams."""
     labels = sorted(labels, key=LABELS.place)
     return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
 
@@ -257,7 +257,7 @@ def _trajectory_of(
     requests: Mapping[Trajectory, MeasurementRequest],
     groups: Mapping[Trajectory, Sequence[CheckpointMeasurements]],
 ) -> Trajectory | None:
-    """The trajectory that a job adds to: one that its sample gave before, or else the only one of its model."""
+    """The trajectory that a job adds to: an earlier one with the same sample, or else the only one of its model."""
     for trajectory, request in requests.items():
         if trajectory in groups and same_sample(request, job.request):
             return trajectory

@@ -1,4 +1,4 @@
-"""The screen's one state, a frozen record from which everything shown is derived, and how events change it."""
+"""The screen's state, a frozen record from which everything shown is derived, and its changes by events."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LOG_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the user wants measured, and by which preset it is to be viewed."""
+    """A measurement that the user ordered, and the preset to view it by."""
 
     request: MeasurementRequest
     preset: str
 
     @classmethod
     def configured(cls, settings: Settings) -> Order:
-        """The demo measured by ``settings``; raises :class:`InputError` when a value is out of its range."""
+        """The demo measured by ``settings``; raises :class:`InputError` when a value is out of range."""
         return cls(request_from(settings, "demo", "all"), settings["preset"].value)
 
 
@@ -53,7 +53,7 @@ DEFAULT_ORDER = Order(MeasurementRequest("demo", revision="all"), next(iter(VALU
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the user is: a checkpoint (with its commit) of a trajectory, and in the view of each layer, which layer."""
+    """The cursor: a checkpoint (with its commit) of a trajectory and, in the view of each layer, the layer."""
 
     trajectory: Trajectory
     checkpoint: Revision
@@ -62,14 +62,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the screen knows.
+    """The complete state of the screen.
 
-    ``live`` says that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
-    plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints step by themselves.
-    ``increments`` are by the key of the measurements that they stand beside. ``requests`` are what this session asked
-    for, by the trajectory that came of it: how to ask for more of the same. ``form`` fills the form of a measurement:
-    the latest order, at first what is configured. ``worker_runs`` says that a worker process was started and has not
-    exited.
+    ``live`` means that the cursor follows the newest checkpoint of a running job; ``overlay`` that all models share the
+    plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints advance automatically.
+    ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
+    resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
+    order, initially the configured one. ``worker_runs`` means that a worker process was started and has not exited.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -88,11 +87,11 @@ class State:
     log: tuple[str, ...] = ()
 
     def job(self, number: int) -> Job | None:
-        """The job with that number, if the screen gave it."""
+        """The job with that number, if this screen submitted it."""
         return next((job for job in self.jobs if job.number == number), None)
 
     def curve(self, records: Sequence[CheckpointMeasurements]) -> BoundCurve | None:
-        """The bound of ``records``' sample at the granularity in view, recognised by its positions and label counts."""
+        """The bound of ``records``' sample at the granularity in view, identified by its positions and label counts."""
         return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
 
     def _is_of_sample(self, curve: BoundCurve, records: Sequence[CheckpointMeasurements]) -> bool:
@@ -104,9 +103,9 @@ class State:
 
 
 def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
-    """The state with ``records`` added or, where their key is known, replaced.
+    """The state with ``records`` added or, if their key is known, replaced.
 
-    While live, it goes to a new checkpoint of the kind in view; with nothing in view yet, to any.
+    While live, the cursor moves to a new checkpoint of the kind in view; with nothing in view yet, to any.
     """
     fresh = list(records)
     seen = {(Trajectory.of(record), revision_of(record)) for record in state.records}
@@ -120,7 +119,7 @@ def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> Sta
 
 
 def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
-    """The state with the cursor on the last measured checkpoint of ``trajectory``, and labels that it has in view."""
+    """The state with the cursor on the last measured checkpoint of ``trajectory``, viewing labels that it has."""
     layer = state.place.layer if state.place else None
     records = by_trajectory(state.records)[trajectory]
     last = records[-1]
@@ -131,14 +130,14 @@ def at_last_checkpoint(state: State, trajectory: Trajectory) -> State:
 
 
 def with_labels(view: View, labels: Granularity, records: Iterable[CheckpointMeasurements]) -> View:
-    """The same view of other labels; of raw states where ``records`` have these labels in no other variant."""
+    """The same view of other labels; of raw states if ``records`` lack the current variant for these labels."""
     view = replace(view, granularity=labels)
     is_measured = any(view.variant in shelf_of(record).variants for record in records if view.shows(record))
     return view if is_measured else replace(view, variant="raw")
 
 
 def with_log(state: State, line: str) -> State:
-    """The state with one more line in its log, which keeps the newest."""
+    """The state with one more line in its log, which retains the newest."""
     return replace(state, log=(*state.log, line)[-LOG_LINES:])
 
 
@@ -168,7 +167,7 @@ def with_event(state: State, event: Event, now: float) -> State:
         said = "is in the cache" if event.cached else "is measured"
         measured, unread = (*job.measured, event.revision), (*job.unread, event.revision)
         state = with_job(state, replace(job, measured=measured, unread=unread))
-        if job.stored_only:  # the plane says so
+        if job.stored_only:  # the plane already shows it
             return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, Started):
@@ -187,7 +186,7 @@ def with_event(state: State, event: Event, now: float) -> State:
 
 
 def with_record_read(state: State, job: Job, revision: str, record: CheckpointMeasurements | None) -> State:
-    """The state once the record of a job's checkpoint has been read from the cache; None if it could not be read."""
+    """The state after the record of a job's checkpoint was read from the cache; None if it could not be read."""
     state = with_job(state, replace(job, unread=tuple(name for name in job.unread if name != revision)))
     if record is None:
         return with_log(state, f"The measurement of {revision} could not be read from the cache.")
@@ -197,7 +196,7 @@ def with_record_read(state: State, job: Job, revision: str, record: CheckpointMe
 
 
 def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
-    """Whether two requests differ at most in checkpoints and in what is computed from scores."""
+    """Whether two requests differ at most in checkpoints and in options that apply to scores only."""
 
     def blind(request: MeasurementRequest) -> MeasurementRequest:
         return replace(
@@ -216,12 +215,12 @@ def same_sample(one: MeasurementRequest, other: MeasurementRequest) -> bool:
 
 
 def _first_labels(sample: SampleKind) -> tuple[Granularity, ...]:
-    """Labels of any kind on samples of this kind."""
+    """One kind of labels for samples of this kind."""
     return (next(kind.name for kind in LABELS.values() if kind.sample == sample and kind.parameter is None),)
 
 
 def bound_jobs(state: State, request: MeasurementRequest, curve: Curve) -> list[Job]:
-    """The jobs for that curve of a request's sample and granularity, whatever became of them."""
+    """The jobs for that curve of a request's sample and granularity, whatever their status."""
     bounds = [job for job in state.jobs if job.kind is JobKind.BOUND and BOUNDS[job.bound].curve == curve]
     mine = [job for job in bounds if job.request.granularities == request.granularities]
     return [job for job in mine if same_sample(job.request, request)]

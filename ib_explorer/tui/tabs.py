@@ -1,4 +1,4 @@
-"""The tabs of the main screen, each a widget that shows the scene; other packages may add theirs."""
+"""The tabs of the main screen, each with a widget that shows the scene; other packages may add theirs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ib_explorer.tui.widgets.point_table import PointTable
 
 
 class ShowsScene(Protocol):
-    """What a tab's widget can do. One with ``scroll_pages(steps)`` too is scrolled by page up and page down."""
+    """The interface of a tab's widget. With ``scroll_pages(steps)``, page up and page down scroll it."""
 
     def show(self, scene: Scene) -> None:
-        """Show ``scene`` from now on; called for each new scene while the tab is open, and when it is opened."""
+        """Show ``scene``; called for each new scene while the tab is open, and when it is opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
     """A tab: ``key`` opens it, ``text`` is its line in the help and the command palette.
 
-    ``widget`` makes its widget, which has :class:`ShowsScene`'s methods and takes the focus if it can have it.
+    ``widget`` creates its widget, which implements :class:`ShowsScene` and takes the focus if it can have it.
     """
 
     name: str

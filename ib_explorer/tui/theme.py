@@ -1,4 +1,4 @@
-"""A calm dark theme of colours that colour-blind eyes tell apart."""
+"""A dark theme with colour-blind safe colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and names as the screen writes them: one width each, so that columns stand still."""
+"""Formatting of numbers and names on the screen, with fixed widths so that columns do not shift."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WITHHELD = "–"
 
 
 def value(number: float | None, width: int = 7) -> str:
-    """An information value, or any fraction, with four decimals, right-aligned; a dash where there is none."""
+    """An information value, or any fraction, with four decimals, right-aligned; a dash if there is none."""
     if number is None or not math.isfinite(number):
         return f"{WITHHELD:>{width}}"
     return f"{number:{width}.4f}"
@@ -29,7 +29,7 @@ def percent(share: float, width: int = 4) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as minutes and seconds (hours when there are any); empty where unknown."""
+    """Seconds as minutes and seconds (with hours if any); empty if unknown."""
     if seconds is None:
         return ""
     whole = round(seconds)
@@ -38,7 +38,7 @@ def duration(seconds: float | None) -> str:
 
 
 def checkpoint_name(checkpoint: Revision) -> str:
-    """A checkpoint's place in training where it is known, else its own name."""
+    """A checkpoint's place in training if known, else its own name."""
     if checkpoint.step is None:
         return checkpoint.name
     parts = [checkpoint.stage or "", f"ingredient {checkpoint.ingredient}" if checkpoint.ingredient else ""]
@@ -46,7 +46,7 @@ def checkpoint_name(checkpoint: Revision) -> str:
 
 
 def ending(name: str, width: int) -> str:
-    """A name in at most ``width`` cells: of a longer one its end, where the step is."""
+    """A name in at most ``width`` cells: a longer one is truncated to its end, which contains the step."""
     return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
@@ -56,5 +56,5 @@ def layer_name(layer: int | str) -> str:
 
 
 def why_withheld(row: Measurement) -> str:
-    """Why there is no corrected optimality, in one clause; empty when there is one."""
+    """The reason why corrected optimality is withheld, in one clause; empty if it is not."""
     return "" if VALUES["corrected"].optimality(row) is not None else "withheld: I(X;Z) cannot be told from 0"

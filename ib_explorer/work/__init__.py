@@ -1,1 +1,1 @@
-"""What a job does: where the estimator and the cache meet. Runs in the worker process."""
+"""Execution of jobs with the estimator and the cache, in the worker process."""

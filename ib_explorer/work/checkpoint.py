@@ -1,4 +1,4 @@
-"""One checkpoint of a job: what the cache has of it, and what must be measured."""
+"""One checkpoint of a job: its cached records, and what remains to be measured."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _MB = 10**6
 
 
 class CheckpointWork:
-    """Measures what the cache lacks of one checkpoint after another; ``measurer`` is made when the first one lacks any.
+    """Measures what the cache lacks, checkpoint by checkpoint; ``measurer`` is created when first needed.
 
-    ``device`` is what ``auto`` means here.
+    ``device`` is the resolution of ``auto``.
     """
 
     def __init__(self, cache: Cache, samples: Samples, device: str, measurer: Callable[[], Measurer]) -> None:
         self._cache, self._samples, self._device, self._measurer = cache, samples, device, measurer
 
     def measure(self, job: Measure, revision: Revision, progress: Progress) -> Iterator[Measured]:
-        """Measure what a job asks for of one checkpoint; a job on stored scores passes over what they do not have."""
+        """Measure what a job requests of one checkpoint; a job on stored scores skips checkpoints without them."""
         text, tokenizer = self._samples.text(job.request, revision, progress)
         loss: float | None = None
         for subject in self._subjects(job.request, revision, text, tokenizer, progress):
@@ -57,7 +57,7 @@ class CheckpointWork:
             yield Measured(job.job, name, revision.name, cached=record is cached)
 
     def is_measured(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
-        """Whether the cache has a checkpoint, as far as that is known without making its sample."""
+        """Whether a checkpoint is in the cache, as far as can be determined without making its sample."""
         known = self._samples.known(request, revision, progress)
         if known is None:
             return False
@@ -73,9 +73,9 @@ class CheckpointWork:
         loss: float | None,
         progress: Progress,
     ) -> CheckpointMeasurements | None:
-        """The record of a subject with all that is asked for; None where a job on stored scores would need the model.
+        """The complete record of a subject; None if a job on stored scores would need the model.
 
-        Returns ``cached`` itself where it has all. ``loss`` is that of the checkpoint, if another record has it.
+        Returns ``cached`` itself if it is complete. ``loss`` is that of the checkpoint, if another record has it.
         """
         request = subject.request
         missing = _missing(cached, subject, _temperatures(request))
@@ -108,7 +108,7 @@ class CheckpointWork:
     def _subjects(
         self, request: MeasurementRequest, revision: Revision, text: LabelText, tokenizer: str, progress: Progress
     ) -> Iterator[Subject]:
-        """What is to be measured of a revision: each family of labels has a record of its own."""
+        """The subjects of a revision: each family of labels has a record of its own."""
         device = self._device if request.device == "auto" else request.device
         commit = self._commit(revision, progress)
         states = checkpoint_identity(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
@@ -164,7 +164,7 @@ def _families(kinds: Sequence[LabelKind]) -> list[list[LabelKind]]:
 
 
 def _dtype(request: MeasurementRequest, device: str) -> str:
-    """What ``auto`` is as part of a key: on the CPU float32, elsewhere the checkpoint's own."""
+    """The resolution of ``auto`` for a key: float32 on the CPU, elsewhere the checkpoint's own."""
     if request.dtype != "auto":
         return request.dtype
     return "float32" if device == "cpu" else "own"
@@ -177,7 +177,10 @@ def _lacks_loss(known: CheckpointMeasurements | None, request: MeasurementReques
 def _missing(
     known: CheckpointMeasurements | None, subject: Subject, temperatures: Sequence[Temperature]
 ) -> list[Temperature]:
-    """The temperatures at which ``known`` lacks a layer, weights or variant asked for; its labels come together."""
+    """The temperatures at which ``known`` lacks a requested layer, weighting or variant.
+
+    Labels need no check: those of a family are always measured together.
+    """
     if known is None:
         return list(temperatures)
     request = subject.request

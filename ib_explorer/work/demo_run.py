@@ -1,4 +1,4 @@
-"""The demo as a model like any other: its checkpoints are known before they exist, and come into being in turn."""
+"""The demo as a model: its checkpoints are listed before they exist, and trained in order on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECIPE = Recipe()
 
 
 def demo_revisions(runs: Path) -> list[Revision]:
-    """The demo's checkpoints in training order, whether they exist yet or not."""
+    """The demo's checkpoints in training order, whether or not they exist yet."""
     folders = [checkpoint_folder(_run(runs), step) for step in RECIPE.steps]
     return [parse_checkpoint(DEMO, folder.name, None, str(folder)) for folder in folders]
 
@@ -41,5 +41,5 @@ def trained(
 
 
 def _run(runs: Path) -> Path:
-    """The run's folder; its text, and so its weights, depend on the version of Python."""
+    """The run's folder; the training text, and so the weights, depend on the version of Python."""
     return runs / f"demo-{RECIPE.digest}-python{platform.python_version()}"

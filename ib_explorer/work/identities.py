@@ -1,4 +1,4 @@
-"""The canonical identities whose digests are the keys of the cache: all that decides a value, and nothing else."""
+"""The canonical identities whose digests are cache keys: everything that determines a value and nothing else."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def checkpoint_identity(
 ) -> dict[str, Any]:
     """Identifies all measurements of one checkpoint on one sample with one set of anchors.
 
-    A hub model is its id and commit, a local one its content digest. Anchors are identified by what a draw of a fixed
-    width gives: the width of the model follows from the model.
+    A hub model is identified by its id and commit, a local one by its content digest. Anchors are identified by a draw
+    at a fixed width: the width of the model follows from the model.
     """
     return {
         "schema": SCHEMA,
@@ -56,7 +56,7 @@ def scores_identity(checkpoint: dict[str, Any], layers: str, variant: str) -> di
 
 
 def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:
-    """Identifies values of one family of labels: by their digest as well, unless the sample decides them (n-grams)."""
+    """Identifies values of one family of labels, adding their digest unless the sample determines them (n-grams)."""
     is_decided = all(kind.name in NGRAMS for kind in kinds)
     return identity if is_decided else {**identity, "labels": text.digest(kinds)}
 

@@ -1,4 +1,4 @@
-"""Measuring a checkpoint: its scores, then the information of each kind of labels (this module imports torch)."""
+"""Measurement of a checkpoint: its scores, then the information of each kind of labels (this module imports torch)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ib_explorer.work.scorer import Scorer
 from ib_explorer.work.subject import Subject
 
 LABELS_HELD = 2**28
-"""Bytes of sorted labels up to which those of earlier views are held in memory as well as the last ones."""
+"""Bytes of sorted labels up to which those of earlier views are cached in memory in addition to the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointValues:
-    """What was measured of a checkpoint; ``loss`` is None where it was not asked for."""
+    """The values measured for a checkpoint; ``loss`` is None if it was not requested."""
 
     model: ModelFacts
     rows: tuple[Measurement, ...]
@@ -40,13 +40,13 @@ Prepared = TypeVar("Prepared", bound=_Sized)
 
 
 class _Recent(Generic[Prepared]):
-    """Estimators by what decides their labels, the least recently used dropped first."""
+    """Estimators by the identity of their labels, evicted least recently used first."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[Any, ...], Prepared] = {}
 
     def get(self, wanted: tuple[Any, ...], prepare: Callable[[], Prepared]) -> Prepared:
-        """The estimator of ``wanted``, prepared where it is not held."""
+        """The estimator of ``wanted``, prepared if it is not cached."""
         found = self._held.pop(wanted, None)
         self._held[wanted] = prepare() if found is None else found
         while len(self._held) > 1 and self.nbytes > LABELS_HELD:
@@ -55,7 +55,7 @@ class _Recent(Generic[Prepared]):
 
     @property
     def nbytes(self) -> int:
-        """What all of them take of memory."""
+        """Memory required for all of them, in bytes."""
         return sum(one.nbytes for one in self._held.values())
 
 
@@ -68,11 +68,11 @@ class Measurer:
         self._increments = _Recent[IncrementEstimator]()
 
     def begin(self) -> None:
-        """A job begins: that one before it could not store its scores is no failure of this one."""
+        """Begin a job, so that an earlier job's failure to store scores is not raised in this one."""
         self._scorer.begin()
 
     def settle(self, progress: Progress) -> None:
-        """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
+        """Wait until all scores are on disk; raises :class:`InputError` (``"disk"``) if they cannot be stored."""
         self._scorer.settle(progress)
 
     def measure(
@@ -84,12 +84,12 @@ class Measurer:
         with_loss: bool = False,
         stored_only: bool = False,
     ) -> CheckpointValues | None:
-        """Information at ``temperatures`` of all layers asked for, and the model's loss if ``with_loss``.
+        """Information at ``temperatures`` of all requested layers, and the model's loss if ``with_loss``.
 
-        With ``stored_only`` the model is not loaded; None where scores are not stored.
+        With ``stored_only`` the model is not loaded; returns None if scores are not stored.
         """
         if stored_only and not self._scorer.has_stored(subject):
-            return None  # before its labels are sorted
+            return None  # before sorting labels
         request = subject.request
         labels = subject.text.sample.digest, subject.identity.get("labels")
         wanted = (*labels, request.weights, request.min_count, subject.device)
@@ -113,7 +113,7 @@ class Measurer:
     def measure_increments(
         self, subject: Subject, temperatures: Sequence[Temperature], progress: Progress
     ) -> tuple[Increment, ...]:
-        """Increments at ``temperatures`` of all layers asked for."""
+        """Increments at ``temperatures`` of all requested layers."""
         device = tally_device(resolve_device(subject.device))
         prepared = self._increments.get(
             (subject.text.sample.digest, subject.device), lambda: increment_estimator(subject.text, device)

@@ -68,7 +68,7 @@ def noise(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, Mapp
     request = demo_request()
     states = np.random.Generator(np.random.PCG64(seed)).standard_normal((sample.positions, width))
     states /= np.linalg.norm(states, axis=1, keepdims=True)
-    # Far from the seeds of the anchors: states drawn with an anchors' seed would be the anchors themselves.
+    # Distinct from the anchor seeds: states drawn with an anchors' seed would equal the anchors.
     anchors = stack_anchors(request.anchors, width, [10_000 + s for s in request.anchor_seeds])
     scores = torch.from_numpy(np.einsum("pd,rad->rpa", states, anchors, optimize=True)).float()
     found = ngram_estimator(sample, ("frequency",)).measure(scores, exact_temperature(request.anchors, width))
@@ -79,7 +79,7 @@ def noise(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, Mapp
 
 
 def demo_sample(cache_dir: Path) -> Sample:
-    """The text that the demo is measured on, in the tokens of the demo's model, which must have been trained."""
+    """The demo's text sample, tokenised for the demo model, which must have been trained."""
     request = demo_request()
     tokenizer = load_tokenizer(demo_revisions(cache_dir / "runs")[0])
     corpus = open_corpus(request.corpus, Progress())
@@ -87,13 +87,13 @@ def demo_sample(cache_dir: Path) -> Sample:
 
 
 def main() -> int:
-    """Print what is asked for as one line of JSON."""
+    """Print the requested values as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("digits", "noise"))
     parser.add_argument("--cache-dir", type=Path)
     arguments = parser.parse_args()
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not mix with the JSON
+    os.dup2(2, 1)  # output of libraries must not mix with the JSON
     try:
         found = digits() if arguments.what == "digits" else noise(demo_sample(arguments.cache_dir), RECIPE.width)
     except InputError as error:

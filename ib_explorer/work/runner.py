@@ -1,4 +1,4 @@
-"""Where estimator and cache meet: does a job, taking from the cache what is there and leaving there what is not."""
+"""Runs jobs: reads from the cache what is there, computes and stores the rest."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Runner:
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
 
     def run(self, request: Task, emit: Emit, progress: Progress) -> None:
-        """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled.
+        """Run a job and emit its results; raises InputError, MeasurementError or Cancelled.
 
-        A small job may be run out of the ``progress`` of another one, which then waits; it sees files and names as the
-        job before it did.
+        A small job may run within a ``progress`` call of another job, which then waits; it uses the files and names
+        that the other job has resolved.
         """
         if not request.is_small:
             self._samples.begin()
@@ -104,7 +104,7 @@ class Runner:
                 self._settle(progress)
         except (InputError, MeasurementError):
             if not job.stored_only:
-                with contextlib.suppress(InputError):  # which would hide why the job failed
+                with contextlib.suppress(InputError):  # it would hide why the job failed
                     self._settle(progress)
             raise
         finally:
@@ -112,7 +112,7 @@ class Runner:
                 prefetch.stop()
 
     def _check(self, request: MeasurementRequest, first: Revision, progress: Progress) -> None:
-        """Refuse what is known to be wrong before anything is trained, tokenised or downloaded for long."""
+        """Reject invalid input before lengthy training, tokenisation or downloads."""
         parse_layers(request.layers, self._checkpoints.depth(first, progress))
         self._samples.open(request, progress)
 
@@ -127,7 +127,7 @@ class Runner:
             self._measurer.settle(progress)
 
     def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, fetching: Fetching) -> None:
-        """Have the files of the first of ``revisions`` that will be loaded at hand."""
+        """Fetch and read ahead the files of the first of ``revisions`` that needs its model."""
         for revision in revisions:
             fetching.check()
             if not self._work.is_measured(request, revision, fetching):
@@ -165,7 +165,7 @@ def _joint_labels(text: LabelText, chain: Sequence[LabelKind]) -> JointLabels:
 
 
 def _device_name(device: str) -> str:
-    """The device that ``device`` means here; the workers that only use the CPU need not wait for torch to tell."""
+    """The resolved name of ``device``; CPU-only workers skip this, so that they do not wait for torch."""
     from estimator.states.loading import resolve_device
 
     return str(resolve_device(device))

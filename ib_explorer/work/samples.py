@@ -1,4 +1,4 @@
-"""The samples of a worker's requests: known to this process, else from the cache, else made and stored there."""
+"""The samples of a worker's requests: from this process, else from the cache, else tokenised and stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ib_explorer.work.identities import sample_identity
 
 
 class Samples:
-    """Texts and pairs in a revision's tokens, each with the digest of the tokenizer's files."""
+    """Samples of texts and pairs in a revision's tokens, with the digest of the tokenizer's files."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -32,17 +32,17 @@ class Samples:
         self._texts: dict[str, LabelText] = {}
 
     def begin(self) -> None:
-        """A job begins, which must not see what a file held before."""
+        """Begin a job, which must read files again because they may have changed."""
         self._corpora = {spec: corpus for spec, corpus in self._corpora.items() if spec == DOCSTRINGS}
 
     def open(self, request: MeasurementRequest, progress: Progress) -> None:
-        """Open a request's corpus and read its first record: a wrong name or column is refused before any work."""
+        """Open a request's corpus and read its first record, so that a wrong name or column is rejected early."""
         corpus = self._corpus_of(request, progress)
         in_pairs = request.sample_kind == "pairs"
         next(corpus.pairs() if in_pairs else corpus.documents(request.text_column, request.columns), None)
 
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
-        """The sample of a request, made where it is not cached."""
+        """The sample of a request, tokenised if it is not cached."""
         tokenizer = self._tokenizer(revision, progress)
         identity = self._identity(request, tokenizer, progress)
         if key(identity) not in self._texts:
@@ -53,7 +53,7 @@ class Samples:
     def known(
         self, request: MeasurementRequest, revision: Revision, progress: Progress
     ) -> tuple[LabelText, str] | None:
-        """The sample of a request if this process has made it; None as well where its tokenizer is new."""
+        """The sample of a request if this process has it; None otherwise, and if its tokenizer is new."""
         tokenizer = self._tokenizer(revision, progress)
         text = self._texts.get(key(self._identity(request, tokenizer, progress)))
         return None if text is None else (text, tokenizer)

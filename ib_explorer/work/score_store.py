@@ -1,6 +1,7 @@
-"""Scores of checkpoints on the disk, finished there while they are already being estimated (this module imports torch).
+"""Storage of checkpoints' scores, concurrent with their estimation (this module imports torch).
 
-One entry of the store has the scores of all layers in one variant, an array each, and the geometry of their states.
+One entry of the store holds the scores of all layers in one variant, one array per layer, and the geometry of their
+states.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _REPORT_EVERY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What of a model belongs to its scores: its blocks, the size of a hidden state, and the dtype that it ran in."""
+    """Attributes of a model that belong to its scores: number of blocks, size of a hidden state, and dtype."""
 
     depth: int
     width: int
@@ -51,7 +52,7 @@ class StoredScores:
 
 
 class ScoreStore:
-    """The store of scores, and those that are on their way there: they are given out as if they had arrived."""
+    """The store of scores, including scores that are still being written, which can be loaded already."""
 
     def __init__(self, store: ArrayStore) -> None:
         self._store = store
@@ -61,13 +62,13 @@ class ScoreStore:
         self._on_the_way: dict[str, StoredScores] = {}
 
     def begin(self) -> None:
-        """A job begins: what is still being written is that of another one."""
+        """Begin a job: writes still in progress belong to an earlier one."""
         self._is_own = False
 
     def settle(self, progress: Progress) -> None:
-        """Wait until all is written (phase ``"store"``).
+        """Wait until all scores are written (phase ``"store"``).
 
-        Raises :class:`InputError` (``"disk"``) if it could not be; that of another job is only noted.
+        Raises :class:`InputError` (``"disk"``) if a write failed; a failure of an earlier job is only noted.
         """
         while self._last is not None and not wait([self._last], _REPORT_EVERY).done:
             progress.phase("store", 0, 1, "models")
@@ -79,11 +80,11 @@ class ScoreStore:
             progress.note(str(problem))
 
     def has(self, identity: Mapping[str, Any]) -> bool:
-        """Whether the scores of ``identity`` are there."""
+        """Whether the scores of ``identity`` are available."""
         return key(identity) in self._on_the_way or self._store.get(identity) is not None
 
     def load(self, identity: Mapping[str, Any], variant: Variant) -> StoredScores | None:
-        """The scores of ``identity``, which are of ``variant``; None where they are not there."""
+        """The scores of ``identity``, which are of ``variant``; None if they are not available."""
         if (held := self._on_the_way.get(key(identity))) is not None:
             return held
         arrays = self._store.get(identity)
@@ -97,15 +98,15 @@ class ScoreStore:
         return StoredScores(ModelFacts(**arrays.about["model"]), scores)
 
     def admits(self, layers: int, shape: Shape) -> bool:
-        """Whether there can be room for scores of ``layers`` layers, each of ``shape`` [draws, positions, anchors]."""
+        """Whether scores of ``layers`` layers fit in the store, each of ``shape`` [draws, positions, anchors]."""
         return self._store.admits(layers * _bytes(shape))
 
     @contextlib.contextmanager
     def create(self, model: ModelFacts, identities: Identities, layers: Sequence[int], shape: Shape) -> Iterator[Files]:
-        """Within the block, give files to write scores to; after it they are finished beside what comes next.
+        """Context manager that yields files for scores; they are finalised in the background on exit.
 
-        All else must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
-        (``"disk"``) where they do not fit.
+        Earlier writes must be settled. An exception in the block leaves nothing behind. Raises :class:`InputError`
+        (``"disk"``) if they do not fit.
         """
         with contextlib.ExitStack() as stack:
             files = self._files(stack, model, identities, layers, shape)
@@ -120,7 +121,7 @@ class ScoreStore:
         layers: Sequence[int],
         shape: Shape,
     ) -> None:
-        """Copy scores from where they are to the disk, beside what comes next; all else must be settled."""
+        """Copy scores to disk in the background; earlier writes must be settled."""
 
         def write() -> None:
             with contextlib.ExitStack() as stack:
@@ -138,7 +139,7 @@ class ScoreStore:
             try:
                 write()
             except InputError as error:
-                return InputError(error.kind, str(error))  # its traceback would hold all that was to be written
+                return InputError(error.kind, str(error))  # the original's traceback would retain all scores
             finally:
                 self._on_the_way = {}
             return None
@@ -157,7 +158,7 @@ class ScoreStore:
         layers: Sequence[int],
         shape: Shape,
     ) -> Files:
-        # Room for all variants at once: those being written do not count yet when the next one makes room.
+        # Space for all variants at once: those being written do not count yet when the next one is created.
         self._store.prune(self._store.budget - len(identities) * len(layers) * _bytes(shape))
         shapes = {_array(layer): (shape, "float16") for layer in layers} | {_GEOMETRY: ((len(layers), 2), "float64")}
         return Files(
@@ -176,11 +177,11 @@ class Files:
         self.found: Sequence[LayerScores] = ()
 
     def scores(self, layer: int, variant: Variant) -> Tensor:
-        """Where the scores of a layer are to be written, [draws, positions, anchors]."""
+        """The tensor to write the scores of a layer to, [draws, positions, anchors]."""
         return torch.from_numpy(self._arrays[variant][_array(layer)])
 
     def finish(self, found: Sequence[LayerScores]) -> None:
-        """Write the geometry of the scores, which are those ``found``."""
+        """Write the geometry of the scores ``found``."""
         self.found = found
         for variant, arrays in self._arrays.items():
             arrays[_GEOMETRY][...] = _geometry_array(one for one in found if one.variant == variant)
@@ -192,7 +193,7 @@ def _bytes(shape: Shape) -> int:
 
 
 def _geometry_array(scores: Iterable[LayerScores]) -> npt.NDArray[np.float64]:
-    """Resultant length and participation ratio of each layer, [layers, 2]; NaN where there is none."""
+    """Resultant length and participation ratio of each layer, [layers, 2]; NaN if undefined."""
     pairs = [(one.geometry.resultant_length, one.geometry.participation_ratio) for one in scores if one.geometry]
     return np.array([(length, np.nan if ratio is None else ratio) for length, ratio in pairs])
 
@@ -203,7 +204,7 @@ def _geometry(lies: tuple[float, float]) -> Geometry:
 
 
 def _read_only(array: npt.NDArray[Any]) -> Tensor:
-    """A tensor over a read-only map without a copy; nothing here writes to stored scores."""
+    """A tensor over a read-only memory map without a copy; stored scores are never written to."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -1,4 +1,4 @@
-"""A checkpoint's scores: from the cache, or from a forward pass that leaves them there (this module imports torch)."""
+"""A checkpoint's scores: from the cache, or computed in a forward pass and stored (this module imports torch)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ib_explorer.work.subject import Subject
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A model's scores and the ``plan`` by which they are taken, and the ``losses`` that fill as they are."""
+    """A model's scores, the ``plan`` of their memory use, and the ``losses`` that accumulate as scores are read."""
 
     facts: ModelFacts
     model: ModelScores
@@ -49,22 +49,22 @@ class _Item:
 
 
 class Scorer:
-    """Finds or makes the scores of one checkpoint after another."""
+    """Loads or computes the scores of one checkpoint after another."""
 
     def __init__(self, store: ArrayStore) -> None:
         self._stored = ScoreStore(store)
         self._told: set[str] = set()
 
     def begin(self) -> None:
-        """A job begins: that one before it could not store its scores is no failure of this one."""
+        """Begin a job, so that an earlier job's failure to store scores is not raised in this one."""
         self._stored.begin()
 
     def settle(self, progress: Progress) -> None:
-        """Wait until all scores are on the disk; raises :class:`InputError` (``"disk"``) if they cannot be."""
+        """Wait until all scores are on disk; raises :class:`InputError` (``"disk"``) if they cannot be stored."""
         self._stored.settle(progress)
 
     def has_stored(self, subject: Subject) -> bool:
-        """Whether the scores of a checkpoint are stored in all variants asked for."""
+        """Whether the scores of a checkpoint are stored in all requested variants."""
         return all(map(self._stored.has, _identities(subject, subject.request.variants).values()))
 
     def see(
@@ -77,10 +77,10 @@ class Scorer:
         with_loss: bool = False,
         stored_only: bool = False,
     ) -> Seen | None:
-        """Scores of all layers asked for in ``variants``; loads the model only where they are not stored.
+        """Scores of all requested layers in ``variants``; loads the model only if they are not stored.
 
-        ``labels`` are the bytes that the sample's labels take. ``stored_only`` does without the model: None where
-        scores are not stored, or memory is short beside a job at work.
+        ``labels`` is the size of the sample's labels in bytes. With ``stored_only`` the model is not loaded; returns
+        None if scores are not stored, or if memory is too short while another job is running.
         """
         request, identities = subject.request, _identities(subject, variants)
         found = {variant: self._stored.load(name, variant) for variant, name in identities.items()}
@@ -111,7 +111,7 @@ class Scorer:
         return Seen(facts, _planned(scores, facts, plan), losses, plan)
 
     def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
-        """Say the plan, once for all checkpoints that share it."""
+        """Report the plan, once for all checkpoints that share it."""
         if str(plan) not in self._told:
             self._told.add(str(plan))
             progress.note(str(plan))
@@ -131,10 +131,10 @@ class Scorer:
         on_disk: bool,
         progress: Progress,
     ) -> Iterator[LayerScores]:
-        """Scores of each variant's layers in turn: written to the disk, or held in memory by blocks, as planned.
+        """Scores of each variant's layers in order, written to disk or held in memory in blocks, as planned.
 
-        Those that are held and go to the disk as well are copied there while they are already being estimated.
-        Variants other than raw need the moments of z first: one forward pass more, however many variants.
+        Those held in memory that are also stored are copied to disk while they are being estimated. Variants other than
+        raw need the moments of z first: one additional forward pass, however many variants.
         """
         sample, request = subject.text.sample, subject.request
         anchors = stack_anchors(request.anchors, model.width, request.anchor_seeds)

@@ -1,4 +1,4 @@
-"""Which checkpoints a job means, and when each of them can be measured."""
+"""Selection of a job's checkpoints, and iteration over them as they become available."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ib_explorer.work.demo_run import DEMO, RECIPE, demo_revisions, trained
 
 
 class Checkpoints:
-    """Requests resolved to revisions; those of the demo, whose folder is in ``runs``, need not exist yet."""
+    """Resolves requests to revisions; those of the demo, whose folder is in ``runs``, need not exist yet."""
 
     def __init__(self, runs: Path) -> None:
         self._runs = runs
         self._resolved: dict[tuple[str, str], Revision] = {}
 
     def begin(self) -> None:
-        """A job begins, which must not see what a name meant before."""
+        """Begin a job, which must resolve names again because they may have moved."""
         self._resolved.clear()
 
     def chosen(self, request: MeasurementRequest, progress: Progress) -> list[Revision]:
-        """The checkpoints that a request means, in training order."""
+        """The checkpoints that a request selects, in training order."""
         if request.model != DEMO:
             chosen = resolve(request.model, request.revision, progress)
             self._resolved |= {(request.model, revision.name): revision for revision in chosen}
@@ -36,7 +36,7 @@ class Checkpoints:
         return select(planned, request.revision) if request.revision else planned[-1:]
 
     def named(self, model: str, names: Sequence[str], progress: Progress) -> list[Revision]:
-        """The checkpoints of these names; those of the job at work are known, and no hub is asked for them."""
+        """The checkpoints of these names, without a request to the hub for those already resolved in this job."""
         if model == DEMO:
             return [revision for revision in demo_revisions(self._runs) if revision.name in names]
         for name in names:
@@ -45,11 +45,11 @@ class Checkpoints:
         return [self._resolved[model, name] for name in names]
 
     def existing(self, chosen: Iterable[Revision]) -> list[Revision]:
-        """Those of ``chosen`` that are on a hub or on the disk."""
+        """Those of ``chosen`` that are on a hub or on disk."""
         return [revision for revision in chosen if revision.folder is None or Path(revision.folder).is_dir()]
 
     def depth(self, revision: Revision, progress: Progress) -> int | None:
-        """The depth of a checkpoint that need not exist yet, or whose weights need not be here; None: not known."""
+        """The depth of a checkpoint that may not exist yet, without its weights; None if unknown."""
         if revision.model == DEMO:
             return RECIPE.depth
         return stated_depth(model_folder(revision, progress, weights=False))
@@ -57,5 +57,5 @@ class Checkpoints:
     def in_turn(
         self, model: str, chosen: list[Revision], docstrings: Callable[[], Corpus], progress: Progress
     ) -> Iterable[Revision]:
-        """The checkpoints of a model one after another; the demo's are trained on ``docstrings`` where they lack."""
+        """The checkpoints of a model one after another; missing ones of the demo are trained on ``docstrings``."""
         return trained(self._runs, chosen, docstrings, progress) if model == DEMO else chosen

@@ -1,4 +1,4 @@
-"""One checkpoint on one sample: what a worker measures at a time."""
+"""One checkpoint on one sample: the unit of a worker's measurements."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from estimator.text.labels import LabelKind, LabelText
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """What a request means for one checkpoint: some ``kinds`` of labels of a text, on a device.
+    """One family of a request's labels for one checkpoint: some ``kinds`` of labels of a text, on a device.
 
-    ``identity`` decides the measurements, ``states`` the scores that they are made from, whatever the labels.
+    ``identity`` identifies the measurements, ``states`` the scores they are computed from, whatever the labels.
     ``commit`` is the revision's, or the digest of a folder's files.
     """
 

@@ -12,16 +12,17 @@ from typing import BinaryIO
 from ib_explorer.worker.process import JobRunner, serve
 
 GRACE = 3.0
-"""Seconds that a job has to stop once the client is gone."""
+"""Seconds that a job has to stop once the client has exited."""
 
 LOG_LIMIT = 4 * 2**20
-"""Bytes after which a log file is set aside and a new one begun."""
+"""Bytes after which a log file is rotated."""
 
 
 def take_pipes(log: Path) -> tuple[BinaryIO, BinaryIO]:
-    """The process's stdin and stdout for messages alone: file descriptors 1 and 2 become ``log``, 0 becomes empty.
+    """Reserve the process's stdin and stdout for messages, and return them.
 
-    Whatever a library prints, from Python or from C, lands in the log and cannot corrupt a message.
+    File descriptors 1 and 2 are redirected to ``log``, and 0 is empty: output of libraries, from Python or from C, goes
+    to the log and cannot corrupt a message.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
@@ -39,7 +40,7 @@ def take_pipes(log: Path) -> tuple[BinaryIO, BinaryIO]:
 
 
 def main() -> None:
-    """Serve until the client goes away."""
+    """Serve until the client exits."""
     parser = argparse.ArgumentParser(prog="ib_explorer.worker", description=__doc__)
     parser.add_argument("--cache-dir", type=Path, required=True)
     parser.add_argument("--device", default="auto")
@@ -58,7 +59,7 @@ def main() -> None:
     serve(runner, stdin, stdout, grace=GRACE)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # the thread that hears requests may still hold stdin, which the interpreter's own end trips over
+    os._exit(0)  # the requests thread may still hold stdin, on which the interpreter's own shutdown would fail
 
 
 if __name__ == "__main__":

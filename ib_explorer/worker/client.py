@@ -1,4 +1,4 @@
-"""The terminal process's end of the pipe: jobs out, events in, and no worker left behind."""
+"""The terminal process's side of the pipe: submits jobs, receives events, and terminates its workers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ib_explorer.worker.messages import ComputeBound, Event, ListRevisions, Meas
 
 _LANES: dict[type[Task], str] = {Measure: "measure", ComputeBound: "background", ListRevisions: "background"}
 WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
-"""How a worker is started; ``-P`` keeps modules of the folder where the user happens to be out of it."""
+"""The command that starts a worker; ``-P`` excludes modules of the current folder."""
 
 
 class WorkerClient:
-    """Hands jobs to worker processes and merges what they say into one stream of events.
+    """Submits jobs to worker processes and merges their output into one stream of events.
 
     There are two workers (lanes), each started when first needed: one measures on the device, the other one computes
-    bounds and lists checkpoints on the CPU and gives way to it. Within a lane, small tasks do not wait for long ones.
-    ``log_dir`` holds the
-    workers' logs (default: ``cache_dir``/logs); ``command`` is how a worker is started, less its arguments.
+    bounds and lists checkpoints on the CPU at a lower priority. Within a lane, small tasks do not wait for long ones.
+    ``log_dir`` holds the workers' logs (default: ``cache_dir``/logs); ``command`` starts a worker, without its
+    arguments.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class WorkerClient:
         self._lanes = {name: lane(name) for name in dict.fromkeys(_LANES.values())}
 
     async def start(self) -> None:
-        """Start the measuring worker ahead of its first job, so that torch loads while the user looks around."""
+        """Start the measuring worker before its first job, so that torch loads while the user looks around."""
         await self._lanes["measure"].start()
 
     def next_job(self) -> int:
@@ -60,25 +60,25 @@ class WorkerClient:
         return next(self._numbers)
 
     async def submit(self, request: Task) -> None:
-        """Queue a job; what becomes of it comes out of :meth:`events`, ending in Finished, CancelledJob or Failed."""
+        """Queue a job; its events are read from :meth:`events`, the last being Finished, CancelledJob or Failed."""
         await self._lanes[_LANES[type(request)]].submit(request)
 
     async def cancel(self, job: int) -> None:
-        """Ask for a job to stop; returns at once, and CancelledJob follows. A job that is over stays over."""
+        """Request that a job stop; returns at once, and CancelledJob follows. No effect on a job that has ended."""
         for lane in self._lanes.values():
             if job in lane:
                 lane.cancel(job)
 
     async def events(self) -> AsyncIterator[Event]:
-        """The events of all jobs in the order they came, until :meth:`close`; for one listener.
+        """The events of all jobs in the order received, until :meth:`close`; for one listener.
 
-        Ready comes from the measuring worker only, whose device is the one of interest.
+        Ready events are those of the measuring worker only, whose device is the one of interest.
         """
         while (event := await self._events.get()) is not None:
             yield event
 
     async def close(self) -> None:
-        """End all workers, whatever they do, within about two seconds, and then the stream of events."""
+        """End all workers, whatever they are running, within about two seconds, and then the stream of events."""
         if not self._closed:
             self._closed = True
             await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
@@ -90,18 +90,18 @@ class WorkerClient:
 
 
 _TUNING = {
-    # Threads that wait for each other sleep: with OpenMP's default, many small sums were at times 50 times slower on
-    # cores that other processes share.
+    # Threads that wait for each other sleep: with OpenMP's default, many small sums were up to 50 times slower on cores
+    # shared with other processes.
     "OMP_WAIT_POLICY": "PASSIVE",
-    # glibc keeps up to a gigabyte of what was freed: to fetch and clear each new tensor's pages took a sixth of an
-    # estimate's time. Larger thresholds than 32 MB its older versions refuse.
+    # glibc retains up to a gigabyte of freed memory: mapping and clearing each new tensor's pages took a sixth of an
+    # estimate's time. Its older versions reject thresholds above 32 MB.
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
 
 
 def worker_environment() -> dict[str, str]:
-    """What a process that holds torch is started with: our environment, with this very copy of the packages first."""
+    """Environment for a process that imports torch: the current one, with this copy of the packages first."""
     home = str(Path(ib_explorer.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     return _TUNING | os.environ | {"PYTHONPATH": path}

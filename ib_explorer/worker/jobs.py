@@ -1,4 +1,4 @@
-"""The jobs of a worker process: which wait, which runs, and what has been asked of it."""
+"""The jobs of a worker process: queued and running ones, and their progress and cancellation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPORT_EVERY = 0.1
 
 
 class JobQueue:
-    """Jobs in the order they came; every method may be called from any thread."""
+    """Jobs in order of arrival; every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._waiting: deque[Task] = deque()
@@ -31,19 +31,19 @@ class JobQueue:
             self._changed.notify()
 
     def take(self) -> tuple[Task, threading.Event] | None:
-        """Wait for the next job; its event is set once it should stop. None when the queue is closed."""
+        """Wait for the next job; its event is set when it should stop. None when the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return None if self._closed else self._start(self._waiting[0])
 
     def take_small(self) -> tuple[Task, threading.Event] | None:
-        """The first waiting job that one at work may be interrupted for, with its event; None when there is none."""
+        """The first queued job that may interrupt the running one, with its event; None if there is none."""
         with self._changed:
             small = next((job for job in self._waiting if job.is_small), None)
             return None if small is None else self._start(small)
 
     def end(self, number: int) -> None:
-        """A job that was taken is over."""
+        """Mark a taken job as ended."""
         with self._changed:
             del self._running[number]
 
@@ -53,9 +53,9 @@ class JobQueue:
         return job, self._running[job.job]
 
     def cancel(self, number: int) -> bool:
-        """Remove a waiting job, or ask a running one to stop; False if the job at work will say itself that it has.
+        """Remove a queued job, or request that a running one stop; returns whether the caller reports the cancellation.
 
-        One that waits for a small job to end is as good as over.
+        False if the running job reports it itself. A job that waits for a small job to end counts as cancelled at once.
         """
         with self._changed:
             for job in self._waiting:
@@ -68,7 +68,7 @@ class JobQueue:
             return number != next(reversed(self._running))
 
     def close(self) -> None:
-        """Forget the waiting jobs, ask the running ones to stop and let :meth:`take` return None."""
+        """Discard the queued jobs, request that the running ones stop, and let :meth:`take` return None."""
         with self._changed:
             self._waiting.clear()
             for cancelled in self._running.values():
@@ -78,10 +78,10 @@ class JobQueue:
 
 
 class JobProgress(Progress):
-    """Reports the phases of one job, each at most ten times a second but always its first and its last.
+    """Reports the phases of one job, each at most ten times a second but always its first and last value.
 
-    Raises :class:`estimator.errors.Cancelled` out of :meth:`phase` once ``cancelled`` is set. After each report of the
-    thread that does the job, ``between`` is called: the moment for other work.
+    Raises :class:`estimator.errors.Cancelled` out of :meth:`phase` once ``cancelled`` is set. ``between`` is called
+    after each report from the job's own thread, to run other work.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class JobProgress(Progress):
         self._held: PhaseProgress | None = None
 
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
-        """Report, unless the last report of this phase was a moment ago; raises Cancelled once asked to stop."""
+        """Report, unless this phase was reported a moment ago; raises Cancelled once a stop is requested."""
         if self._cancelled.is_set():
             raise Cancelled
         event = PhaseProgress(self._job, phase, done, total, unit, self.revision)
@@ -121,11 +121,11 @@ class JobProgress(Progress):
                 raise Cancelled
 
     def note(self, text: str) -> None:
-        """Pass a sentence on to the user's log."""
+        """Forward a sentence to the user's log."""
         self._emit(Note(self._job, text))
 
     def flush(self) -> None:
-        """Report what was held back, so that a phase ends with its last value."""
+        """Send the report held back, so that a phase ends with its last value."""
         if self._held is not None:
             self._send(self._held)
 

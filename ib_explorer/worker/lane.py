@@ -1,4 +1,4 @@
-"""One worker process as its client sees it: started when first needed, replaced when it dies, never left behind."""
+"""One worker process from its client's side: started when first needed, replaced when it dies, terminated on close."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from ib_explorer.worker.messages import (
 )
 
 NO_JOB = 0
-"""The job number of a failure that is the worker's own: it could not even start."""
+"""The job number of a failure of the worker itself, such as a failed start."""
 
 LINE_LIMIT = 16 * 2**20
-"""Bytes of the longest line that a worker may write."""
+"""Maximum bytes of a line written by a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a cancelled job has before SIGTERM and before SIGKILL, and that a closed worker has for each."""
+    """Seconds from cancelling a job to SIGTERM and to SIGKILL, and for each when closing a worker."""
 
     terminate: float = 3.0
     kill: float = 10.0
@@ -51,7 +51,7 @@ class _Unfinished:
 
 
 class Lane:
-    """Jobs of one kind, done one after another by one worker process started with ``command``."""
+    """Jobs of one kind, run one after another by one worker process started with ``command``."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Lane:
         return number in self._unfinished
 
     async def start(self) -> None:
-        """Start the worker unless it runs, and hand it every unfinished job; they fail if there can be no worker."""
+        """Start the worker unless it runs, and send it every unfinished job; they fail if it cannot be started."""
         async with self._starting:
             if self._process is not None or self._closing:
                 return
@@ -90,7 +90,7 @@ class Lane:
                     stdout=PIPE,
                     limit=LINE_LIMIT,
                     env=self._environment,
-                    start_new_session=True,  # Ctrl-C in the terminal must reach the client alone
+                    start_new_session=True,  # Ctrl-C in the terminal must reach the client only
                 )
             except OSError as error:
                 self._fail(f"No worker could be started: {error}.")
@@ -102,7 +102,7 @@ class Lane:
             self._spawn(self._listen(self._process))
 
     async def submit(self, job: Task) -> None:
-        """Queue a job, starting the worker when there is none."""
+        """Queue a job, starting the worker if there is none."""
         if self._process is None:
             self._unfinished[job.job] = _Unfinished(job)
             await self.start()
@@ -111,7 +111,7 @@ class Lane:
             self._send(job)
 
     def cancel(self, number: int) -> None:
-        """Ask for a job to stop; a waiting one is over at once, the one at work within seconds, whatever it takes."""
+        """Request that a job stop; a queued one ends at once, the running one within seconds, by signals if needed."""
         unfinished = self._unfinished[number]
         if unfinished.cancelled:
             return
@@ -122,7 +122,7 @@ class Lane:
         self._spawn(self._insist(unfinished))
 
     async def close(self) -> None:
-        """End the worker, kindly for a second, then not."""
+        """End the worker: by a shutdown request, after a second by SIGTERM, then by SIGKILL."""
         self._closing = True
         async with self._starting:
             process = self._process
@@ -158,7 +158,7 @@ class Lane:
         try:
             async for line in process.stdout:
                 self._hear(decode_event(line))
-        except (ValueError, ConnectionResetError):  # not our protocol: nothing it says can be relied on
+        except (ValueError, ConnectionResetError):  # not our protocol: no later output can be trusted
             self._signal(process, signal.SIGKILL)
         code = await process.wait()
         self._process = None
@@ -190,7 +190,7 @@ class Lane:
         unfinished.over.set()
 
     async def _insist(self, unfinished: _Unfinished) -> None:
-        """See a cancelled job through: it may wait behind another, but once at work it has three seconds."""
+        """Enforce the cancellation of a job: while queued it may wait, but once running it has three seconds."""
         while not await self._is_over(unfinished, self._patience.terminate):
             process = self._process
             if process is None or unfinished.job.job != self._at_work:
@@ -206,7 +206,10 @@ class Lane:
         return unfinished.over.is_set()
 
     async def _recover(self, code: int) -> None:
-        """The worker is gone: cancelled jobs are over; the others fail, or go to a new worker if we killed it."""
+        """Handle the worker's exit.
+
+        Cancelled jobs end; the others fail, or restart in a new worker if this lane killed the old one.
+        """
         for unfinished in list(self._unfinished.values()):
             if unfinished.cancelled:
                 self._tell(unfinished)

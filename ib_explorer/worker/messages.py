@@ -1,6 +1,7 @@
-"""What the terminal process and the worker say to each other: one JSON object a line, arrays on disk.
+"""Messages between the terminal process and the worker: one JSON object per line; arrays are on disk.
 
-Requests go in on the worker's stdin, events come out on its stdout. Every job has a number that the client chose.
+Requests are read from the worker's stdin, events are written to its stdout. Every job has a number chosen by the
+client.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ PROTOCOL = 4
 class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
-    ``increments`` asks for what each further token of context adds as well. ``only`` narrows the checkpoints to those
-    named. ``stored_only`` measures from stored scores and skips checkpoints without them, so that no model is loaded.
+    ``increments`` also requests the information that each further token of context adds. ``only`` restricts the
+    checkpoints to those named. ``stored_only`` measures from stored scores and skips checkpoints without them, so that
+    no model is loaded.
     """
 
     job: int
@@ -33,13 +35,13 @@ class Measure:
 
     @property
     def is_small(self) -> bool:
-        """Whether it is so little work that a job which runs is interrupted for it."""
+        """Whether it is short enough to interrupt a running job."""
         return self.stored_only
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeBound:
-    """Compute the curve of the bound of that name, for the sample that ``request`` names and one granularity."""
+    """Compute the curve of the named bound, for the sample of ``request`` and one granularity."""
 
     job: int
     request: MeasurementRequest
@@ -70,14 +72,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Cancel everything and exit."""
+    """Cancel all jobs and exit."""
 
     type: ClassVar[str] = "shutdown"
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker is up; ``device`` is what ``auto`` means there."""
+    """The worker is ready; ``device`` is the resolution of ``auto`` there."""
 
     protocol: int
     device: str
@@ -86,7 +88,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job left the queue; ``model`` and ``revisions`` say what it is about, once known."""
+    """A job left the queue."""
 
     job: int
     type: ClassVar[str] = "started"
@@ -94,7 +96,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PhaseProgress:
-    """``done`` of ``total`` (None: unknown) ``unit`` of a phase; ``revision`` is the checkpoint at work, if any."""
+    """``done`` of ``total`` (None: unknown) ``unit`` of a phase; ``revision`` is the current checkpoint, if any."""
 
     job: int
     phase: str
@@ -107,7 +109,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The checkpoints a job is about, in training order, each as the fields of a ``Revision``."""
+    """The checkpoints of a job, in training order, each as the fields of a ``Revision``."""
 
     job: int
     revisions: tuple[dict[str, Any], ...]
@@ -116,7 +118,7 @@ class Revisions:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Measurements of one checkpoint are in the cache under ``key``; ``cached`` says that no model was loaded."""
+    """Measurements of one checkpoint are in the cache under ``key``; ``cached`` means that no model was loaded."""
 
     job: int
     key: str
@@ -153,7 +155,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class CancelledJob:
-    """A job was stopped as asked."""
+    """A job was cancelled on request."""
 
     job: int
     type: ClassVar[str] = "cancelled"
@@ -161,7 +163,7 @@ class CancelledJob:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; ``input_error``: the user can mend it."""
+    """A job failed: ``kind`` is a short stable word, ``message`` a sentence; ``input_error``: the user can fix it."""
 
     job: int
     kind: str
@@ -171,7 +173,7 @@ class Failed:
 
 
 Task = Measure | ComputeBound | ListRevisions
-"""What a worker is told to do, under the number of its job."""
+"""A job for the worker, under its number."""
 Request = Task | Cancel | Shutdown
 Event = Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
 _REQUESTS = {kind.type: kind for kind in (Measure, ComputeBound, ListRevisions, Cancel, Shutdown)}

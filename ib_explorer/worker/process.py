@@ -1,6 +1,6 @@
-"""The worker's loop: a thread hears requests, the main thread runs jobs one after another, events go out.
+"""The worker's loop: a thread reads requests, the main thread runs jobs one after another and emits events.
 
-A job waits while small ones are done that have come meanwhile: what a key asks for does not wait for a long sweep.
+A long job is interrupted for small ones that have arrived meanwhile, so that a key press does not wait for a sweep.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from ib_explorer.worker.messages import (
 
 
 class JobRunner(Protocol):
-    """Does the work of a job; ``device`` is where models run (what ``auto`` means here)."""
+    """Runs a job; ``device`` is the device of models (the resolution of ``auto``)."""
 
     device: str
 
     def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
-        """Do a job, emitting what it finds; raises InputError, MeasurementError or Cancelled."""
+        """Run a job and emit its results; raises InputError, MeasurementError or Cancelled."""
 
 
 class _Unable:
-    """Stands in for a runner that could not be made (no such device): every job fails for the same reason."""
+    """Replaces a runner that could not be created (no such device): every job fails for the same reason."""
 
     device = "none"
 
@@ -54,7 +54,7 @@ class _Unable:
 
 
 class _Outlet:
-    """Writes events, one whole line at a time from any thread; a reader that is gone ends all jobs."""
+    """Writes events as whole lines from any thread; a closed pipe ends all jobs."""
 
     def __init__(self, stdout: BinaryIO, jobs: JobQueue) -> None:
         self._stdout = stdout
@@ -73,10 +73,10 @@ class _Outlet:
 def serve(
     runner_factory: Callable[[], JobRunner], stdin: BinaryIO, stdout: BinaryIO, grace: float | None = None
 ) -> None:
-    """Run jobs until ``stdin`` closes or a Shutdown comes.
+    """Run jobs until ``stdin`` closes or a Shutdown is received.
 
-    The runner is made here, after requests are being heard, because importing it may take seconds. With ``grace`` the
-    process ends that many seconds after the last request although a job does not stop.
+    The runner is created after the requests thread has started, because importing it may take seconds. With ``grace``
+    the process ends that many seconds after the last request even if a job does not stop.
     """
     jobs = JobQueue()
     emit = _Outlet(stdout, jobs)
@@ -87,7 +87,7 @@ def serve(
     except (InputError, MeasurementError) as error:
         runner = _Unable(error)
     emit(Ready(PROTOCOL, runner.device))
-    # A thread of its own for small jobs: modes that the job at work has set for its thread must not be theirs.
+    # A separate thread for small jobs: thread-local modes set by the running job must not apply to them.
     with ThreadPoolExecutor(1, "small") as aside:
         while taken := jobs.take():
             _run(runner, *taken, emit, jobs, aside)
@@ -122,7 +122,7 @@ def _run(
     jobs: JobQueue,
     aside: Executor,
 ) -> None:
-    """Do a job, and between its steps the small ones that have come meanwhile."""
+    """Run a job, and between its steps the small ones that have arrived meanwhile."""
 
     def small_jobs() -> None:
         while not cancelled.is_set() and (taken := jobs.take_small()):
@@ -139,7 +139,7 @@ def _run(
     except MeasurementError as error:
         traceback.print_exc()
         emit(Failed(job.job, error.kind, str(error), input_error=False))
-    except Exception as error:  # the outermost boundary: a fault in one job must not take the others with it
+    except Exception as error:  # the outermost boundary: a fault in one job must not end the others
         traceback.print_exc()
         sentence = f"An unexpected error stopped this job: {type(error).__name__}: {error}"
         emit(Failed(job.job, "internal", sentence, input_error=False))

@@ -1,1 +1,1 @@
-"""What opens over the main screen: dialogs, help, the log."""
+"""Screens on top of the main screen: dialogs, help, the log."""

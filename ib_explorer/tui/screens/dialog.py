@@ -1,4 +1,4 @@
-"""What all dialogs share: a box over the main screen, closed by escape; ctrl+c still quits."""
+"""The base class of dialogs: a box over the main screen, closed by escape; ctrl+c still quits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A modal screen that answers None when it is left."""
+    """A modal screen that returns None when it is closed without an answer."""
 
     AUTO_FOCUS = "*"
     BINDINGS: ClassVar[list[BindingType]] = [

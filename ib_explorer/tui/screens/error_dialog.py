@@ -1,4 +1,4 @@
-"""A failure, with what to do about it."""
+"""A failure, with advice on what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual.widgets import Button, Static
 
 from ib_explorer.tui.screens.dialog import Dialog
 
-# The kinds are those of InputError, MeasurementError and the worker's client; any other has the general title.
+# The kinds are those of InputError, MeasurementError and the worker's client; others have the general title.
 _TITLES = {
     "access": "No access to this model",
     "architecture": "This kind of model cannot be measured",
@@ -41,7 +41,7 @@ _ADVICE = {
 
 
 class ErrorDialog(Dialog[None]):
-    """Title by kind, the sentence, and what to do; any of enter, escape or the button closes it."""
+    """Shows a title by kind, the message, and advice; closed by enter, escape or the button."""
 
     def __init__(self, kind: str, message: str, *, input_error: bool) -> None:
         super().__init__(classes="error")
@@ -49,12 +49,12 @@ class ErrorDialog(Dialog[None]):
 
     @property
     def title_text(self) -> str:
-        """The title that this kind of failure has."""
+        """The title for this kind of failure."""
         return _TITLES.get(self.kind, "This cannot be measured" if self.input_error else "The measurement failed")
 
     @property
     def advice(self) -> str:
-        """What the user can do."""
+        """Advice on what the user can do."""
         general = "Press m to change the request." if self.input_error else "Press i for the log, m to try again."
         return _ADVICE.get(self.kind, general)
 

@@ -1,4 +1,4 @@
-"""Where to write the points on the screen."""
+"""The dialog for the file to export the points on the screen to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ib_explorer.tui.screens.dialog import Dialog
 
 
 class ExportDialog(Dialog[Path]):
-    """Asks for a file name; a file that exists is overwritten only when enter is pressed a second time."""
+    """Asks for a file name; an existing file is overwritten only when enter is pressed a second time."""
 
     def __init__(self, rows: int, suggestion: str) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ExportDialog(Dialog[Path]):
             yield Static("enter writes, escape leaves", id="problem", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer with the path once it can be written to."""
+        """Return the path once it is writable."""
         path = Path(event.value.strip()).expanduser()
         problem = None
         if not event.value.strip():

@@ -1,4 +1,4 @@
-"""Help, made from the key map."""
+"""The help, generated from the key map."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NUMBERS = (
 
 
 class HelpScreen(Dialog[None]):
-    """All keys by group, and what the numbers mean."""
+    """All keys by group, and the meaning of the numbers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "close")]
 
@@ -43,7 +43,7 @@ class HelpScreen(Dialog[None]):
 
 
 def help_text() -> Text:
-    """The help, as it is shown."""
+    """The help text."""
     text = Text()
     for group, members in groupby(keys(), key=lambda key: key.group):
         text.append(f"{group}\n", style="bold")

@@ -1,4 +1,4 @@
-"""What happened, newest last."""
+"""The log of the session, newest line last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ib_explorer.tui.screens.dialog import Dialog
 
 
 class LogScreen(Dialog[None]):
-    """The log of this session as it was when it was opened."""
+    """The log of this session at the time it was opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("i,q", "leave", "close")]
 
@@ -28,5 +28,5 @@ class LogScreen(Dialog[None]):
             yield Static("\n".join(self.lines) or "Nothing happened yet.", markup=False)
 
     def on_mount(self) -> None:
-        """Show the newest lines first."""
+        """Scroll to the newest lines."""
         self.query_one(VerticalScroll).scroll_end(animate=False)

@@ -1,4 +1,4 @@
-"""The main screen: models and view at the left, the plane and what belongs to it at the right."""
+"""The main screen: models and view on the left; the plane, readout and jobs on the right."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 
 ROOMY = (100, 32)
-"""Width below which the side panel is a drawer, and height below which borders give way to content."""
+"""Width below which the side panel is a drawer, and height below which borders are dropped."""
 SMALLEST = (60, 16)
 
 
 class MainScreen(Screen[None]):
-    """Shows one scene; the stylesheet decides what of it fits the terminal."""
+    """Shows one scene; the stylesheet determines what fits the terminal."""
 
     AUTO_FOCUS = ""
     scene: Scene | None = None
@@ -50,21 +50,21 @@ class MainScreen(Screen[None]):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Name the panels."""
+        """Set the panels' titles."""
         self.query_one("#tree").border_title = "models & checkpoints"
         self.query_one("#view").border_title = "view"
         self.query_one("#jobs").border_title = "jobs · log"
         self.query_one("#tabs ContentTabs").can_focus = False
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the layout: full, with a drawer, or none at all."""
+        """Select the layout for the size: full, with a drawer, or only a notice."""
         width, height = event.size
         self.set_class(width < ROOMY[0], "narrow")
         self.set_class(height < ROOMY[1], "short")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
     def show(self) -> None:
-        """Show the scene everywhere; of the tabs, in the one that is open."""
+        """Show the scene in all panels and in the open tab."""
         if self.scene is not None:
             self.query_one(Headline).show(self.scene)
             self.query_one(CheckpointTree).show(self.scene)
@@ -85,16 +85,16 @@ class MainScreen(Screen[None]):
         return widget
 
     def on_tabbed_content_tab_activated(self) -> None:
-        """Bring the tab that was opened up to date."""
+        """Update the tab that was opened."""
         self._show_tab()
 
     def action_tab(self, name: str) -> None:
-        """Open a tab; a widget that can have the focus takes it, and with it the arrow keys."""
+        """Open a tab; its widget takes the focus if it can, and with it the arrow keys."""
         self.query_one("#tabs", TabbedContent).active = TABS[name].pane
         self.set_focus(self._open_tab if self._open_tab.can_focus else None)
 
     def action_scroll_pages(self, steps: int) -> None:
-        """Scroll the open tab by pages, if it can be scrolled."""
+        """Scroll the open tab by pages, if it is scrollable."""
         scroll_pages = getattr(self._open_tab, "scroll_pages", None)
         if scroll_pages is not None:
             scroll_pages(steps)
@@ -104,5 +104,5 @@ class MainScreen(Screen[None]):
         self.toggle_class("toggled")
 
     def action_unfocus(self) -> None:
-        """Give the arrow keys back to the plane."""
+        """Return the arrow keys to the plane."""
         self.set_focus(None)

@@ -1,4 +1,4 @@
-"""A new measurement: the form that makes a MeasurementRequest, with a field for every option."""
+"""The form for a new measurement, with a field for every option of a MeasurementRequest."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ib_explorer.tui.state import Order
 
 MODEL, CHECKPOINTS, PRESET, GRANULARITY, CORPUS = "model", "checkpoints", "preset", "granularity", "corpus"
 WIDE = (MODEL, CORPUS, GRANULARITY, "variant")
-"""Fields that take a whole line of the form."""
+"""Fields that occupy a whole line of the form."""
 
 
 class MeasureDialog(Dialog[Order]):
-    """A field for the model, its checkpoints and each option; below them the help of the one that has the focus.
+    """A field for the model, its checkpoints and each option, above the help of the focused field.
 
-    Wrong input is said in the dialog, which stays open.
+    Invalid input is reported in the dialog, which stays open.
     """
 
     def __init__(self, models: Sequence[str], latest: Order) -> None:
@@ -46,7 +46,7 @@ class MeasureDialog(Dialog[Order]):
             box.border_title = "measure"
             with Grid(classes="fields"):
                 yield _line(MODEL, _entry(MODEL, request.model, "MODEL", SuggestFromList(self.models)))
-                # What the others mean depends on the text and its labels, so these come next.
+                # The other fields depend on the text and its labels, so these come next.
                 for name in (CORPUS, GRANULARITY):
                     yield self._field(option(name))
                 yield _line(CHECKPOINTS, _entry(CHECKPOINTS, request.revision or "", "main, or a run's last"))
@@ -60,22 +60,22 @@ class MeasureDialog(Dialog[Order]):
                 yield Button("cancel", id="leave", compact=True)
 
     def on_mount(self) -> None:
-        """Leave out what the labels chosen have no use for."""
+        """Disable the fields that do not apply to the chosen labels."""
         self._fit_labels()
 
     def on_input_submitted(self) -> None:
-        """Enter anywhere in the form means go."""
+        """Submit the form: enter works in every field."""
         self._answer()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Go, or leave."""
+        """Submit the form, or close it."""
         if event.button.id == "go":
             self._answer()
         else:
             self.dismiss(None)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the help of the field that has the focus."""
+        """Show the help of the focused field."""
         names = [node.id for node in event.widget.ancestors_with_self if node.id]
         self.query_one("#hint", Static).update(next((said for name in names if (said := self._help(name))), ""))
 
@@ -85,7 +85,7 @@ class MeasureDialog(Dialog[Order]):
 
     @on(Select.Changed, f"#{PRESET}")
     def _preset_chosen(self, event: Select.Changed) -> None:
-        """Write what the preset sets into the form, where the user sees it and may change it again."""
+        """Write the preset's options into the form, where the user can see and change them."""
         if event.value == self._preset:
             return
         self._preset = str(event.value)
@@ -133,7 +133,7 @@ class MeasureDialog(Dialog[Order]):
         return str(self._entry(name).value).strip()
 
     def _read(self, one: Option) -> object:
-        """An option's value as the form has it; the default where nothing is written, or nothing can be."""
+        """An option's value in the form; the default if its field is empty or disabled."""
         written = self._written(one.name)
         return one.read(written) if written and not self._entry(one.name).disabled else one.default
 
@@ -152,7 +152,7 @@ class MeasureDialog(Dialog[Order]):
 
 
 def _offered(one: Option) -> list[str]:
-    """What there is to choose from, as it is written: of a list, each choice with all before it; [] for free text."""
+    """The choices of a select field, as written: for a list, each choice with all before it; [] for free text."""
     if one.entries is not None and one.kind == "text":
         return list(one.entries)
     if one.kind == "flag":

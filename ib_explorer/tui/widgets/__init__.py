@@ -1,1 +1,1 @@
-"""The parts of the main screen: each shows one aspect of a scene."""
+"""The widgets of the main screen: each shows one aspect of a scene."""

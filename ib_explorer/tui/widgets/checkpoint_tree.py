@@ -1,4 +1,4 @@
-"""Models and their checkpoints, with what is measured, running or still to come."""
+"""The tree of models and their checkpoints, with their status: measured, running or waiting."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name, ending
 
 _UNREAD = Text()
-"""The label that Textual keeps of each node; what is shown is made when it is shown."""
+"""The label that Textual stores for each node; the displayed one is created when it is rendered."""
 _NAME = 18
 _WIDTH = 2 + _NAME + 6
 """Cells of a checkpoint's name, and of its line with mark and percentage."""
 
 
 class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
-    """A tree of two levels; choosing a measured checkpoint posts :class:`Chosen`."""
+    """A tree of two levels; selecting a measured checkpoint posts :class:`Chosen`."""
 
     class Chosen(Message):
-        """The user chose a measured checkpoint."""
+        """The user selected a measured checkpoint."""
 
         def __init__(self, trajectory: Trajectory, checkpoint: Revision) -> None:
             super().__init__()
@@ -40,7 +40,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         self._at: tuple[Trajectory, Revision] | None = None
 
     def show(self, scene: Scene) -> None:
-        """Show the scene's models: nodes are made anew only when there are others, and labels that have changed."""
+        """Show the scene's models, rebuilding nodes only if the models changed, and refreshing changed labels."""
         place = scene.state.place
         at = (scene.trajectory or place.trajectory, place.checkpoint) if place else None
         if scene.branches is self._branches and at == self._at:
@@ -61,7 +61,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         self._at = at
 
     def render_label(self, node: TreeNode[tuple[Trajectory, Revision] | None], base_style: Style, style: Style) -> Text:
-        """The label as it is now: a step of the cursor then costs two lines, not a new tree."""
+        """The current label: a step of the cursor redraws two lines instead of the tree."""
         if node not in self._shown:
             return super().render_label(node, base_style, style)
         text = _label(*self._shown[node])
@@ -69,11 +69,11 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         return text
 
     def get_label_width(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> int:
-        """The room that a checkpoint takes, without drawing it."""
+        """The width of a checkpoint's line, without rendering it."""
         return _WIDTH if node in self._shown else super().get_label_width(node)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
-        """Pass on what was chosen."""
+        """Post the selected checkpoint."""
         event.stop()
         if event.node.data is not None:
             self.post_message(self.Chosen(*event.node.data))

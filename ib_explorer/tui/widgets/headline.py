@@ -1,4 +1,4 @@
-"""The top line: where the user is, always."""
+"""The top line: the current model, checkpoint and view."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Headline(Static):
     scene: Scene | None = None
 
     def show(self, scene: Scene) -> None:
-        """Show where the scene is."""
+        """Show the scene's model, checkpoint and view."""
         self.scene = scene
         self.update(self._text(), layout=False)
 
     def on_resize(self) -> None:
-        """Keep the right-hand side at the right."""
+        """Realign the right-hand side."""
         if self.scene is not None:
             self.update(self._text(), layout=False)
 
@@ -32,7 +32,7 @@ class Headline(Static):
         short = f"{view.layer} · {view.granularity} · {view.temperature_rule} · {view.preset}"
         model = self.scene.state.place.trajectory.model if self.scene.state.place else ""
         width = self.content_size.width
-        # What gives way first in a narrow window: the application's name, the long words, the model's folder.
+        # Dropped first in a narrow window: the application's name, then the long words, then the model's folder.
         for name, shown, right in (
             ("ib-explorer  ", model, long),
             ("ib-explorer  ", model, short),

@@ -1,4 +1,4 @@
-"""What each further token of context adds, as bars; or why it is not shown, and what to do."""
+"""The increments of each further token of context as bars; or why they are not shown, and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def increments_text(scene: Scene, width: int) -> Text:
 
 
 def increments_hint(scene: Scene) -> str:
-    """Why no increments are shown, and what to do."""
+    """The reason why no increments are shown, and what to do."""
     layer = _where(scene.layer)
     known = scene.request
     if scene.is_incrementing:
@@ -51,7 +51,7 @@ def _listed(scene: Scene) -> str:
 
 
 def _chart(rows: Sequence[Increment], room: int) -> Text:
-    """One line a token, with bars of ``room`` cells, or in words that the increment may be 0."""
+    """One line per token, with bars of ``room`` cells, or a note that the increment may be 0."""
     text = Text(no_wrap=True)
     by_place = {(row.side, row.order): row for row in rows}
     largest = max(row.increment for row in rows)

@@ -11,7 +11,7 @@ from ib_explorer.tui.wording import checkpoint_name, duration
 
 
 class JobsPanel(Static):
-    """The open jobs, one a line, then the log as far as there is room."""
+    """The open jobs, one per line, then as much of the log as fits."""
 
     scene: Scene | None = None
 
@@ -32,7 +32,7 @@ class JobsPanel(Static):
         state = self.scene.state
         jobs = [job for job in state.jobs if job.is_open and not job.kind.is_speculative]
         lines = [job_line(job, width) for job in jobs[:height]]
-        if len(jobs) > height > 1:  # a single line is for the job at work
+        if len(jobs) > height > 1:  # a single line shows the running job
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")
         room = height - len(lines)
         lines += [Text(line[:width], style="dim") for line in state.log[-room:]] if room else []
@@ -42,7 +42,7 @@ class JobsPanel(Static):
 
 
 def job_line(job: Job, width: int) -> Text:
-    """One job in one line of fixed columns: what, phase, bar, percentage, count, rate, time left."""
+    """One job in one line of fixed columns: model, phase, bar, percentage, rate, time left."""
     share = job.share
     words = {"queued": "waiting", "cancelling": "stopping"}.get(job.status, job.phase or "starting")
     about = job.request.model.rstrip("/").rsplit("/", 1)[-1]

@@ -17,23 +17,23 @@ from ib_explorer.tui.wording import value
 
 
 class LayersView(Vertical):
-    """One line a layer: its information, with bars on one scale, and the optimality; increments below.
+    """One line per layer: its information, with bars on one scale, and the optimality; increments below.
 
-    Where there are more layers than lines they scroll, so that the layer in view is always seen.
+    If there are more layers than lines they scroll, so that the layer in view is always visible.
     """
 
     scene: Scene | None = None
     _followed: Layer | None = None
 
     def compose(self) -> ComposeResult:
-        """Titles and increments stand still; layers scroll between them."""
+        """The fixed titles and increments, with the scrolling layers between them."""
         yield Static(id="bars-head")
         with VerticalScroll(id="bars-scroll", can_focus=False):
             yield Static(id="bars")
         yield Static(id="increments")
 
     def show(self, scene: Scene) -> None:
-        """Show this scene from now on."""
+        """Show the scene's layers."""
         self.scene = scene
         self._update()
         if scene.layer != self._followed:
@@ -46,7 +46,7 @@ class LayersView(Vertical):
         self.call_after_refresh(self._follow)
 
     def scroll_pages(self, steps: int) -> None:
-        """Scroll the layers a page down, or up where ``steps`` is negative."""
+        """Scroll the layers a page down, or up if ``steps`` is negative."""
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_relative(y=steps * scroll.size.height, animate=False)
 
@@ -82,7 +82,7 @@ class LayersView(Vertical):
         return text
 
     def _follow(self) -> None:
-        """Scroll to the layer in view; the mean is of none, and stays where it is."""
+        """Scroll to the layer in view; do nothing for the mean."""
         layers = [row.layer for row in self.scene.rows] if self.scene else []
         if self.scene and self.scene.layer in layers:
             region = Region(0, layers.index(self.scene.layer), 1, 1)

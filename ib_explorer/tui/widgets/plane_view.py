@@ -18,12 +18,12 @@ class PlaneView(Widget):
     scene: Scene | None = None
 
     def show(self, scene: Scene) -> None:
-        """Draw this scene from now on."""
+        """Draw this scene."""
         self.scene = scene
         self.refresh()
 
     def render(self) -> Content:
-        """The picture; before anything is measured, what to do."""
+        """The picture, or instructions before anything is measured."""
         if self.scene is None or not self.scene.plane.points:
             return self._invitation()
         rows = plane_rows(

@@ -1,4 +1,4 @@
-"""Every point that is on the plane, as a table."""
+"""The table of all points on the plane."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VALUE = 7
 class PointTable(ScrollView, can_focus=True):
     """The points in the order of the plane; moving the table's cursor posts :class:`Chosen`.
 
-    Only the lines in sight are written: a plane of 500 checkpoints and 33 layers has 16,000.
+    Only visible lines are rendered: a plane of 500 checkpoints and 33 layers has 16,000.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor"}
@@ -70,11 +70,11 @@ class PointTable(ScrollView, can_focus=True):
 
     @property
     def row_count(self) -> int:
-        """How many points there are."""
+        """The number of points."""
         return len(self._points)
 
     def render_line(self, y: int) -> Strip:
-        """A line in sight: the head, which stays, or a point."""
+        """A visible line: the fixed header, or a point."""
         left, top = self.scroll_offset
         row, text, style = top + y - 1, "", self.rich_style
         if y == 0:
@@ -89,18 +89,18 @@ class PointTable(ScrollView, can_focus=True):
         return "".join(f" {cell:{width}} " for cell, (_, width) in zip(cells, self.columns, strict=True))
 
     def watch_cursor_row(self) -> None:
-        """Keep the cursor in sight, below the head."""
+        """Scroll so that the cursor is visible, below the header."""
         room = max(self.scrollable_content_region.height - 1, 1)
         top = min(max(self.scroll_offset.y, self.cursor_row - room + 1), self.cursor_row)
         self.scroll_to(y=top, animate=False)
         self.refresh()
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight in another window, or when the table is first shown."""
+        """Keep the cursor visible after a resize, or when the table is first shown."""
         self.call_after_refresh(self.watch_cursor_row)
 
     def on_click(self, event: Click) -> None:
-        """Go to the point that was clicked, if it was one: not the head, nor the room below the last."""
+        """Move to the clicked point; clicks on the header or below the last row do nothing."""
         row = self.scroll_offset.y + event.y - 1
         if event.y > 0 and row < self.row_count:
             self._choose(row)
@@ -110,7 +110,7 @@ class PointTable(ScrollView, can_focus=True):
         self._choose(self.cursor_row + rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by what is in sight."""
+        """Move the cursor by a page."""
         self._choose(self.cursor_row + pages * max(self.size.height - 1, 1))
 
     def _choose(self, row: int) -> None:

@@ -1,4 +1,4 @@
-"""All the numbers of the point under the cursor, in plain words."""
+"""All numbers of the point under the cursor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDED = 9
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of ``width`` cells, written by ``write``; ``value`` is the value that it holds, if it is one."""
+    """A column of ``width`` cells, formatted by ``write``; ``value`` is its :class:`Value`, if it is one."""
 
     title: str
     width: int
@@ -77,7 +77,7 @@ class Readout(Static):
 
 
 def title(scene: Scene) -> str:
-    """Which point it is."""
+    """The title: model, checkpoint, layer and labels of the point."""
     place, view = scene.state.place, scene.state.view
     if place is None:
         return "readout"
@@ -89,7 +89,7 @@ def title(scene: Scene) -> str:
 
 
 def readout(point: Point) -> Text:
-    """The numbers of ``point``; the value that is drawn stands out."""
+    """The numbers of ``point``, with the plotted value emphasised."""
     row, record = point.measurement, point.checkpoint
     columns = [*_values(), *_parts(), *_added()]
     text = Text(no_wrap=True)
@@ -107,7 +107,7 @@ def readout(point: Point) -> Text:
 
 
 def _optimality(row: Measurement, drawn: Value) -> Text:
-    """The ratio of each value in its column; why one is withheld is said between them."""
+    """The ratio of each value in its column, with the reason if it is withheld between them."""
     text = Text(f"{'optimality':{_NAME}}", style="bold", no_wrap=True)
 
     def ratios(columns: list[_Column]) -> None:
@@ -132,7 +132,7 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
 
 
 def bound_line(scene: Scene) -> Text:
-    """How far the point is under the curve in view, in bits, and how much of that curve is the sample's accidents."""
+    """The distance of the point from the curve in view, in bits, and how deterministic the sample's contexts are."""
     text = Text(f"{scene.state.view.drawn_bound.curve.title:{_NAME}}", style="bold", no_wrap=True)
     curve = scene.curve
     if scene.point is None or curve is None:

@@ -1,4 +1,4 @@
-"""The view: which layer, labels, temperature, weights and value are shown, and the keys that step them."""
+"""The view: the layer, labels, temperature, weights and value shown, and the keys that step them."""
 
 from __future__ import annotations
 
