@@ -1,9 +1,9 @@
-"""What the bound costs: seconds of the IB curve at 50 β for several vocabularies and label widths, on this machine.
+"""Cost of the bound: seconds for the IB curve at 50 β, by vocabulary and label width.
 
     python -m benchmarks bound [vocabulary ...]        (default: 2000 and 10000)
 
 Joints of real text: byte-pair tokens of the documentation strings of the running Python. Budget: 60 s on 2 cores for
-tokens of a vocabulary of 10,000. Wall and processor time are printed, so that a busy machine shows.
+tokens of a vocabulary of 10,000. Wall and processor time are printed, which reveals a busy machine.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ WIDE_DOCUMENTS, WIDE_LENGTH = 64, 256
 
 
 def sample_of(vocabulary: int, documents: int, length: int) -> Sample:
-    """The documentation strings in tokens of a vocabulary of their own."""
+    """The documentation strings, tokenised with the given vocabulary size."""
     corpus = open_corpus("docstrings", Progress())
-    # A tenth of the pieces only ever occur inside longer ones.
+    # A tenth of the pieces only occur inside longer ones.
     recipe = dataclasses.replace(Recipe(), vocabulary=vocabulary * 11 // 10)
     tokenizer = _train_tokenizer(recipe, list(corpus.texts()))
     return tokenise(corpus, tokenizer, documents, length, Progress())
 
 
 def report(name: str, joint: JointDistribution, granularity: Granularity) -> None:
-    """Time one curve and print a line of it."""
+    """Time one curve and print its line."""
     wall, processor = time.perf_counter(), time.process_time()
     curve = information_bottleneck(joint, granularity)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor

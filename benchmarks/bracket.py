@@ -1,11 +1,12 @@
-"""Does the bracket hold the truth? A simulation study of the estimator, on states whose information is known.
+"""Coverage of the bracket: a simulation study of the estimator on states of known information.
 
     python -m benchmarks bracket [runs] > bracket.md
 
 64 labels, each a von Mises-Fisher class on a sphere of 128 dimensions, 100 anchors, 4 draws, the exact temperature. The
-*truth* of a world (its class means and anchors) is what the plug-in estimate nears as positions grow without end. Every
-run then draws 2 to 128 positions per label (or labels of all these sizes together: ``mixed``) in 64 documents and asks
-the estimator. A second table is of labels that know nothing but keep to few documents. Markdown goes to stdout.
+*truth* of a world (its class means and anchors) is the limit of the plug-in estimate for infinitely many positions.
+Every run then draws 2 to 128 positions per label (or labels of all these sizes together: ``mixed``) in 64 documents and
+runs the estimator. A second table covers uninformative labels that are confined to few documents. Markdown goes to
+stdout.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ SIZES = {str(count): np.full(LABELS, count) for count in COUNTS} | {"mixed": np.
 WORLDS, RUNS = 3, 40
 ANCHOR_SEED = 1_000_000
 TRUTH_POSITIONS = 4096
-"""Positions per label behind the truth: its bias is of the order of the square of their inverse."""
+"""Positions per label for the truth: its bias is of the order of the inverse square of this number."""
 NOISES = ("isotropic", "common mean", "strong dimensions")
 RESULTANT = {"strong": 0.65, "weak": 0.3, "no": 0.0}
-"""Length of the mean state of a class before anisotropy: how closely states keep to their class."""
+"""Length of the mean state of a class before anisotropy: the concentration of states around their class mean."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class World:
 
     @classmethod
     def draw(cls, noise: str, signal: str, seed: int) -> World:
-        """A world of one kind of noise and one strength of signal."""
+        """A world of one kind of noise and one signal strength."""
         rng = np.random.default_rng(seed)
         means = _unit(rng.standard_normal((LABELS, WIDTH)))
         length = RESULTANT[signal]
@@ -64,7 +65,7 @@ class World:
             scale[:3] = 8.0
         if noise == "common mean":
             offset = 1.5 * _unit(rng.standard_normal(WIDTH))
-        # Seeds of their own: means drawn with an anchors' seed would be the anchors themselves.
+        # Distinct seeds: means drawn with an anchors' seed would equal the anchors.
         seeds = range(ANCHOR_SEED + seed, ANCHOR_SEED + seed + DRAWS)
         anchors = torch.from_numpy(stack_anchors(ANCHORS, WIDTH, seeds)).float()
         return cls(means, kappa, scale, offset, anchors)
@@ -75,7 +76,7 @@ class World:
         return torch.einsum("pd,rad->rpa", torch.from_numpy(_unit(z)).float(), self.anchors)
 
     def _classes(self, ids: npt.NDArray[np.int64], rng: np.random.Generator) -> FloatArray:
-        """States of vMF(mean, κ): drawn about the first axis, then mirrored onto each label's mean."""
+        """States of vMF(mean, κ): drawn around the first axis, then reflected onto each label's mean."""
         if self.kappa == 0:
             return _unit(rng.standard_normal((len(ids), WIDTH)))
         axis = np.eye(WIDTH)[0]
@@ -87,7 +88,7 @@ class World:
     def truths(self, weights: Sequence[FloatArray], rng: np.random.Generator) -> list[float]:
         """I(X;Z) for label ``weights`` [labels], in the limit of many positions.
 
-        Plug-in values of M and of M/2 positions per label, extrapolated so that a bias in 1/M is gone.
+        Plug-in values of M and of M/2 positions per label, extrapolated to remove the bias in 1/M.
         """
         if self.kappa == 0:
             return [0.0] * len(weights)
@@ -125,7 +126,7 @@ def _estimate(ids: npt.NDArray[np.int64], documents: npt.NDArray[np.int64], scor
 
 
 def document_bound(share: float, seed: int, count: int = 16) -> Information:
-    """Labels without information on states that share a direction within each document.
+    """Uninformative labels on states that share a direction within each document.
 
     A ``share`` of the labels occurs in one document only, the others anywhere.
     """
@@ -153,7 +154,7 @@ class Cell:
         return np.array([value(run) for run in self.runs])
 
     def mean(self, value: Callable[[Information], float]) -> tuple[float, float]:
-        """Mean distance of a value from the truth, and its Monte-Carlo error."""
+        """Mean difference of a value from the truth, and its Monte-Carlo error."""
         distance = self.column(value) - self.truth
         return float(distance.mean()), float(distance.std(ddof=1) / np.sqrt(len(distance)))
 
@@ -165,14 +166,14 @@ class Cell:
         return low <= 2 * low_error and high >= -2 * high_error
 
     def held(self, errors: float) -> float:
-        """Share of runs in which the truth lies from corrected value to jackknife, or so many errors beyond."""
+        """Share of runs whose interval from corrected value to jackknife, widened by ``errors``, contains the truth."""
         margin = errors * self.column(lambda run: run.se) + 1e-12
         low, high = self.column(lambda run: run.corrected), self.column(lambda run: run.high)
         return float(((low - margin <= self.truth) & (self.truth <= high + margin)).mean())
 
 
 def study(runs: int) -> list[Cell]:
-    """Every noise, signal and number of positions."""
+    """The cells of every noise, signal and number of positions."""
     cells = []
     for number, (noise, signal) in enumerate((n, s) for n in NOISES for s in RESULTANT):
         found: dict[str, list[tuple[float, Information]]] = {size: [] for size in SIZES}
@@ -210,7 +211,7 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    """Markdown: how often the truth is held, by each reading; then how often a ratio without signal is not withheld."""
+    """Markdown: coverage of the truth by interval; then how often a ratio without signal is not withheld."""
     on_average = sum(cell.holds_on_average for cell in cells)
     lines = [
         "| interval | runs that hold the truth | cells that do | least cell |",
@@ -228,7 +229,7 @@ def summary(cells: Sequence[Cell]) -> str:
 
 
 def document_table(runs: int) -> str:
-    """Markdown: labels without information of their own, by the share of them that keeps to one document."""
+    """Markdown: uninformative labels, by the share of them that is confined to one document."""
     lines = ["| labels that keep to one document | corrected | jackknife | se |", "|--:|--:|--:|--:|"]
     for share in (0.0, 0.25, 0.5, 1.0):
         found = [document_bound(share, 10 * run) for run in range(runs)]

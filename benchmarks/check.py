@@ -1,9 +1,9 @@
-"""Whether anything has become slower: ratios measured now beside those kept in ratios.json.
+"""Detect slowdowns: compare measured ratios with those stored in ratios.json.
 
     make bench-check        or        python -m benchmarks check [--keep]
 
-Only ratios of things measured side by side in one run are compared, never seconds, so that any machine will do; one
-that is a quarter above what is kept fails. With ``--keep``, today's ratios become the ones that are kept.
+Only ratios of things measured together in one run are compared, never seconds, so that the machine does not matter; a
+ratio a quarter above the stored one fails. With ``--keep``, today's ratios are stored as the new reference.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALLOWED = 1.25
 
 
 def ratios(rounds: int) -> dict[str, float]:
-    """Every ratio that is watched: smaller is faster."""
+    """Every ratio under test: smaller is faster."""
     found: dict[str, float] = {}
     small = measure.compare("1M", rounds)
     large = measure.compare("33M", rounds, documents=32, with_published=True)

@@ -1,10 +1,11 @@
-"""How much of the demo's information is its documents': labels shuffled within each document, beside the labels.
+"""Document-level share of the demo's information: labels, and the same labels shuffled within each document.
 
     python -m benchmarks documents        (after ``ib-explorer demo`` or ``ib-explorer reproduce findings``)
 
-A document repeats its words, and its states lie together, so a label tells of its document and the document of Z. The
-null shuffles labels over the whole sample, so this stays in the corrected value. Prints corrected I(X;Z) and I(Y;Z)
-of the labels, and of the same labels in random order within their documents; means over the layers, one anchor draw.
+A document repeats its words, and its states are similar, so a label is informative about its document and the document
+about Z. The null shuffles labels over the whole sample, so this part remains in the corrected value. Prints corrected
+I(X;Z) and I(Y;Z) of the labels, and of the same labels in random order within their documents; means over the layers,
+one anchor draw.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ib_explorer.work.reproduction import demo_sample
 
 
 def shuffled_within(documents: IntArray, rng: np.random.Generator) -> IntArray:
-    """An order [positions] that is random within each of the ``documents`` [positions], which ascend."""
+    """An order [positions] that is random within each of the ``documents`` [positions], which are ascending."""
     return np.lexsort((rng.random(len(documents)), documents))
 
 

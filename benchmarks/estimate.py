@@ -1,9 +1,9 @@
-"""What the estimate alone costs beside the published accumulator: one layer, one anchor draw, 8 label sets.
+"""Cost of the estimate alone, compared with the published accumulator: one layer, one anchor draw, 8 label sets.
 
     python -m benchmarks estimate [positions] [rounds]         (default: 100000 positions)
 
 Both start from hidden states of 512 dimensions. Ours projects them and estimates with null, jackknife and error; the
-published one (soft-entropy's SoftEntropyAccumulator) projects, sums and tells the plug-in value.
+published one (soft-entropy's SoftEntropyAccumulator) projects, sums and returns the plug-in value.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROJECT, SORT, ESTIMATE, PUBLISHED = "projection", "labels sorted", "estimate", 
 
 
 def accumulator(z: Tensor, labels: list[LabelSet]) -> Callable[[], object] | None:
-    """The published accumulator on ``z`` [positions, width]; None where it is not installed."""
+    """The published accumulator on ``z`` [positions, width]; None if it is not installed."""
     try:
         from soft_entropy.accumulator import SoftEntropyAccumulator
     except ImportError:
@@ -45,7 +45,7 @@ def accumulator(z: Tensor, labels: list[LabelSet]) -> Callable[[], object] | Non
 
 
 def compare(positions: int, rounds: int) -> dict[str, Timing]:
-    """Time each part of ours, and the published accumulator where it is installed."""
+    """Time each part of ours, and the published accumulator if it is installed."""
     sample = zipf_sample(positions, LENGTH, VOCABULARY)
     labels = ngram_labels(sample)
     z = torch.randn(sample.positions, WIDTH, generator=torch.Generator().manual_seed(0))

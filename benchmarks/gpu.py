@@ -1,11 +1,11 @@
-"""What a measurement costs on a CUDA device: OLMo2's shapes with random weights in bfloat16, text of a Zipf law.
+"""Cost of a measurement on a CUDA device: OLMo2's shapes with random weights in bfloat16, text of a Zipf law.
 
     python -m benchmarks gpu [--shape 1B|7B|135M] [--positions 1000000] [--draws 1,4] [--device cuda]
 
-Needs nothing but this repository and torch: no weights, no text, no network. Prints the forward pass alone, the whole
-measurement (all layers, 8 label sets) with its parts, its scores left on the device where they fit and in main memory,
-the published accumulator on a slice of the same states, peak memory beside the plan, and how far values of the CPU and
-the device are apart.
+Needs only this repository and torch: no weights, no text, no network. Prints the forward pass alone, the whole
+measurement (all layers, 8 label sets) with its parts, its scores stored on the device if they fit and in main memory,
+the published accumulator on a slice of the same states, peak memory and the planned amount, and the largest difference
+between values of the CPU and the device.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from estimator.text.sample import Sample
 LENGTH, ANCHORS = 512, 100
 _CPU = torch.device("cpu")
 SLICE = 20_000
-"""Positions that the published accumulator is given: it takes minutes for a million."""
+"""Positions for the published accumulator, which takes minutes for a million."""
 
 
 def seconds(device: torch.device, work: Callable[[], object]) -> float:
-    """How long ``work`` takes, the device's part included."""
+    """Duration of ``work`` in seconds, including the device's part."""
     _wait(device)
     start = time.perf_counter()
     work()
@@ -60,7 +60,7 @@ def _wait(device: torch.device) -> None:
 
 
 def score(model: LoadedModel, sample: Sample, out: list[Tensor]) -> None:
-    """The forward pass with the scores of all layers, left in ``out``."""
+    """The forward pass with the scores of all layers, written to ``out``."""
     anchors = stack_anchors(ANCHORS, model.width, range(out[0].shape[0]))
     compute_scores(model, sample, anchors, range(1, model.depth + 1), out, Progress())
 
@@ -75,7 +75,7 @@ def estimate(model: LoadedModel, sample: Sample, out: list[Tensor], device: torc
 
 
 class _OneLayer:
-    """Keeps the states of one layer at the first positions that it sees."""
+    """Stores the states of one layer at the first positions read."""
 
     def __init__(self, positions: int) -> None:
         self._left = positions
@@ -96,7 +96,7 @@ class _OneLayer:
 
 
 def published(model: LoadedModel, sample: Sample) -> float | None:
-    """Seconds per layer and position of the published accumulator, 8 label sets; None where it is not installed."""
+    """Seconds per layer and position of the published accumulator, 8 label sets; None if it is not installed."""
     try:
         from soft_entropy.accumulator import SoftEntropyAccumulator
     except ImportError:
@@ -117,7 +117,7 @@ def published(model: LoadedModel, sample: Sample) -> float | None:
 
 
 def largest_difference(found: list[Measurement], expected: list[Measurement]) -> float:
-    """The largest difference of any value of two measurements."""
+    """The largest difference between any values of two measurements."""
     return max(
         abs(float(getattr(getattr(row, side), name) - getattr(getattr(other, side), name)))
         for row, other in zip(found, expected, strict=True)
@@ -127,9 +127,9 @@ def largest_difference(found: list[Measurement], expected: list[Measurement]) ->
 
 
 def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> float:
-    """Time a whole measurement and its parts as the memory's plan has it, and print them; returns its seconds.
+    """Time a whole measurement and its parts according to the memory plan, and print them; returns its seconds.
 
-    Where the plan is to leave the scores on the device, the way through main memory is timed as well.
+    If the plan is to leave the scores on the device, the transfer through main memory is timed as well.
     """
     device, labels = model.device, ngram_estimator(sample, ("frequency",), model.device).nbytes
     plan = plan_memory(
@@ -150,7 +150,7 @@ def measure(model: LoadedModel, sample: Sample, draws: int, forward: float) -> f
 def _measure_with(
     model: LoadedModel, sample: Sample, draws: int, forward: float, plan: MemoryPlan, holder: torch.device
 ) -> float:
-    """The same with scores held by ``holder``."""
+    """The same with scores stored on ``holder``."""
     device = model.device
     shape = (draws, sample.positions, ANCHORS)
     peak = _Peak(device)
@@ -184,7 +184,7 @@ def _measure_with(
 
 
 class _Peak:
-    """The most memory that was held on a CUDA device beyond what was held at first, since it was last asked for."""
+    """Peak memory on a CUDA device since the last call of ``taken``, beyond the memory allocated at first."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

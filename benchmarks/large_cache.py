@@ -1,4 +1,4 @@
-"""A large cache of checkpoints that were never measured, and a client whose job delivers more of them."""
+"""A large cache of synthetic checkpoints, and a client whose job delivers more of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REQUEST = MeasurementRequest("some/model", revision="all")
 
 
 def _checkpoint(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
-    """A checkpoint, and the document that identifies it."""
+    """A checkpoint, and its identity."""
     noise = random.Random(step)
     document = {"kind": "measurements", "step": step}
     grown = step / (CHECKPOINTS * 100)
@@ -64,7 +64,7 @@ def _checkpoint(step: int) -> tuple[dict[str, object], CheckpointMeasurements]:
 
 
 def fill(folder: Path, steps: Sequence[int]) -> None:
-    """A cache with made-up checkpoints and their bounds."""
+    """Fill a cache with synthetic checkpoints and their bounds."""
     cache = Cache(folder)
     for step in steps:
         cache.measurements.merge(*_checkpoint(step))
@@ -76,7 +76,7 @@ def fill(folder: Path, steps: Sequence[int]) -> None:
 
 
 class Delivery:
-    """A client whose only job delivers checkpoints, with reports of progress at the pace of a real worker."""
+    """A client whose only job delivers checkpoints, with progress reports at the pace of a real worker."""
 
     def __init__(self, source: Path, target: Path) -> None:
         self._source, self._target = Cache(source), Cache(target)

@@ -1,4 +1,4 @@
-"""Made-up records for benchmarks and tests: checkpoints that were never measured, bounds that were never computed."""
+"""Synthetic records for benchmarks and tests: checkpoints and bounds without a measurement."""
 
 from __future__ import annotations
 

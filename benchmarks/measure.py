@@ -1,10 +1,10 @@
-"""What a whole measurement costs beside the bare forward pass, and beside the published package, on this machine.
+"""Cost of a whole measurement, compared with the bare forward pass and with the published package.
 
     python -m benchmarks measure [rounds]
 
 OLMo2 of three sizes with random weights on documents of 256 tokens from the documentation strings, float32, CPU: text
 to values, all layers, 4 granularities, both sides, with null, jackknife, error and geometry. Every round runs each
-contender once, in turn; medians and ratios are printed, in wall time and in processor time.
+contender once, in order; medians and ratios are printed, in wall time and in processor time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PUBLISHED = "soft-entropy LLMInferrer"
 
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A byte-pair tokenizer of ``texts``."""
+    """A byte-pair tokenizer trained on ``texts``."""
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -55,7 +55,7 @@ def train_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFas
 
 
 def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, documents: int, draws: int) -> int:
-    """Text to values; returns how many."""
+    """Measure from text to values; returns the number of values."""
     progress = Progress()
     sample = tokenise(corpus, tokenizer, documents, LENGTH, progress)
     layers = range(1, model.depth + 1)
@@ -69,7 +69,7 @@ def whole_measurement(model: LoadedModel, corpus: Corpus, tokenizer: Any, docume
 
 
 def published(folder: Path, texts: Path, documents: int) -> Callable[[], object] | None:
-    """soft-entropy's LLMInferrer on the same texts with 3 granularities; None where it is not installed."""
+    """soft-entropy's LLMInferrer on the same texts with 3 granularities; None if it is not installed."""
     try:
         from soft_entropy.llm import LLMInferrer
     except ImportError:
@@ -88,7 +88,7 @@ def published(folder: Path, texts: Path, documents: int) -> Callable[[], object]
 
 
 def compare(size: str, rounds: int, *, documents: int | None = None, with_published: bool = False) -> dict[str, Timing]:
-    """Time a model of that size, beside the published package if asked for and installed."""
+    """Time a model of that size, and the published package if requested and installed."""
     documents = documents or DOCUMENTS[size]
     shape = SHAPES[size]
     corpus = open_corpus("docstrings", Progress())

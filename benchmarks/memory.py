@@ -1,9 +1,9 @@
-"""Whether a measurement takes the memory that was planned, in main memory by blocks of layers and on disk.
+"""Actual and planned memory of a measurement, with scores in main memory in blocks of layers, and on disk.
 
     python -m benchmarks memory [positions] [layers] [free GB]         (default: 300000 33 2)
 
-A narrow OLMo2 with random weights on synthetic text of 512-token documents, one anchor draw, 8 label sets; the plan is
-told that only so many GB are free. Prints the plan and the most that the process held beyond its start.
+A narrow OLMo2 with random weights on synthetic text of 512-token documents, one anchor draw, 8 label sets; the plan
+assumes that many GB of free memory. Prints the plan and the process's peak memory beyond its start.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LENGTH, VOCABULARY = 512, 20_000
 
 
 def measure(folder: Path, store: ArrayStore, positions: int) -> None:
-    """Measure once and print the plan beside what was taken."""
+    """Measure once, and print the planned and the actual memory."""
     sample = zipf_sample(positions, LENGTH, VOCABULARY)
     request = MeasurementRequest(str(folder), anchor_seeds=(0,), device="cpu", dtype="float32")
     revision, text = Revision(str(folder), "model", folder=str(folder)), LabelText(sample, LABELS)

@@ -1,4 +1,4 @@
-"""The most memory that a stretch of work takes, by asking often."""
+"""Peak memory of a block of code, by frequent sampling."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _STATUS = Path("/proc/self/status")
 
 
 def anonymous_bytes() -> int:
-    """What this process holds of memory that no file backs (Linux): scores in mapped files are not counted."""
+    """Memory of this process that is not backed by files (Linux), in bytes: scores in mapped files are not counted."""
     fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
     return int(fields["RssAnon"].split()[0]) * 1024
 
 
 class Peak:
-    """``bytes`` is the most that was held within the context beyond what was held at its start."""
+    """Context manager; ``bytes`` is the peak memory within the context beyond that at its start."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -28,7 +28,7 @@ class Peak:
 
     def __enter__(self) -> Self:
         gc.collect()
-        with contextlib.suppress(OSError, AttributeError):  # what was freed before must not be taken again unseen
+        with contextlib.suppress(OSError, AttributeError):  # else reuse of freed memory goes unseen
             ctypes.CDLL(None).malloc_trim(0)
         self._before = anonymous_bytes()
         self._thread = threading.Thread(target=self._watch, daemon=True)

@@ -1,10 +1,10 @@
-"""How the parts of a measurement grow with positions, anchors, vocabulary and layers, on this machine.
+"""Scaling of the parts of a measurement with positions, anchors, vocabulary and layers.
 
     python -m benchmarks scaling [largest number of positions]        (default: 1000000)
 
-The picture beside this file, scaling.svg, is drawn anew from the first table.
-Estimates are of one layer and one anchor draw, 8 label sets, on random scores and synthetic text; the last table is a
-whole measurement of OLMo2 models that differ in depth alone. Peak memory is that of the estimate, beside its plan.
+Redraws scaling.svg, in the same folder, from the first table. Estimates are of one layer and one anchor draw, 8 label
+sets, on random scores and synthetic text; the last table is a whole measurement of OLMo2 models that differ only in
+depth. Peak memory is that of the estimate, and is printed with the planned amount.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WIDTH = 512
 
 
 def random_scores(positions: int, anchors: int) -> Tensor:
-    """Cosines of random directions [1, positions, anchors], a block at a time."""
+    """Cosines of random directions [1, positions, anchors], drawn in blocks."""
     out = torch.empty((1, positions, anchors), dtype=torch.float16)
     generator = torch.Generator().manual_seed(0)
     for block in out[0].split(100_000):
@@ -46,7 +46,7 @@ def random_scores(positions: int, anchors: int) -> Tensor:
 
 
 def timed(prepared: LabelEstimator, scores: Tensor) -> tuple[float, int]:
-    """Seconds of one estimate (the second of two, or the only one where it is long) and the bytes it took at most."""
+    """Seconds of one estimate (the second of two, or the only one if it is slow) and its peak memory in bytes."""
     epsilon = parse_temperature("exact").value(scores.shape[-1], WIDTH)
     with Peak() as peak:
         start = time.perf_counter()
@@ -60,7 +60,7 @@ def timed(prepared: LabelEstimator, scores: Tensor) -> tuple[float, int]:
 
 
 def sorted_labels(sample: Sample) -> tuple[LabelEstimator, float]:
-    """The estimator of a sample, and the seconds it took to sort its labels."""
+    """The estimator of a sample, and the seconds to sort its labels."""
     start = time.perf_counter()
     prepared = ngram_estimator(sample, ("frequency",))
     return prepared, time.perf_counter() - start
@@ -68,7 +68,7 @@ def sorted_labels(sample: Sample) -> tuple[LabelEstimator, float]:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What one size of the problem takes: seconds, and bytes."""
+    """Cost of one problem size, in seconds and bytes."""
 
     positions: int
     anchors: int
@@ -80,7 +80,7 @@ class Size:
 
     @property
     def planned(self) -> int:
-        """The bytes that the plan would have for the estimate."""
+        """The planned bytes of the estimate."""
         return estimate_bytes(self.positions, self.anchors)
 
     def __str__(self) -> str:

@@ -1,12 +1,12 @@
-"""What the screen costs with a large cache: keys to pictures, the longest pause of the event loop, start and memory.
+"""Responsiveness of the screen with a large cache: key latency, longest pause of the event loop, start and memory.
 
     python -m benchmarks screen [DEMO]       (DEMO: the cache folder of an ``ib-explorer demo`` that has run)
 
-Everything runs as a user runs it: a process of its own on a pseudo-terminal of 120 x 40 cells, with 500 checkpoints of
-33 layers and 4 granularities at two temperatures in a cache on disk. A key is timed from the moment it is sent to the
-last byte of the picture that follows. The heartbeat is a task on the event loop that sleeps for 5 ms and notes by how
-much it woke too late. With DEMO, the demo is run beside the large cache, and temperatures that it was never measured at
-are stepped to. Budgets: 50 ms of heartbeat, 1 s to open the cache, 0.2 s a key, 0.7 s to the first frame.
+Everything runs as for a user: a separate process on a pseudo-terminal of 120 x 40 cells, with 500 checkpoints of 33
+layers and 4 granularities at two temperatures in a cache on disk. A key is timed from its sending to the last byte of
+the picture that follows. The heartbeat is a task on the event loop that sleeps for 5 ms and records how late it wakes.
+With DEMO, the demo runs with the large cache, and is stepped to temperatures at which it was never measured. Budgets:
+50 ms of heartbeat, 1 s to open the cache, 0.2 s per key, 0.7 s to the first frame.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ KEYS_OF_THE_DEMO = {
 KEYS_OF_THE_TABLE = {"step j, each layer, in the table": ("k", "j")}
 
 
-# What runs on the pseudo-terminal
+# The application on the pseudo-terminal
 
 
 class Watched(ExplorerApp):
@@ -86,7 +86,7 @@ class Watched(ExplorerApp):
 
 
 def serve(kind: str, folder: Path, report: Path) -> None:
-    """Run the application in this terminal until it is quit, then write what was seen."""
+    """Run the application in this terminal until it quits, then write the report."""
     client: Client
     request = None
     if kind == "demo":
@@ -100,12 +100,12 @@ def serve(kind: str, folder: Path, report: Path) -> None:
     report.write_text(json.dumps({"beats": app.beats, "memory": memory, "workers": list(app.processes.values())}))
 
 
-# What is reported
+# Reports
 
 
 @dataclass
 class Span:
-    """Part of a run: what happened, from when to when."""
+    """Part of a run: its name, start and end."""
 
     name: str
     start: float
@@ -118,14 +118,14 @@ def row(name: str, *cells: str) -> None:
 
 
 def head(title: str, *columns: str) -> None:
-    """Print a title and the head of a table."""
+    """Print a title and the header of a table."""
     print(f"\n{title}\n")
     row(columns[0], *columns[1:])
     row("---", *("--:" for _ in columns[1:]))
 
 
 def heartbeats(report: Path, spans: Sequence[Span]) -> None:
-    """Print how late the heartbeat came in each span, and the memory."""
+    """Print the delay of the heartbeat in each span, and the memory."""
     seen = json.loads(report.read_text())
     head("Event loop", "while", "latest", "over 50 ms")
     for span in spans:
@@ -138,7 +138,7 @@ def heartbeats(report: Path, spans: Sequence[Span]) -> None:
 
 
 def timed_keys(shown: Terminal, kinds: Mapping[str, tuple[str, ...]], spans: list[Span], repeats: int = 5) -> None:
-    """Press keys of each kind and print the seconds to the new pictures."""
+    """Press keys of each kind and print the time to the new picture."""
     for name, keys in kinds.items():
         start = time.monotonic()
         taken = [shown.press(pressed) for _ in range(repeats) for pressed in keys]
@@ -152,7 +152,7 @@ def command(kind: str, folder: Path, report: Path) -> list[str]:
 
 
 def large_cache(folder: Path, report: Path) -> None:
-    """Keys and heartbeat with the large cache."""
+    """Time keys and the heartbeat with the large cache."""
     spans: list[Span] = []
     with terminal(command("keys", folder, report)) as shown:
         frame = shown.until(b"models & checkpoints")
@@ -180,7 +180,7 @@ def large_cache(folder: Path, report: Path) -> None:
 
 
 def delivering(folder: Path, report: Path) -> None:
-    """Heartbeat while a job delivers checkpoints."""
+    """Time the heartbeat while a job delivers checkpoints."""
     with terminal(command("job", folder, report)) as shown:
         shown.until(b"plug-in")
         start = time.monotonic()
@@ -190,7 +190,7 @@ def delivering(folder: Path, report: Path) -> None:
 
 
 def the_demo(folder: Path, report: Path) -> None:
-    """The demo beside the large cache: temperatures never measured."""
+    """Time the demo with the large cache, at temperatures never measured."""
     spans: list[Span] = []
     with terminal(command("demo", folder, report)) as shown:
         shown.until(b"plug-in")
@@ -218,7 +218,7 @@ def the_demo(folder: Path, report: Path) -> None:
 
 
 def starts(empty: Path, folder: Path) -> None:
-    """Cold processes."""
+    """Time the start of cold processes."""
     head("Start", "command", "median of 5", "worst")
     for name in ("--version", "--help"):
         taken = []
@@ -237,7 +237,7 @@ def starts(empty: Path, folder: Path) -> None:
 
 
 def imports() -> None:
-    """What is imported, and what it takes."""
+    """Print the number of imported modules, and the slowest packages."""
     for name, statement in (
         ("--help", "from ib_explorer.cli import main; main.main(['--help'])"),
         ("the screen", "import ib_explorer.cli.screen, ib_explorer.tui.app"),

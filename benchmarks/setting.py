@@ -1,4 +1,4 @@
-"""What the benchmarks share: models of OLMo2's shape with random weights, synthetic text, and fair timing."""
+"""Functions shared by benchmarks: models with random weights, synthetic text, and interleaved timing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SHAPES = {
 
 
 def random_model(shape: Shape, length: int, device: str = "cpu", dtype: str = "float32") -> LoadedModel:
-    """A base model of that shape with random weights, as :func:`estimator.states.loading.load_model` would give it."""
+    """A base model of that shape with random weights, as :func:`estimator.states.loading.load_model` returns it."""
     torch.manual_seed(0)
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, dtype))
@@ -67,8 +67,8 @@ def random_model(shape: Shape, length: int, device: str = "cpu", dtype: str = "f
 def zipf_sample(positions: int, length: int, vocabulary: int, seed: int = 0) -> Sample:
     """Documents of ``length`` tokens with about ``positions`` measured ones, whose words follow a Zipf law.
 
-    Half of the text is set phrases of 8 tokens, themselves of Zipf's frequencies, so that wide labels recur as they do
-    in what people write.
+    Half of the text is fixed phrases of 8 tokens, with Zipf frequencies themselves, so that wide labels recur as they
+    do in natural text.
     """
     rng = np.random.default_rng(seed)
     documents = -(-positions // (length - 7))
@@ -88,7 +88,7 @@ def _zipf(rng: np.random.Generator, kinds: int, shape: int | tuple[int, ...]) ->
 
 
 def forward_alone(model: LoadedModel, sample: Sample) -> None:
-    """The bare forward pass of the batches of a measurement: no hooks, no logits, no cache."""
+    """The bare forward pass over the batches of a measurement: no hooks, no logits, no cache."""
     with torch.inference_mode():
         for batch in batched(sample, BATCH_TOKENS[model.device.type]):
             model.model(input_ids=torch.from_numpy(batch.tokens).to(model.device), use_cache=False)
@@ -96,14 +96,14 @@ def forward_alone(model: LoadedModel, sample: Sample) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Median seconds of a contender: on the clock, and of the processor, where other work shows less."""
+    """Median seconds of a contender: wall time, and processor time, which other processes affect less."""
 
     wall: float
     processor: float
 
 
 def in_turn(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """Time contenders side by side: every round runs each once, and a first round warms up."""
+    """Time contenders in alternation: every round runs each once, and a first round warms up."""
     wall: dict[str, list[float]] = {name: [] for name in contenders}
     processor: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):

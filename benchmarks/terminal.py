@@ -1,4 +1,4 @@
-"""A command on a pseudo-terminal, as its user sees it."""
+"""A command on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pathlib import Path
 
 COLUMNS, LINES = 120, 40
 QUIET = 0.15
-"""Seconds without output after which a picture is taken to be complete."""
+"""Seconds without output after which a picture counts as complete."""
 
 
 @dataclass
 class Terminal:
-    """A pseudo-terminal as its user sees it; times are seconds of the monotonic clock."""
+    """A pseudo-terminal running a command; times are seconds of the monotonic clock."""
 
     master: int
     process: subprocess.Popen[bytes]
     started: float
 
     def until(self, marker: bytes, timeout: float = 60) -> float:
-        """Read until ``marker`` comes; returns when that was."""
+        """Read until ``marker`` is received; returns the time of receipt."""
         seen, end = b"", time.monotonic() + timeout
         while marker not in seen:
             if time.monotonic() > end:
@@ -38,7 +38,7 @@ class Terminal:
         return time.monotonic()
 
     def press(self, keys: str, quiet: float = QUIET) -> float:
-        """Send keys and wait for the picture: seconds to its last byte."""
+        """Send keys and wait for the picture; returns the seconds to its last byte."""
         self.settle()
         start = last = time.monotonic()
         os.write(self.master, keys.encode())
@@ -50,14 +50,14 @@ class Terminal:
         return last - start
 
     def settle(self, quiet: float = QUIET) -> None:
-        """Read until nothing more comes."""
+        """Read until no more output is received."""
         last = time.monotonic()
         while time.monotonic() - last < quiet:
             if self._read(0.01):
                 last = time.monotonic()
 
     def run(self, seconds: float) -> None:
-        """Keep reading for some time."""
+        """Read output for the given seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._read(0.01)
@@ -66,13 +66,13 @@ class Terminal:
         ready, _, _ = select.select([self.master], [], [], patience)
         try:
             return os.read(self.master, 65536) if ready else b""
-        except OSError:  # nobody is left at the other end
+        except OSError:  # the command has exited
             return b""
 
 
 @contextmanager
 def terminal(command: Sequence[str]) -> Iterator[Terminal]:
-    """``command`` on a pseudo-terminal; quits it in the end."""
+    """Run ``command`` on a pseudo-terminal; quits it on exit."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     home = str(Path(__file__).parent.parent)
