@@ -1,6 +1,6 @@
-"""Computations that ``ib-explorer reproduce`` shows, in a process of their own: ``python -m … digits`` prints JSON.
+"""Computations of ``ib-explorer reproduce``, in a separate process: ``python -m … digits`` prints JSON.
 
-What a user can mend is one sentence on stderr and exit code 2.
+Errors that a user can fix are one sentence on stderr and exit code 2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m ib_explorer.worker``: the process that holds torch, started by the client and ending with it."""
+"""``python -m ib_explorer.worker``: the process that imports torch, started by the client and ended with it."""
 
 from __future__ import annotations
 
