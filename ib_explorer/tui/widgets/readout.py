@@ -143,8 +143,3 @@ def bound_line(scene: Scene) -> Text:
     text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
     shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
     return text.append(shares, style="dim not bold")
-
-
-def _written(side: Information) -> tuple[str, ...]:
-    numbers = (side.corrected, side.se, side.plugin, side.null, *side.bracket, side.spread)
-    return (*(value(number) for number in numbers), count(side.labels), percent(side.singletons))
