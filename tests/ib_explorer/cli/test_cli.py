@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -394,3 +395,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 def test_what_preference_and_increments_cannot_be_asked_for(run, arguments, sentence):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "") and sentence in err
+
+
+def test_the_demo_without_a_terminal_draws_its_plane_and_names_its_table(run, monkeypatch, tmp_path):
+    finished = SimpleNamespace(exit_code=0, events=[])
+    monkeypatch.setattr("ib_explorer.cli.demo.measure_all", lambda *_: (finished, trajectory()))
+    monkeypatch.setattr("ib_explorer.cli.demo.run_jobs", lambda *_: finished)
+    code, out, err = run("demo", "--csv", str(tmp_path / "demo.csv"))
+    rows = out.splitlines()
+    assert (code, err, len(rows)) == (0, "", 33) and "\x1b" not in out
+    assert rows[0].startswith("I(Y;Z)") and rows[0].endswith("· diagonal   ● demo")
+    assert rows[-1] == str(tmp_path / "demo.csv")
