@@ -41,6 +41,7 @@ bench: $(STAMP)
 	$(BENCHMARK) memory
 	$(BENCHMARK) bound
 	$(BENCHMARK) screen
+	$(BENCHMARK) drawing
 
 bench-check: $(STAMP)
 	$(BENCHMARK) check

@@ -54,19 +54,19 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
     check_writable(path)
     session, measured = measure_all([request], cache_dir)
     if measured:
-        print(_picture(measured, request, cache_dir))
+        _print_plane(measured, request, cache_dir)
         points = (point for measurements in measured for point in points_of(measurements))
         write_text(path, points_text(points))
         print(os.path.abspath(path))
     return session.exit_code
 
 
-def _picture(measured: list[CheckpointMeasurements], request: MeasurementRequest, cache_dir: Path | None) -> str:
-    from ib_explorer.cli.plot import WITHOUT_TERMINAL
-    from ib_explorer.drawing.picture import draw_plane
+def _print_plane(measured: list[CheckpointMeasurements], request: MeasurementRequest, cache_dir: Path | None) -> None:
+    from ib_explorer.cli.plot import print_charts
+    from ib_explorer.drawing.charts import plane_chart
     from ib_explorer.drawing.plane import View, plane
 
     bound = run_jobs([("demo", partial(ComputeBound, request=request, granularity="token"))], cache_dir, "cpu")
     keys = [event.key for event in bound.events if isinstance(event, BoundReady)]
     curve = Cache(locations(cache_dir).cache).curves.load(keys[0]) if keys else None
-    return draw_plane(plane(measured, View(), curve), *WITHOUT_TERMINAL, colour=False, selected=None)
+    print_charts([plane_chart(plane(measured, View(), curve))])

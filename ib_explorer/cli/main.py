@@ -21,7 +21,7 @@ _COMMANDS = {
     "measure": ("ib_explorer.cli.measure", "Measure checkpoints of models, as CSV."),
     "checkpoints": ("ib_explorer.cli.checkpoints", "List the revisions of a model in training order, as CSV."),
     "bound": ("ib_explorer.cli.bound", "Compute the information-bottleneck curve of a text, as CSV."),
-    "plot": ("ib_explorer.cli.plot", "Draw the plane of what has been measured."),
+    "plot": ("ib_explorer.cli.plot", "Draw the plane, layers or training of what has been measured."),
     "export": ("ib_explorer.cli.export", "Write what has been measured as CSV."),
     "reproduce": ("ib_explorer.cli.reproduce", "Check the estimator against published values, and on pure noise."),
     "cache": ("ib_explorer.cli.cache", "Inspect, verify and prune the cache."),

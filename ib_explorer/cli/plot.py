@@ -1,33 +1,53 @@
-"""``ib-explorer plot``: the plane of cached measurements, or one-sided information, drawn with characters."""
+"""``ib-explorer plot``: cached measurements as text: the plane, or information over layers or training."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from estimator.bottleneck.bounds import BOUNDS, IB
+from estimator.checkpoints.names import in_training_order
 from estimator.errors import InputError
-from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Layer, Variant, Weights
+from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, CheckpointMeasurements, Layer, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import View, plane, revision_of
+
+if TYPE_CHECKING:
+    from ib_explorer.drawing.charts import Chart
+
+KINDS = ("plane", "layers", "training")
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that is written to a pipe or a file."""
 
 
 @click.command("plot")
-@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option(
-    "--layer", default="mean", show_default=True, metavar="LAYER", help="Layer to draw: mean, each, or a number."
+    "--kind",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    show_default=True,
+    help="Picture to draw: the information plane, information over the layers of one checkpoint, "
+    "or information over training steps.",
+)
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
+@click.option("--checkpoint", metavar="NAME", help="Only this checkpoint (default for --kind layers: the last).")
+@click.option(
+    "--layer",
+    default="mean",
+    show_default=True,
+    metavar="LAYER",
+    help="Layer to draw: mean, each, or a number (--kind layers draws all).",
 )
 @click.option(
     "--granularity",
@@ -87,7 +107,9 @@ WITHOUT_TERMINAL = (100, 32)
 )
 @cache_dir_option
 def command(
+    kind: str,
     models: tuple[str, ...],
+    checkpoint: str | None,
     layer: str,
     granularity: str,
     temperature: str,
@@ -100,11 +122,11 @@ def command(
     height: int | None,
     cache_dir: Path | None,
 ) -> None:
-    """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set).
+    """Draw cached measurements as text, in colour on a terminal (unless NO_COLOR is set).
 
-    Labels with one side, such as preference, have no plane: their information is drawn over the training steps.
+    Labels with one side, such as preference, have no plane: --kind plane draws their information over training.
     """
-    from ib_explorer.drawing.picture import draw_plane
+    from ib_explorer.drawing.charts import layers_chart, plane_chart, training_charts
 
     view = View(
         _layer(layer),
@@ -117,12 +139,35 @@ def command(
         bound,
     )
     measured = [found for found in cached_measurements(cache_dir, models) if view.shows(found)]
-    drawn = plane(measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
-    if not drawn.points:
+    if checkpoint is not None:
+        measured = _named(measured, checkpoint)
+    if kind == "layers":
+        charts: Sequence[Chart] = [layers_chart(measured, view)]
+    elif kind == "training":
+        charts = training_charts(plane(measured, view, None))
+    else:
+        curve = cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve)
+        charts = [plane_chart(plane(measured, view, curve))]
+    if not any(chart.series for chart in charts):
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
+    print_charts(charts, width, height)
+
+
+def print_charts(charts: Sequence[Chart], width: int | None = None, height: int | None = None) -> None:
+    """Print the charts in the size and colours of stdout: a terminal, a pipe or a file."""
+    from ib_explorer.drawing.text_plot import draw
+
     columns, lines = _size()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(draw_plane(drawn, width or columns, height or lines, colour=colour, selected=None))
+    print(draw(charts, width or columns, height or lines, colour=colour))
+
+
+def _named(measured: Sequence[CheckpointMeasurements], name: str) -> list[CheckpointMeasurements]:
+    found = [one for one in measured if one.revision == name]
+    if measured and not found:
+        known = ", ".join(revision.name for revision in in_training_order({revision_of(one) for one in measured}))
+        raise InputError("checkpoint", f"No measured checkpoint is named {name!r}: choose from {known}.")
+    return found
 
 
 def _layer(text: str) -> Layer | Literal["each"]:
@@ -139,4 +184,4 @@ def _size() -> tuple[int, int]:
     if not sys.stdout.isatty():
         return WITHOUT_TERMINAL
     columns, lines = shutil.get_terminal_size(WITHOUT_TERMINAL)
-    return max(columns, 20), max(lines - 1, 10)
+    return columns, lines - 1

@@ -56,6 +56,35 @@ def _ascending(steps: Sequence[int | None]) -> bool:
     return len(known) == len(steps) and all(before < after for before, after in itertools.pairwise(known))
 
 
+def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
+    """At most ``count`` (2 or more) round values from ``lower`` to ``upper``, and how they are written."""
+    span = upper - lower
+    power = 10.0 ** math.floor(math.log10(span / count))
+    for step in (factor * power for factor in (1, 2, 5, 10, 20)):
+        first, last = math.ceil(lower / step - 1e-9), math.floor(upper / step + 1e-9)
+        if last - first < count:
+            break
+    values = [index * step for index in range(first, last + 1)]
+    largest = max((abs(value) for value in values), default=0.0)
+    if largest >= 1e5 or step < 1e-6:
+        return values, [f"{value:.1e}" for value in values]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return values, [f"{value:.{decimals}f}" for value in values]
+
+
+def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width: int) -> tuple[list[float], list[str]]:
+    """The marks from ``lower`` to ``upper`` that stand apart on an axis of ``width`` cells; the last is among them."""
+    shown: list[tuple[float, str]] = []
+    room = math.inf
+    for place, name in reversed(marks):
+        cell = (place - lower) / (upper - lower) * width
+        right = min(cell + len(name) / 2, width)
+        if 0 <= cell <= width and right + 2 <= room:
+            shown.insert(0, (place, name))
+            room = right - len(name)
+    return [place for place, _ in shown], [name for _, name in shown]
+
+
 def extent(values: Sequence[float]) -> tuple[float, float]:
     """Padded ends, rounded outwards to a twentieth of their extent, so that a new point seldom moves them."""
     centre = min(values) / 2 + max(values) / 2

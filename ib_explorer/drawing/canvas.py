@@ -83,7 +83,7 @@ def _cells(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp
 def _touched(places: Places, columns: int, rows: int) -> _Grid:
     """The cells of a ``columns`` x ``rows`` grid that the line through ``places`` crosses."""
     grid = np.zeros((rows, columns), dtype=bool)
-    start, end = _clipped(places[:-1], places[1:])
+    start, end = clipped(places[:-1], places[1:])
     extent = np.abs(end - start) * (columns, rows)
     steps = np.ceil(extent.max(axis=1, initial=0)).astype(np.intp) + 1
     segment = np.repeat(np.arange(len(steps)), steps)
@@ -92,7 +92,7 @@ def _touched(places: Places, columns: int, rows: int) -> _Grid:
     return grid
 
 
-def _clipped(start: Places, end: Places) -> tuple[Places, Places]:
+def clipped(start: Places, end: Places) -> tuple[Places, Places]:
     """Liang–Barsky clipping of segments to the unit square; non-finite and outside segments are dropped."""
     finite = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
     start, end = start[finite], end[finite]

@@ -1,78 +1,18 @@
-"""The information plane drawn with characters, for the screen, the command line and a pipe."""
+"""The information plane painted on our canvas, for the live screen: fast, and unable to end the process."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from unicodedata import combining, east_asian_width
 
-import numpy as np
-
-from ib_explorer.drawing.axes import Axis, Limits
-from ib_explorer.drawing.canvas import Canvas, Colour, Places, Run
-from ib_explorer.drawing.plane import Plane, Point, Series
+from ib_explorer.drawing.axes import Axis, Limits, marked, ticks
+from ib_explorer.drawing.canvas import Canvas, Colour, Run
+from ib_explorer.drawing.charts import SMALLEST, Chart, legend, plane_chart, shares
+from ib_explorer.drawing.plane import Plane, Point
 from ib_explorer.drawing.shelf import Same
 
-# Okabe and Ito's colour-blind safe palette, without black, one blue lightened for dark screens.
-PALETTE: tuple[Colour, ...] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (204, 121, 167),
-    (240, 228, 66),
-    (213, 94, 0),
-    (64, 140, 215),
-)
-# Layers are ordered, so their colours are too: viridis without its dark end.
-ORDERED: tuple[Colour, ...] = ((110, 110, 220), (52, 148, 190), (40, 175, 125), (150, 210, 70), (253, 231, 60))
-# Eight markers and seven colours: 56 series differ in at least one, and 8 without any colour.
-MARKERS = "●■▲◆○□△◇"
-DIAGONAL: Colour = (110, 110, 110)
-BOUND: Colour = (160, 160, 200)
 SELECTED: Colour = (255, 255, 255)
-SMALLEST = (20, 10)
-"""Width and height below which a picture does not fit."""
-
-_DOTS = "·"
 _NULL = "×"
 _SELECTED = "◉"
-
-
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """The colour and marker of one series, used everywhere."""
-
-    colour: Colour
-    marker: str
-
-
-def appearance(index: int, count: int, ordered: bool) -> Appearance:
-    """The appearance of series ``index`` of ``count``; ``ordered`` series (layers) have adjacent colours."""
-    marker = MARKERS[index % len(MARKERS)]
-    if not ordered:
-        return Appearance(PALETTE[index % len(PALETTE)], marker)
-    place = index / max(count - 1, 1) * (len(ORDERED) - 1)
-    lower = min(int(place), len(ORDERED) - 2)
-    red, green, blue = (
-        round(a + (place - lower) * (b - a)) for a, b in zip(ORDERED[lower], ORDERED[lower + 1], strict=True)
-    )
-    return Appearance((red, green, blue), marker)
-
-
-def draw_plane(
-    plane: Plane,
-    width: int,
-    height: int,
-    *,
-    colour: bool,
-    selected: Point | None,
-    limits: Limits | None = None,
-) -> str:
-    """The plane of :func:`plane_rows` as text: with ANSI colours if ``colour``, else plain."""
-    rows = plane_rows(plane, width, height, selected=selected, limits=limits)
-    return "\n".join("".join(_painted(text, shade if colour else None) for text, shade in row) for row in rows)
 
 
 def plane_rows(
@@ -85,78 +25,54 @@ def plane_rows(
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return _blank("no room for the plane", width, height)
-    window = limits or plane.limits
+    chart = _chart(Same(plane), limits)
     rows = height - 4  # minus the legend, the axis, its numbers and its title
-    y_ticks = _named_ticks(plane.y_axis, window.y, height // 4, rows)
+    y_ticks = _named_ticks(chart.y_axis, chart.limits.y, height // 4, rows)
     margin = min(max((len(name) for name in y_ticks.values()), default=0), width // 2)
-    chosen = None if selected is None else plane.series_of(selected)
-    canvas = _drawn(Same(plane), window, Same(chosen), width - margin - 1, rows).copy()
+    series = None if selected is None else plane.series_of(selected)
+    chosen = next((index for index, one in enumerate(plane.series) if one is series), None)
+    canvas = _drawn(Same(chart), chosen, width - margin - 1, rows).copy()
     if selected is not None:
-        _draw_selected(canvas, plane, window, selected)
+        _draw_selected(canvas, chart.limits, selected)
     names = (y_ticks.get(row) for row in reversed(range(rows)))
     axis = [f"{name or '':>{margin}}"[:margin] + ("│" if name is None else "┤") for name in names]
     drawn: list[list[Run]] = [[(before, None), *row] for before, row in zip(axis, canvas.rows(), strict=True)]
-    x_ticks = _named_ticks(plane.x_axis, window.x, width // 12, canvas.width)
-    below = *_x_axis(x_ticks, canvas.width, margin), f"{plane.x_axis.title:>{width}}"
+    x_ticks = _named_ticks(chart.x_axis, chart.limits.x, width // 12, canvas.width)
+    below = *_x_axis(x_ticks, canvas.width, margin), f"{chart.x_axis.title:>{width}}"
     drawn += [[(line, None)] for line in below]
-    return [_legend(plane, width), *drawn]
+    return [legend(chart, width), *drawn]
 
 
 @lru_cache(maxsize=2)
-def _drawn(plane: Same[Plane], window: Limits, chosen: Same[Series | None], width: int, height: int) -> Canvas:
-    """Everything inside the axes except the selected point, with the ``chosen`` series on top.
+def _chart(plane: Same[Plane], limits: Limits | None) -> Chart:
+    """The plane's chart, remembered, so that :func:`_drawn` recognises it."""
+    return plane_chart(plane.value, limits)
+
+
+@lru_cache(maxsize=2)
+def _drawn(chart: Same[Chart], chosen: int | None, width: int, height: int) -> Canvas:
+    """Everything inside the axes but the selected point, series ``chosen`` over the others.
 
     Cached: a step along a series changes only the selected point.
     """
-    canvas, series = Canvas(width, height), plane.value.series
-    if not plane.value.view.is_over_training:
-        far = max(window.x[1], window.y[1], 0.0)
-        canvas.line(_places([(0.0, 0.0), (far, far)], window), DIAGONAL, _DOTS)
-    canvas.line(_places(plane.value.bound, window), BOUND)
-    for index, one in sorted(enumerate(series), key=lambda numbered: numbered[1] is chosen.value):
-        look = appearance(index, len(series), plane.value.view.layer == "each")
-        shown = _places([(point.x, point.y) for point in one.points], window)
-        canvas.line(shown, look.colour)
-        canvas.marks(shown, look.marker, look.colour)
+    canvas = Canvas(width, height)
+    series = [line for index, line in enumerate(chart.value.series) if index != chosen]
+    above = [] if chosen is None else [chart.value.series[chosen]]
+    for line in (*chart.value.context, *series, *above):
+        places = shares(line.pairs, chart.value.limits)
+        canvas.line(places, line.colour, line.stroke)
+        if line.marker is not None:
+            canvas.marks(places, line.marker, line.colour)
     return canvas
 
 
-def _draw_selected(canvas: Canvas, plane: Plane, window: Limits, point: Point) -> None:
-    """The bracket as a cross of two arms, with the point on top."""
-    canvas.line(_places([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
-    canvas.line(_places([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
+def _draw_selected(canvas: Canvas, window: Limits, point: Point) -> None:
+    """The bracket as a cross of two arms, and the point on top."""
+    canvas.line(shares([(end, point.y) for end in point.x_bracket], window), SELECTED, "─")
+    canvas.line(shares([(point.x, end) for end in point.y_bracket], window), SELECTED, "│")
     if point.null[1]:
-        canvas.marks(_places([point.null], window), _NULL, SELECTED)
-    canvas.marks(_places([(point.x, point.y)], window), _SELECTED, SELECTED)
-
-
-def ticks(lower: float, upper: float, count: int) -> tuple[list[float], list[str]]:
-    """At most ``count`` (2 or more) round values from ``lower`` to ``upper``, and their text."""
-    span = upper - lower
-    power = 10.0 ** math.floor(math.log10(span / count))
-    for step in (factor * power for factor in (1, 2, 5, 10, 20)):
-        first, last = math.ceil(lower / step - 1e-9), math.floor(upper / step + 1e-9)
-        if last - first < count:
-            break
-    values = [index * step for index in range(first, last + 1)]
-    largest = max((abs(value) for value in values), default=0.0)
-    if largest >= 1e5 or step < 1e-6:
-        return values, [f"{value:.1e}" for value in values]
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return values, [f"{value:.{decimals}f}" for value in values]
-
-
-def marked(marks: Sequence[tuple[float, str]], lower: float, upper: float, width: int) -> tuple[list[float], list[str]]:
-    """The marks from ``lower`` to ``upper`` that do not overlap on ``width`` cells; the last is always shown."""
-    shown: list[tuple[float, str]] = []
-    room = math.inf
-    for place, name in reversed(marks):
-        cell = (place - lower) / (upper - lower) * width
-        right = min(cell + len(name) / 2, width)
-        if 0 <= cell <= width and right + 2 <= room:
-            shown.insert(0, (place, name))
-            room = right - len(name)
-    return [place for place, _ in shown], [name for _, name in shown]
+        canvas.marks(shares([point.null], window), _NULL, SELECTED)
+    canvas.marks(shares([(point.x, point.y)], window), _SELECTED, SELECTED)
 
 
 def _named_ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> dict[int, str]:
@@ -176,52 +92,6 @@ def _x_axis(names: dict[int, str], width: int, margin: int) -> tuple[str, str]:
         if start >= len(written) + bool(written):
             written += " " * (start - len(written)) + name
     return f"{'':{margin}}└{line}", f"{written:{margin + 1 + width}}"
-
-
-def _places(pairs: Sequence[tuple[float, float]], window: Limits) -> Places:
-    """Values as fractions of the window; those far outside become NaN, hence a gap."""
-    (left, right), (bottom, top) = window.x, window.y
-    with np.errstate(over="ignore", invalid="ignore"):
-        shares = (np.array(pairs, dtype=np.float64).reshape(-1, 2) - (left, bottom)) / (right - left, top - bottom)
-    return np.where(np.abs(shares) < 1e12, shares, np.nan)
-
-
-def _legend(plane: Plane, width: int) -> list[Run]:
-    """The title of the y axis, and on the right the legend entries; series that do not fit are counted instead."""
-    bounds = [
-        *([] if plane.view.is_over_training else [("·", "diagonal", DIAGONAL)]),
-        *([("⠒", _narrow(plane.view.drawn_bound.title), BOUND)] if plane.bound else []),
-    ]
-    count = len(plane.series)
-    looks = [appearance(index, count, plane.view.layer == "each") for index in range(count)]
-    named = [(look.marker, _narrow(series.name), look.colour) for look, series in zip(looks, plane.series, strict=True)]
-    title = plane.y_axis.title
-    for shown in range(count, -1, -1):
-        more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
-        entries = bounds + named[:shown] + more
-        length = sum(len(symbol) + 1 + len(name) for symbol, name, _ in entries) + 3 * (len(entries) - 1)
-        if length <= width - len(title) - 2:
-            break
-    else:
-        entries, length = [], 0
-    row: list[Run] = [(title + " " * (width - len(title) - length), None)]
-    for index, (symbol, name, shade) in enumerate(entries):
-        row += [("   " if index else "", None), (symbol, shade), (f" {name}", None)]
-    return row
-
-
-def _narrow(text: str) -> str:
-    """The text with one cell per character: wide and zero-width characters become question marks."""
-    return "".join(
-        character
-        if character.isprintable() and east_asian_width(character) not in "WF" and not combining(character)
-        else "?"
-        for character in text
-    )
-
-
-def _painted(text: str, colour: Colour | None) -> str:
-    return text if colour is None else f"\x1b[38;2;{colour[0]};{colour[1]};{colour[2]}m{text}\x1b[0m"
 
 
 def _blank(text: str, width: int, height: int) -> list[list[Run]]:

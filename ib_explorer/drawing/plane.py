@@ -184,7 +184,7 @@ def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCur
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
-                name = _series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
+                name = series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
                 series.append(Series(trajectory, layer, name, points))
     return Plane(view, tuple(series), _bound(curve, series, view), _limits(series), x_axis, y_axis)
 
@@ -290,13 +290,14 @@ def _point(record: CheckpointMeasurements, row: Measurement, value: Value, place
     return Point(record, row, value, place, value.of(row.complexity))
 
 
-def _series_name(
+def series_name(
     trajectory: Trajectory,
     checkpoint: CheckpointMeasurements,
     layer: Layer,
     view: View,
     trajectories: Sequence[Trajectory],
 ) -> str:
+    """The name of a series: its model, its sample where ``trajectories`` share a model, its layer in a view of each."""
     parts = []
     if len(trajectories) > 1 or view.layer != "each":
         parts.append(trajectory.model)

@@ -54,11 +54,21 @@ def imports_of(path: Path) -> set[str]:
         "import ib_explorer.worker.client",
         "from ib_explorer.cli import main; [main.cli.get_command(None, name) for name in main._COMMANDS]",
         "import ib_explorer.drawing.plane, ib_explorer.drawing.picture, ib_explorer.tables.measurements",
+        "import ib_explorer.drawing.text_plot",
         "import estimator.request, estimator.curve, estimator.checkpoints.resolve, estimator.bottleneck.solver",
     ],
 )
 def test_the_terminal_process_is_without_torch(statement):
     assert not loaded_by(statement) & HEAVY
+
+
+def test_the_screen_and_the_help_of_plot_do_without_plotext():
+    plot_help = "from ib_explorer.cli.plot import command; command(['--help'], standalone_mode=False)"
+    for statement in (
+        "import ib_explorer.tui.app, ib_explorer.cli.screen, ib_explorer.cli.demo",
+        f"sys.stdout = sys.stderr; {plot_help}; sys.stdout = sys.__stdout__",
+    ):
+        assert "plotext" not in loaded_by(statement)
 
 
 def test_bounds_are_known_without_what_computes_them():
@@ -75,7 +85,7 @@ def test_help_and_version_load_next_to_nothing(arguments):
         "from ib_explorer.__main__ import main\nsys.stdout = sys.stderr\n"
         f"main({arguments})\nsys.stdout = sys.__stdout__"
     )
-    assert not loaded & (HEAVY | {"textual", "numpy", "scipy", "huggingface_hub", "asyncio"})
+    assert not loaded & (HEAVY | {"textual", "numpy", "scipy", "plotext", "huggingface_hub", "asyncio"})
 
 
 def wing_of(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ib_explorer.drawing.picture import PALETTE
+from ib_explorer.drawing.looks import PALETTE
 
 COLOURS = tuple(f"rgb({red},{green},{blue})" for red, green, blue in (PALETTE[1], PALETTE[0]))
 """Bar colours of the input side (or the only one) and of the output side."""

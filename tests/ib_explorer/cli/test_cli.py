@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -22,7 +23,7 @@ from ib_explorer.__main__ import main
 from ib_explorer.cli import main as cli
 from ib_explorer.tables.measurements import columns
 from ib_explorer.worker import client
-from tests.ib_explorer.synthetic import STEPS, preference
+from tests.ib_explorer.synthetic import STEPS, preference, trajectory
 
 FAKE = str(Path(__file__).parents[1] / "fake_worker.py")
 ROOT = str(Path(__file__).parents[3])
@@ -141,12 +142,47 @@ def test_export_and_plot_choose_variants_and_minimum_counts(run):
         assert run(command, "--variant", "centred")[0] == 2
 
 
+def store(records):
+    """Put made-up records into the cache of the commands."""
+    for record in records:
+        document = {"schema": 1, "kind": "measurements", "step": record.step}
+        Cache(locations().cache).measurements.merge(document, replace(record, key=key(document)))
+
+
+def test_plot_draws_layers_of_the_last_or_the_named_checkpoint(run):
+    store(trajectory())
+    code, out, err = run("plot", "--kind", "layers", "--width", "80", "--height", "24")
+    assert (code, err, len(out.splitlines())) == (0, "", 24) and "\x1b" not in out
+    assert out.splitlines()[0].endswith(" ● I(X;Z)   ■ I(Y;Z)")
+    assert out.splitlines()[-1].endswith("layer of demo@step256") and out.splitlines()[-2].split() == list("0123")
+    _, out, _ = run("plot", "--kind", "layers", "--checkpoint", "step4")
+    assert out.splitlines()[-1].endswith("layer of demo@step4")
+    code, out, err = run("plot", "--kind", "layers", "--checkpoint", "step5")
+    assert (code, out) == (2, "") and "named 'step5': choose from step0, step1, step4, step16, step64, step256." in err
+
+
+def test_plot_draws_both_sides_over_training(run):
+    store(trajectory())
+    code, out, err = run("plot", "--kind", "training", "--height", "24")
+    rows = out.splitlines()
+    assert (code, err, len(rows)) == (0, "", 24)
+    assert rows[0].startswith("I(X;Z)") and rows[12].startswith("I(Y;Z)")
+    for last in (11, 23):
+        assert rows[last].endswith("training step") and rows[last - 1].split() == [str(step) for step in STEPS]
+
+
+def test_plot_is_coloured_on_a_terminal_unless_no_color_is_set(run, monkeypatch):
+    run("measure", "kept")
+    monkeypatch.setattr("ib_explorer.cli.plot.sys.stdout.isatty", lambda: True)
+    assert "\x1b[38;2;" in run("plot")[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run("plot")[1]
+
+
 def test_plot_draws_preference_over_training(run):
     code, _, err = run("plot", "--granularity", "preference")
     assert code == 2 and "Nothing has been measured yet" in err
-    for step in STEPS:
-        document = {"schema": 1, "kind": "measurements", "step": step}
-        Cache(locations().cache).measurements.merge(document, replace(preference(step), key=key(document)))
+    store(map(preference, STEPS))
     code, out, err = run("plot", "--granularity", "preference", "--layer", "each")
     assert (code, err) == (0, "") and out.startswith("I(pref;Z)") and "layer 3" in out
     assert "diagonal" not in out and out.splitlines()[-1].endswith("training step")
@@ -359,3 +395,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 def test_what_preference_and_increments_cannot_be_asked_for(run, arguments, sentence):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "") and sentence in err
+
+
+def test_the_demo_without_a_terminal_draws_its_plane_and_names_its_table(run, monkeypatch, tmp_path):
+    finished = SimpleNamespace(exit_code=0, events=[])
+    monkeypatch.setattr("ib_explorer.cli.demo.measure_all", lambda *_: (finished, trajectory()))
+    monkeypatch.setattr("ib_explorer.cli.demo.run_jobs", lambda *_: finished)
+    code, out, err = run("demo", "--csv", str(tmp_path / "demo.csv"))
+    rows = out.splitlines()
+    assert (code, err, len(rows)) == (0, "", 33) and "\x1b" not in out
+    assert rows[0].startswith("I(Y;Z)") and rows[0].endswith("· diagonal   ● demo")
+    assert rows[-1] == str(tmp_path / "demo.csv")

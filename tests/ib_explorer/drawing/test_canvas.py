@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ib_explorer.drawing.canvas import Canvas, Places, _clipped
+from ib_explorer.drawing.canvas import Canvas, Places, clipped
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -22,7 +22,7 @@ near = st.floats(-3, 3)
 
 @given(near, near, near, near)
 def test_a_clipped_segment_is_the_part_of_it_in_the_square(x0: float, y0: float, x1: float, y1: float) -> None:
-    start, end = _clipped(places((x0, y0)), places((x1, y1)))
+    start, end = clipped(places((x0, y0)), places((x1, y1)))
     shares = np.linspace(0, 1, 201)[:, None]
     on_the_way = (1 - shares) * (x0, y0) + shares * (x1, y1)
     # Nearer to the border than that, a place may be in or out by rounding alone.

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.picture import MARKERS, PALETTE, appearance, draw_plane, marked, ticks
+from ib_explorer.drawing.axes import Limits, marked, ticks
+from ib_explorer.drawing.looks import MARKERS, PALETTE, appearance
+from ib_explorer.drawing.picture import plane_rows
 from ib_explorer.drawing.plane import View, plane
 from tests.ib_explorer.synthetic import STEPS, checkpoint, curve, preference, trajectory
 
@@ -18,7 +19,7 @@ FUZZ = """
 import math, sys
 from dataclasses import replace
 from hypothesis import given, settings, strategies as st
-from ib_explorer.drawing.picture import draw_plane
+from ib_explorer.drawing.picture import plane_rows
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.plane import View, plane
 from tests.ib_explorer.synthetic import checkpoint, curve, information
@@ -39,29 +40,28 @@ def bound(pairs):
 @given(
     st.lists(st.lists(st.tuples(value, value, value), max_size=8), max_size=3),
     st.one_of(st.none(), st.lists(st.tuples(value, value), max_size=8)),
-    st.integers(0, 130), st.integers(0, 45), st.booleans(), st.booleans(), st.sampled_from(["corrected", "paper"]),
+    st.integers(0, 130), st.integers(0, 45), st.booleans(), st.sampled_from(["corrected", "paper"]),
 )
-def check(models, pairs, width, height, colour, zoomed, preset):
+def check(models, pairs, width, height, zoomed, preset):
     records = [record(f"m{m}", s, v) for m, vs in enumerate(models) for s, v in enumerate(vs)]
     drawn = plane(records, View(layer=1, preset=preset), None if pairs is None else bound(pairs))
     for selected in (None, *drawn.points[:1]):
-        picture = draw_plane(drawn, width, height, colour=colour, selected=selected,
-                             limits=Limits((0.1, 0.3), (0.15, 0.151)) if zoomed else None)
-        lines = picture.split("\\n") if height else []
-        assert len(lines) == height, (len(lines), height)
-        plain = __import__("re").sub("\\x1b\\\\[[0-9;]*m", "", picture)
-        assert all(len(line) == width for line in plain.split("\\n")[:height]), (width, plain)
+        rows = plane_rows(drawn, width, height, selected=selected,
+                          limits=Limits((0.1, 0.3), (0.15, 0.151)) if zoomed else None)
+        assert len(rows) == height, (len(rows), height)
+        assert all(sum(len(text) for text, _ in row) == width for row in rows), (width, rows)
 
 check()
 print("survived")
 """
 
 
-def without_colour(picture: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", picture)
+def text_of(*args: Any, **options: Any) -> str:
+    """The rows of a plane as text."""
+    return "\n".join("".join(text for text, _ in row) for row in plane_rows(*args, **options))
 
 
-def test_no_plane_aborts_the_kernel_or_breaks_the_frame() -> None:
+def test_no_plane_ends_the_process_or_breaks_the_frame() -> None:
     done = subprocess.run([sys.executable, "-c", FUZZ], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == "survived\n"
@@ -69,39 +69,31 @@ def test_no_plane_aborts_the_kernel_or_breaks_the_frame() -> None:
 
 def test_a_small_plane_as_it_looks() -> None:
     drawn = plane(trajectory(), View(), curve())
-    picture = draw_plane(drawn, 44, 14, colour=False, selected=drawn.points[2])
+    picture = text_of(drawn, 44, 14, selected=drawn.points[2])
     assert [line.rstrip() for line in picture.splitlines()] == GOLDEN.splitlines(), "\n" + picture
-
-
-def test_colours_change_nothing_but_colour() -> None:
-    drawn = plane(trajectory() + trajectory("other"), View(), curve())
-    coloured = draw_plane(drawn, 80, 24, colour=True, selected=drawn.points[0])
-    plain = draw_plane(drawn, 80, 24, colour=False, selected=drawn.points[0])
-    assert "\x1b[38;2;" in coloured and "\x1b" not in plain
-    assert without_colour(coloured) == plain
 
 
 def test_the_legend_names_what_is_drawn_and_counts_what_finds_no_room() -> None:
     drawn = plane(trajectory(), View(), curve())
-    assert draw_plane(drawn, 80, 20, colour=False, selected=None).splitlines()[0].split("   ")[-3:] == [
+    assert text_of(drawn, 80, 20, selected=None).splitlines()[0].split("   ")[-3:] == [
         "· diagonal",
         "⠒ IB curve",
         "● demo",
     ]
     many = plane([checkpoint(1, model=f"a-model-with-a-long-name-{index}") for index in range(9)], View(), None)
-    assert "+ 8 more" in draw_plane(many, 70, 20, colour=False, selected=None).splitlines()[0]
+    assert "+ 8 more" in text_of(many, 70, 20, selected=None).splitlines()[0]
 
 
 def test_wide_and_unprintable_names_do_not_break_the_frame() -> None:
     drawn = plane([replace(record, model="模型\x1b[31m\n") for record in trajectory()], View(), None)
-    picture = draw_plane(drawn, 60, 12, colour=False, selected=None)
+    picture = text_of(drawn, 60, 12, selected=None)
     assert [len(line) for line in picture.split("\n")] == [60] * 12
     assert "??" in picture and "\x1b" not in picture
 
 
 def test_zooming_leaves_out_what_lies_outside() -> None:
     drawn = plane(trajectory(), View(), None)
-    away = draw_plane(drawn, 60, 16, colour=False, selected=None, limits=Limits((0.5, 0.6), (0.1, 0.2)))
+    away = text_of(drawn, 60, 16, selected=None, limits=Limits((0.5, 0.6), (0.1, 0.2)))
     assert "●" not in "\n".join(away.splitlines()[1:])
 
 
@@ -141,7 +133,7 @@ def test_marks_stand_apart_and_the_last_is_shown_whole() -> None:
 
 def test_preference_is_drawn_over_its_training_steps_without_a_diagonal() -> None:
     drawn = plane([preference(step) for step in STEPS], View(granularity="preference"), None)
-    rows = draw_plane(drawn, 60, 16, colour=False, selected=drawn.points[0]).splitlines()
+    rows = text_of(drawn, 60, 16, selected=drawn.points[0]).splitlines()
     assert "·" not in "".join(rows) and rows[-1].endswith("training step")
     axis, names = rows[-3:-1]
     assert names.split() == [str(step) for step in STEPS] and axis.count("┬") == len(STEPS)
