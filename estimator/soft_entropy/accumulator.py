@@ -191,7 +191,7 @@ class StateAccumulator:
 
 
 def _unit_rows(anchors: AnyArray) -> FloatArray:
-    values = anchors.detach().cpu() if isinstance(anchors, Tensor) else anchors
+    values = anchors.detach().cpu().double().numpy() if isinstance(anchors, Tensor) else anchors
     rows = np.array(values, dtype=np.float64)
     rows = rows[None] if rows.ndim == 2 else rows
     if rows.ndim != 3 or rows.shape[1] < 2:
@@ -203,7 +203,7 @@ def _unit_rows(anchors: AnyArray) -> FloatArray:
 
 def _column(name: str, values: AnyArray, positions: int) -> npt.NDArray[Any]:
     """One value per position, as an array that can be sorted."""
-    column = np.array(values.detach().cpu() if isinstance(values, Tensor) else values)
+    column = np.array(values.detach().cpu().numpy() if isinstance(values, Tensor) else values)
     if column.shape != (positions,):
         raise InputError("labels", f"{name} need one value for each of {positions} states, not {[*column.shape]}.")
     return column.astype(str) if column.dtype == object else column

@@ -90,8 +90,8 @@ class Result(Table):
     ) -> Picture:
         """Draw the points as text, as ``ib-explorer plot`` does; what is not given is that of the first point.
 
-        ``layer`` is a number, ``"mean"`` or ``"each"``, by default the mean where all layers were measured. The bound
-        is drawn where its curve is cached. Raises :class:`InputError` when nothing fits.
+        ``layer`` is a number, ``"mean"`` or ``"each"``: by default the mean where the points have it, else each. The
+        bound is drawn where its curve is cached. Raises :class:`InputError` when nothing fits.
         """
         from ib_explorer.cli.cached import cached_curve, canonical_temperature
         from ib_explorer.drawing.picture import draw_plane
@@ -102,7 +102,7 @@ class Result(Table):
         first = self.points[0][1]
         has_mean = any(row.layer == "mean" for _, row in self.points)
         view = View(
-            layer=("mean" if has_mean else first.layer) if layer is None else layer,
+            layer=("mean" if has_mean else "each") if layer is None else layer,
             granularity=granularity or first.granularity,
             temperature_rule=first.temperature_rule if temperature is None else canonical_temperature(str(temperature)),
             weights=weights or first.weights,
@@ -124,7 +124,7 @@ class Result(Table):
 
 def _summary(record: CheckpointMeasurements, row: Measurement, value: Value) -> Mapping[str, str]:
     def shown(information: Information | None) -> str:
-        return "" if information is None else f"{value.of(information):.4f} ± {information.se:.4f}"
+        return "" if information is None else f"{value.of(information):z.4f} ± {information.se:.4f}"
 
     ratio = value.optimality(row)
     return {

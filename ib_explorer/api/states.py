@@ -64,8 +64,8 @@ class Estimate(Table):
                 "H(Z)": f"{value.entropy:.4f}",
                 "plug-in": f"{value.information.plugin:.4f}",
                 "null": f"{value.information.null:.4f}",
-                "I(X;Z)": f"{value.information.corrected:.4f} ± {value.information.se:.4f}",
-                "bracket": f"{low:.4f} to {high:.4f}",
+                "I(X;Z)": f"{value.information.corrected:z.4f} ± {value.information.se:.4f}",
+                "bracket": f"{low:z.4f} to {high:z.4f}",
             }
 
 
