@@ -37,9 +37,11 @@ class Value:
 
     def optimality(self, row: Measurement) -> float | None:
         """I(Y;Z) / I(X;Z) of this value; None for labels with one side, or if withheld."""
-        if row.expressivity is None or not self.may_divide(row.complexity):
-            return None
-        return self.of(row.expressivity) / self.of(row.complexity)
+        return None if row.expressivity is None else self.ratio(row.expressivity, row.complexity)
+
+    def ratio(self, information: Information, over: Information) -> float | None:
+        """The ratio of two informations; withheld (None) where ``over`` is not distinguishable from zero."""
+        return self.of(information) / self.of(over) if self.may_divide(over) else None
 
     def column(self, quantity: str) -> str:
         """The CSV column with this value of ``quantity``, such as ``complexity``."""

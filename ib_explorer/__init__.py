@@ -1,56 +1,53 @@
-"""The application: command line, screen, worker process; and :func:`measure` for notebooks."""
+"""The application: command line, screen, worker process; and functions for notebooks and scripts.
+
+After ``import ib_explorer as ib``, :func:`measure`, :func:`load` (``export``), :func:`bound` and :func:`checkpoints` do
+what the commands do; :func:`estimate` and :class:`Accumulator` measure hidden states that are given as arrays.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import os
-
-    from cache import Cache
-    from estimator.measurement import CheckpointMeasurements
-    from estimator.progress import Progress
-    from estimator.request import MeasurementRequest
+    from estimator.errors import InputError as InputError
+    from estimator.errors import MeasurementError as MeasurementError
+    from estimator.progress import Progress as Progress
+    from estimator.request import MeasurementRequest as MeasurementRequest
+    from ib_explorer.api.calls import bound as bound
+    from ib_explorer.api.calls import checkpoints as checkpoints
+    from ib_explorer.api.calls import load as load
+    from ib_explorer.api.calls import measure as measure
+    from ib_explorer.api.results import Result as Result
+    from ib_explorer.api.states import Accumulator as Accumulator
+    from ib_explorer.api.states import Estimate as Estimate
+    from ib_explorer.api.states import estimate as estimate
 
 __version__ = "0.1.0"
 
+_HOMES = {
+    "Accumulator": "ib_explorer.api.states",
+    "Estimate": "ib_explorer.api.states",
+    "InputError": "estimator.errors",
+    "MeasurementError": "estimator.errors",
+    "MeasurementRequest": "estimator.request",
+    "Progress": "estimator.progress",
+    "Result": "ib_explorer.api.results",
+    "bound": "ib_explorer.api.calls",
+    "checkpoints": "ib_explorer.api.calls",
+    "estimate": "ib_explorer.api.states",
+    "load": "ib_explorer.api.calls",
+    "measure": "ib_explorer.api.calls",
+}
+__all__ = [*_HOMES]
 
-def measure(
-    request: MeasurementRequest,
-    cache_dir: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> list[CheckpointMeasurements]:
-    """Measure in this process, using the same cache as the command line, and return the records.
 
-    There is one record per checkpoint, and one more for each kind of labels with a record of its own. Writes nothing to
-    stdout or stderr: ``progress`` receives reports, and other libraries are silenced. ``cache_dir`` None is the default
-    folder. Raises InputError, MeasurementError, or whatever ``progress`` raises to stop.
-    """
-    cache, keys = _run(request, cache_dir, progress)
-    found = [cache.measurements.load(key) for key in keys]
-    return [measurements for measurements in found if measurements is not None]
+def __getattr__(name: str) -> Any:
+    # The command line imports this package first, and `--help` should not wait for numpy or torch.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
-def _run(
-    request: MeasurementRequest, cache_dir: str | os.PathLike[str] | None, progress: Progress | None
-) -> tuple[Cache, list[str]]:
-    """The cache, and the keys of the measured records in it."""
-    from pathlib import Path
-
-    from cache import Cache
-    from cache.locations import locations
-    from estimator.progress import Progress
-    from estimator.quiet import quiet_libraries
-    from ib_explorer.work.runner import Runner
-    from ib_explorer.worker.messages import Event, Measure, Measured
-
-    keys: list[str] = []
-
-    def hear(event: Event) -> None:
-        if isinstance(event, Measured):
-            keys.append(event.key)
-
-    folder = locations(None if cache_dir is None else Path(cache_dir)).cache
-    with quiet_libraries():
-        Runner(folder, request.device).run(Measure(0, request), hear, progress or Progress())
-    return Cache(folder), keys
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ def read_settings(
         ("environment", _read_environment(environment)),
         ("command line", {name: value for name, value in given.items() if value is not None}),
     ]
+    return settle(layers, options)
+
+
+def settle(layers: Iterable[tuple[str, Mapping[str, Any]]], options: Sequence[Option] = OPTIONS) -> Settings:
+    """The settings of all ``options`` by name, from values that override those before them, each under its source."""
     settings = {option.name: Setting(option.default, "default") for option in options}
     for source, values in layers:
         found = {option.name: option.read(values[option.name]) for option in options if option.name in values}

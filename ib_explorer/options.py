@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, Literal
 
 from estimator.errors import InputError
@@ -15,7 +17,7 @@ from estimator.values import VALUES
 
 FLAG_ON = "yes"
 """The value of a flag that is present on the command line."""
-Kind = Literal["text", "number", "texts", "numbers", "flag"]
+Kind = Literal["text", "number", "texts", "numbers", "ranges", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,10 @@ class Option:
 
     ``name`` is its spelling on the command line and in the configuration file, ``field`` the field of
     :class:`MeasurementRequest` that it sets (None for the preset, which sets others). ``kind`` says whether it takes a
-    text, a whole number, or a comma-separated list of either, or is a flag. ``description`` is its :attr:`help`, or a
-    function that returns it; it starts with a verb or a noun and shows literals as they are typed. ``choices`` are all
-    valid values, if few, or ``entries`` provides them. ``own_default`` replaces the request's default for one command.
+    text, a whole number, a comma-separated list of either, a list of numbers and ranges that stays one text, or is a
+    flag. ``description`` is its :attr:`help`, or a function that returns it; it starts with a verb or a noun and shows
+    literals as they are typed. ``choices`` are all valid values, if few, or ``entries`` provides them. ``own_default``
+    replaces the request's default for one command.
     """
 
     name: str
@@ -56,15 +59,17 @@ class Option:
         return next(iter(VALUES)) if self.field is None else _DEFAULTS[self.field]
 
     def read(self, value: object) -> Any:
-        """The value written on the command line, in a form or in TOML; raises :class:`InputError` if it is invalid."""
+        """A value as written on the command line, in a form, in TOML or in Python.
+
+        Raises :class:`InputError` if it is invalid.
+        """
         if self.kind == "flag":
             return self._read_flag(value)
         if self.kind in ("text", "number"):
             return self._read_one(value)
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple):
-            parts = [parts]
-        return tuple(self._read_one(part) for part in parts)
+        parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Iterable) else [value]
+        read = tuple(self._read_one(part) for part in parts)
+        return ",".join(read) if self.kind == "ranges" else read
 
     def write(self, value: object) -> str:
         """A value as a user would write it; the inverse of :meth:`read` (None, if nothing is selected, is empty)."""
@@ -83,7 +88,7 @@ class Option:
         raise InputError(self.name, f"{self.name} is yes or no, not {value!r}.")
 
     def _read_one(self, value: object) -> Any:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | Real | os.PathLike):  # numpy's numbers are Real
             raise InputError(self.name, f"{self.name} cannot be {value!r}.")
         text = str(value).strip()
         if not text:
@@ -92,7 +97,7 @@ class Option:
             self.entries.find(text)
         if self.choices and text not in self.choices:
             raise InputError(self.name, f"There is no {self.name} {text!r}: choose from {', '.join(self.choices)}.")
-        if self.kind in ("text", "texts"):
+        if self.kind not in ("number", "numbers"):
             return text
         try:
             return int(text)
@@ -137,7 +142,7 @@ OPTIONS = (
     Option(
         "layers",
         "layers",
-        "text",
+        "ranges",
         "LAYERS",
         "Layers to measure: all (1 to the depth, and their mean), mean, or a list such as 0,3,5-8.",
     ),

@@ -21,7 +21,6 @@ from estimator.soft_entropy.assignment import soft_assignments
 from estimator.soft_entropy.information import LayerInformation
 from estimator.soft_entropy.jackknife import bracketed, document_groups
 from estimator.text.labels import LabelSet
-from estimator.text.sample import Sample
 
 SHUFFLES = 64
 _SEED = 20_240_911
@@ -91,13 +90,13 @@ class ShuffledDocuments:
 class DocumentEstimator:
     """The information estimator of document-level labels, for every layer, draw and temperature.
 
-    ``labels`` are those of the sample's positions. The jackknife never splits pairs. Raises ValueError when labels
-    differ within a document.
+    ``document`` [positions] numbers the document of each position, ascending from 0 without gaps. The jackknife never
+    splits pairs. Raises ValueError when ``labels`` differ within a document.
     """
 
     def __init__(
         self,
-        sample: Sample,
+        document: IntArray,
         labels: LabelSet,
         *,
         in_pairs: bool = False,
@@ -109,19 +108,17 @@ class DocumentEstimator:
     ) -> None:
         self.weights, self.min_count = tuple(weights), min_count
         self._labels, self._device = labels, device
-        document = sample.document_of_position()
-        label_of_document = labels.ids[sample.first_position()[:-1]]
+        first, counts = np.unique(document, return_index=True, return_counts=True)[1:]
+        label_of_document = labels.ids[first]
         if (label_of_document[document] != labels.ids).any():
             raise ValueError("labels must be the same at all positions of a document")
         self._relabelling: Relabelling = (
-            SwappedPairs(sample.documents, shuffles, seed)
+            SwappedPairs(len(counts), shuffles, seed)
             if in_pairs
             else ShuffledDocuments(label_of_document, labels.labels, shuffles, seed)
         )
         self._document = torch.from_numpy(document).to(device)
-        units = sample.documents // self._relabelling.documents_per_unit
-        counts = np.diff(sample.first_position()).astype(np.float64)
-        self._counts = counts.reshape(units, self._relabelling.documents_per_unit)
+        self._counts = counts.astype(np.float64).reshape(-1, self._relabelling.documents_per_unit)
         group = unit_groups(document // self._relabelling.documents_per_unit)
         self._bounds = np.searchsorted(group, np.arange(group[-1] + 2))
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from estimator.arrays import IntArray
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, Measurement, Weights
 from estimator.progress import Progress
@@ -18,7 +19,7 @@ from estimator.soft_entropy.sweep import Estimate, ModelScores, sweep
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.layers import site
 from estimator.text.kinds import LABELS, NGRAMS
-from estimator.text.labels import LabelKind, LabelText
+from estimator.text.labels import LabelKind, LabelSet, LabelText, Null
 from estimator.text.sample import Sample
 
 
@@ -47,18 +48,33 @@ def label_estimator(
     Raises :class:`InputError`: ``"min-count"`` when no label occurs ``min_count`` times, ``"granularity"`` when all
     positions have the same label.
     """
-    sets, weights, sample = text.label_sets(kinds), tuple(weights), text.sample
+    document = text.sample.document_of_position()
+    return estimator_of(text.label_sets(kinds), kinds[0].null, document, weights, device, min_count)
+
+
+def estimator_of(
+    sets: Sequence[LabelSet],
+    null: Null,
+    document: IntArray,
+    weights: Iterable[Weights],
+    device: torch.device | str = "cpu",
+    min_count: int = MIN_COUNT,
+) -> LabelEstimator:
+    """The estimator of label sets that share a ``null``; ``document`` [positions] ascends from 0 without gaps.
+
+    There is one set only where the null shuffles whole documents or pairs. Raises as :func:`label_estimator` does.
+    """
+    weights = tuple(weights)
     for labels in sets:
         if labels.labels < 2:
             raise InputError("granularity", f"All positions have the same {labels.granularity} label: nothing to tell.")
     if "uniform" in weights and max(int(one.counts.max()) for one in sets) < min_count:
         raise InputError("min-count", f"No label of this sample occurs {min_count} times: lower --min-count.")
-    if kinds[0].null == "positions":
-        groups = document_groups(sample.document_of_position())
-        return Estimator(sets, groups, weights=weights, min_count=min_count, device=device)
+    if null == "positions":
+        return Estimator(sets, document_groups(document), weights=weights, min_count=min_count, device=device)
     (labels,) = sets
-    in_pairs = kinds[0].null == "pairs"
-    return DocumentEstimator(sample, labels, in_pairs=in_pairs, weights=weights, min_count=min_count, device=device)
+    in_pairs = null == "pairs"
+    return DocumentEstimator(document, labels, in_pairs=in_pairs, weights=weights, min_count=min_count, device=device)
 
 
 def ngram_estimator(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import replace
 from functools import partial
@@ -23,25 +22,9 @@ from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
 from ib_explorer.options import option
+from ib_explorer.tables.bounds import COLUMNS, corner_rows
 from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import BoundReady, ComputeBound
-
-COLUMNS = (
-    "granularity",
-    "bound",
-    "conditionals",
-    "rate_bits",
-    "relevance_bits",
-    "beta",
-    "complexity",
-    "expressivity",
-    "positions",
-    "input_labels",
-    "output_labels",
-    "one_successor",
-    "input_entropy_bits",
-    "mutual_information_bits",
-)
 
 LABELS = replace(
     option("granularity"),
@@ -104,13 +87,12 @@ def command(
     for curve in found:
         print(summary(curve), file=sys.stderr)
     if found:
-        bits = math.log2(request.anchors)
         rows = [
             row
             for curve in found
             for bound, source in sources.items()
             if source.curve.name == curve.conditionals
-            for row in _rows(curve, bound, bits)
+            for row in corner_rows(curve, bound, request.anchors)
         ]
         sys.stdout.write(table_text(COLUMNS, rows))
     return session.exit_code
@@ -129,22 +111,3 @@ def summary(curve: BoundCurve) -> str:
 def _source(bound: bounds.Bound, held_out: bool) -> bounds.Bound:
     """The bound to compute ``bound`` from: with ``held_out``, the held-out one replaces those of the raw curve."""
     return bounds.HELD_OUT if held_out and bound.curve is bounds.RAW else bound
-
-
-def _rows(curve: BoundCurve, bound: bounds.Bound, bits: float) -> list[tuple[object, ...]]:
-    """A row for each corner, with its β if the line is the curve itself."""
-    corners = bound.line(curve)
-    betas = curve.beta if bound.line is BoundCurve.corners else (None,) * len(corners)
-    what = (curve.granularity, bound.name, curve.conditionals)
-    about = (
-        curve.positions,
-        curve.input_labels,
-        curve.output_labels,
-        curve.one_successor,
-        curve.input_entropy,
-        curve.mutual_information,
-    )
-    return [
-        (*what, rate, relevance, beta, rate / bits, relevance / bits, *about)
-        for (rate, relevance), beta in zip(corners, betas, strict=True)
-    ]

@@ -12,10 +12,9 @@ from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import run_jobs
+from ib_explorer.tables.checkpoints import COLUMNS, revision_row
 from ib_explorer.tables.csv import table_text
 from ib_explorer.worker.messages import ListRevisions, Revisions
-
-COLUMNS = ("model", "revision", "commit", "stage", "ingredient", "step", "tokens")
 
 
 @click.command("checkpoints")
@@ -30,6 +29,5 @@ def command(model: str, cache_dir: Path | None) -> int:
         Revision(**fields) for event in session.events if isinstance(event, Revisions) for fields in event.revisions
     ]
     if revisions or not session.failures:
-        rows = [(r.model, r.name, r.commit, r.stage, r.ingredient, r.step, r.tokens) for r in revisions]
-        sys.stdout.write(table_text(COLUMNS, rows))
+        sys.stdout.write(table_text(COLUMNS, map(revision_row, revisions)))
     return session.exit_code

@@ -25,7 +25,7 @@ from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.increments import increments_text
-from ib_explorer.tables.measurements import points_of, points_text
+from ib_explorer.tables.measurements import points_asked, points_text
 from ib_explorer.worker.messages import Measure, Measured
 
 
@@ -73,19 +73,7 @@ def command(
     if increments is not None and measured:
         with_increments = cached_increments(cache_dir, measured)
         write_text(increments, increments_text(with_increments, wanted.layers, temperatures))
-    points = [
-        point
-        for measurements in measured
-        for point in points_of(
-            measurements,
-            wanted.layers,
-            wanted.granularities,
-            temperatures,
-            wanted.weights,
-            wanted.variants,
-            wanted.min_count,
-        )
-    ]
+    points = points_asked(measured, wanted)
     if not points:
         return session.exit_code
     text = points_text(points)

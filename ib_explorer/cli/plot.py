@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
@@ -20,12 +20,8 @@ from estimator.values import VALUES
 from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
-from ib_explorer.drawing.plane import View, plane, revision_of
-
-if TYPE_CHECKING:
-    from ib_explorer.drawing.charts import Chart
-
-KINDS = ("plane", "layers", "training")
+from ib_explorer.drawing.charts import KINDS, Chart, charts_of
+from ib_explorer.drawing.plane import View, revision_of
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that is written to a pipe or a file."""
@@ -126,8 +122,6 @@ def command(
 
     Labels with one side, such as preference, have no plane: --kind plane draws their information over training.
     """
-    from ib_explorer.drawing.charts import layers_chart, plane_chart, training_charts
-
     view = View(
         _layer(layer),
         granularity,
@@ -141,13 +135,7 @@ def command(
     measured = [found for found in cached_measurements(cache_dir, models) if view.shows(found)]
     if checkpoint is not None:
         measured = _named(measured, checkpoint)
-    if kind == "layers":
-        charts: Sequence[Chart] = [layers_chart(measured, view)]
-    elif kind == "training":
-        charts = training_charts(plane(measured, view, None))
-    else:
-        curve = cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve)
-        charts = [plane_chart(plane(measured, view, curve))]
+    charts = charts_of(kind, measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
     if not any(chart.series for chart in charts):
         raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
     print_charts(charts, width, height)

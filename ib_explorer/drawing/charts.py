@@ -9,15 +9,27 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
+from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BOUND, DIAGONAL, appearance
-from ib_explorer.drawing.plane import Plane, Trajectory, View, by_trajectory, checkpoints_of, revision_of, series_name
+from ib_explorer.drawing.plane import (
+    Plane,
+    Trajectory,
+    View,
+    by_trajectory,
+    checkpoints_of,
+    plane,
+    revision_of,
+    series_name,
+)
 from ib_explorer.drawing.records import sides
 
 Pairs = Sequence[tuple[float, float]]
+KINDS = ("plane", "layers", "training")
+"""Kinds of pictures that are drawn as text."""
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture."""
 
@@ -50,6 +62,17 @@ class Chart:
     limits: Limits
     x_axis: Axis
     y_axis: Axis
+
+
+def charts_of(
+    kind: str, records: Sequence[CheckpointMeasurements], view: View, curve: BoundCurve | None
+) -> Sequence[Chart]:
+    """The charts of one of :data:`KINDS`; ``curve`` is the one that the view's bound is drawn from, if it is cached."""
+    if kind == "layers":
+        return [layers_chart(records, view)]
+    if kind == "training":
+        return training_charts(plane(records, view, None))
+    return [plane_chart(plane(records, view, curve))]
 
 
 def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:

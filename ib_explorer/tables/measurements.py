@@ -7,6 +7,8 @@ from typing import Any
 
 from cache.measurements import row_key
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.request import MeasurementRequest
+from estimator.soft_entropy.temperature import parse_temperature
 from estimator.values import VALUES, Value, added_values
 from ib_explorer.tables.csv import shown_layers, table_text
 
@@ -87,6 +89,24 @@ def points_text(points: Iterable[Row]) -> str:
     """The points as CSV with :func:`columns`; a withheld optimality is empty."""
     made = columns()
     return table_text(list(made), ([column(*point) for column in made.values()] for point in points))
+
+
+def points_asked(records: Iterable[CheckpointMeasurements], request: MeasurementRequest) -> list[Row]:
+    """The points of records that a request asks for; raises :class:`InputError` when a temperature is none."""
+    temperatures = [parse_temperature(text).rule for text in request.temperatures]
+    return [
+        point
+        for measurements in records
+        for point in points_of(
+            measurements,
+            request.layers,
+            request.granularities,
+            temperatures,
+            request.weights,
+            request.variants,
+            request.min_count,
+        )
+    ]
 
 
 def points_of(

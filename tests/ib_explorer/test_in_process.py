@@ -20,7 +20,7 @@ asked = MeasurementRequest(
     model, "checkpoint-0" if model == "demo" else None, corpus, documents=4, max_length=16, anchors=10,
     anchor_seeds=(0,), device="cpu", loss=True,
 )
-(found,) = ib_explorer.measure(asked, cache)
+(found,) = ib_explorer.measure(asked, cache_dir=cache).records
 assert found.rows and found.bits_per_byte
 """
 

@@ -164,4 +164,4 @@ def test_one_label_for_all_is_refused() -> None:
 def test_labels_that_differ_within_a_document_are_refused() -> None:
     sample = text_sample(np.arange(10), 8)
     with pytest.raises(ValueError, match="the same at all positions"):
-        DocumentEstimator(sample, label_set(np.arange(sample.positions)))
+        DocumentEstimator(sample.document_of_position(), label_set(np.arange(sample.positions)))

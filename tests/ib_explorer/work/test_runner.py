@@ -454,7 +454,7 @@ def test_a_text_is_no_preference_set(runner: Runner, tiny_model: Callable[[str],
 
 def test_measuring_preference_from_a_notebook(tiny_model: Callable[[str], Path], pairs: Path, tmp_path: Path) -> None:
     asked = request(tiny_model("gpt2"), pairs, documents=24, layers="2", granularities=("preference",))
-    (found,) = ib_explorer.measure(asked, tmp_path / "cache")
+    (found,) = ib_explorer.measure(asked, cache_dir=tmp_path / "cache").records
     assert [row.layer for row in found.rows] == [2]
 
 

@@ -1,0 +1,1 @@
+"""What ``import ib_explorer`` offers to notebooks and scripts."""
