@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make demo    set up, then open the demo (prints the plane where there is no terminal)"
-	@echo "make test    set up, then run the tests"
+	@echo "make test    set up, then run the tests on all cores"
 	@echo "make check   set up, then lint, format and type checks"
 	@echo "make format  set up, then format and fix what can be fixed"
 	@echo "make bench   set up, then measure speed and memory: about 20 minutes on an idle machine"
@@ -20,8 +20,9 @@ help:
 demo: $(STAMP)
 	@$(BIN)/ib-explorer demo
 
+# One process a core; one that has finished its share takes tests from the others.
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses logical --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check .

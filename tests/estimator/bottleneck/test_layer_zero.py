@@ -7,6 +7,7 @@ a part in it, and share no code on the way.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ RECIPE = Recipe(
 )
 
 
+@functools.cache
 def some_docstrings() -> Corpus:
     """The first documentation strings of the running Python."""
     texts = list(itertools.islice(open_corpus("docstrings", Progress()).texts(), 200))

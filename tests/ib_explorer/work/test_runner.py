@@ -20,6 +20,7 @@ from estimator.errors import Cancelled, InputError
 from estimator.measurement import Granularity
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
+from estimator.text import docstrings
 from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.work import measurer as measuring
@@ -328,6 +329,7 @@ def test_what_the_demo_cannot_be_measured_at_is_refused_before_it_is_trained(
         raise AssertionError("the demo was trained")
 
     monkeypatch.setattr(training, "train_demo", refuse)
+    monkeypatch.setattr(docstrings, "docstring_documents", lambda _: [])  # reading the library takes seconds
     with pytest.raises(InputError) as caught:
         run(runner, Measure(1, replace(request("demo", text), **changes)))
     assert caught.value.kind == kind
