@@ -78,12 +78,12 @@ WITHOUT_TERMINAL = (100, 32)
 @click.option(
     "--width",
     type=click.IntRange(20, 1000),
-    help=f"Columns (default: the terminal's, or {WITHOUT_TERMINAL[0]} without one).",
+    help=f"Width in columns (default: that of the terminal, or {WITHOUT_TERMINAL[0]} without one).",
 )
 @click.option(
     "--height",
     type=click.IntRange(10, 1000),
-    help=f"Lines (default: the terminal's, or {WITHOUT_TERMINAL[1]} without one).",
+    help=f"Height in lines (default: that of the terminal, or {WITHOUT_TERMINAL[1]} without one).",
 )
 @cache_dir_option
 def command(
@@ -100,9 +100,9 @@ def command(
     height: int | None,
     cache_dir: Path | None,
 ) -> None:
-    """Draw the plane of what has been measured, in colours on a terminal (unless NO_COLOR is set).
+    """Draw cached measurements on the information plane, in colour on a terminal unless NO_COLOR is set.
 
-    Labels with one side, such as preference, have no plane: their information is drawn over the training steps.
+    Labels with one side, such as preference, are drawn over training steps.
     """
     from ib_explorer.drawing.picture import draw_plane
 
@@ -119,7 +119,9 @@ def command(
     measured = [found for found in cached_measurements(cache_dir, models) if view.shows(found)]
     drawn = plane(measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
     if not drawn.points:
-        raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
+        raise InputError(
+            "filter", "No cached measurement matches this view: list what is cached with ib-explorer export."
+        )
     columns, lines = _size()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     print(draw_plane(drawn, width or columns, height or lines, colour=colour, selected=None))

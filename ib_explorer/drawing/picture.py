@@ -84,7 +84,7 @@ def plane_rows(
     ``limits`` (default: the plane's own) choose the window, outside of which nothing is drawn.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        return _blank("no room for the plane", width, height)
+        return _blank("too small for the plane", width, height)
     window = limits or plane.limits
     rows = height - 4  # less legend, axis, its numbers and its title
     y_ticks = _named_ticks(plane.y_axis, window.y, height // 4, rows)

@@ -54,7 +54,7 @@ async def test_measuring_is_asked_for_in_a_dialog(size: tuple[int, int]) -> None
     [
         ("documents", "1", "at least 2 documents"),
         ("documents", "many", "whole numbers"),
-        ("min-count", "0", "--min-count cannot be 0"),
+        ("min-count", "0", "--min-count must be at least 1, not 0"),
         ("layers", "third", "'third' is not a layer"),
         ("temperature", "hot", "hot"),
         ("model", " ", "No model was named"),
