@@ -55,9 +55,7 @@ def _chart(rows: Sequence[Increment], room: int) -> Text:
     text = Text(no_wrap=True)
     by_place = {(row.side, row.order): row for row in rows}
     largest = max(row.increment for row in rows)
-    text.append(
-        f"Each further token adds, in {_where(rows[0].layer)} (raw states, frequency weights, corrected)\n", style="dim"
-    )
+    text.append(f"Each further token adds in {_where(rows[0].layer)}: raw states, frequency weights\n", style="dim")
     text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
     for order in sorted({row.order for row in rows}):
         text.append(f" {order:>4}  ")
