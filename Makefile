@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format bench bench-check bench-gpu clean help
+.PHONY: demo test check format docs bench bench-check bench-gpu clean help
 
 help:
 	@echo "make demo    set up, then open the demo (prints the plane where there is no terminal)"
 	@echo "make test    set up, then run the tests on all cores"
 	@echo "make check   set up, then lint, format and type checks"
 	@echo "make format  set up, then format and fix what can be fixed"
+	@echo "make docs    set up, then write the table of options into the README"
 	@echo "make bench   set up, then measure speed and memory: about 20 minutes on an idle machine"
 	@echo "make bench-check  whether anything has become a quarter slower than benchmarks/ratios.json has it"
 	@echo "make bench-gpu    the same for models of 1 B and 7 B parameters on a CUDA device"
@@ -32,6 +33,9 @@ check: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)
+	$(BIN)/python docs/options_table.py
 
 BENCHMARK := $(BIN)/python -m benchmarks
 

@@ -214,7 +214,7 @@ def summary(cells: Sequence[Cell]) -> str:
     """Markdown: coverage of the truth by interval; then how often a ratio without signal is not withheld."""
     on_average = sum(cell.holds_on_average for cell in cells)
     lines = [
-        "| interval | runs that hold the truth | cells that do | least cell |",
+        "| interval | runs that contain the truth | cells that do | lowest cell |",
         "|---|--:|--:|--:|",
         f"| mean of a cell's brackets, within its Monte-Carlo error | – | {on_average} of {len(cells)} | – |",
     ]
@@ -230,7 +230,7 @@ def summary(cells: Sequence[Cell]) -> str:
 
 def document_table(runs: int) -> str:
     """Markdown: uninformative labels, by the share of them that is confined to one document."""
-    lines = ["| labels that keep to one document | corrected | jackknife | se |", "|--:|--:|--:|--:|"]
+    lines = ["| labels confined to one document | corrected | jackknife | se |", "|--:|--:|--:|--:|"]
     for share in (0.0, 0.25, 0.5, 1.0):
         found = [document_bound(share, 10 * run) for run in range(runs)]
         means = [np.mean([getattr(run, name) for run in found]) for name in ("corrected", "high", "se")]

@@ -198,8 +198,8 @@ class ArrayStore:
         if size > self.budget:
             raise InputError(
                 "disk",
-                f"{in_words(size)} of arrays are more than the {in_words(self.budget)} that {self.folder} may hold: "
-                "measure fewer documents, anchor draws or layers at once.",
+                f"Storing {in_words(size)} would exceed the budget of {in_words(self.budget)} for {self.folder}: "
+                "measure fewer documents, anchor draws or layers per run.",
             )
         for shard in shards(self.folder):
             prune_partial(shard)

@@ -29,7 +29,7 @@ def folder_digest(files: Sequence[Path], memo: Path, progress: HeardOf | None = 
     :class:`InputError` (``"files"``) when there are no files or one cannot be read.
     """
     if not files:
-        raise InputError("files", "There are no files whose content could identify the model: name another folder.")
+        raise InputError("files", "The folder has no files that identify the model: name another one.")
     paths = [Path(os.path.abspath(file)) for file in files]
     root = os.path.commonpath([path.parent for path in paths])
     states = {path: _state(path) for path in paths}
@@ -89,4 +89,4 @@ def _read(path: Path, progress: HeardOf | None, before: int, total: int) -> str:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     reason = error.strerror or str(error)
-    return InputError("files", f"{path} cannot be read ({reason}): check that it is there and who may read it.")
+    return InputError("files", f"{path} cannot be read ({reason}): check that it exists and that you may read it.")

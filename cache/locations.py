@@ -69,7 +69,7 @@ def score_budget() -> int:
             return int(budget)
     except (ValueError, OverflowError):
         pass
-    raise InputError("score-budget", f"{BUDGET_VARIABLE} is a number of GB, such as 100, not {chosen!r}.")
+    raise InputError("score-budget", f"{BUDGET_VARIABLE} must be a number of GB, such as 100, not {chosen!r}.")
 
 
 def prepare(folder: Path) -> Path:
@@ -91,7 +91,7 @@ def prepare(folder: Path) -> Path:
 def _platform_origin(folder: Path, variable: str) -> str:
     # Not every platform uses these variables: the folder shows whether this one does.
     chosen = os.environ.get(variable, "").strip()
-    return variable if chosen and folder.is_relative_to(chosen) else "default of this platform"
+    return variable if chosen and folder.is_relative_to(chosen) else "platform default"
 
 
 def _absolute(folder: Path) -> Path:

@@ -52,22 +52,22 @@ class MeasurementRequest:
         if not self.model.strip():
             raise InputError("model", "No model was named: give a hub id, a folder, or demo.")
         if self.documents < 2:
-            raise InputError("documents", f"A sample needs at least 2 documents, not {self.documents}.")
+            raise InputError("documents", f"--documents must be at least 2, not {self.documents}.")
         if self.max_length < 8:
             raise InputError(
                 "max-length",
-                f"A document needs 8 tokens to hold one position, so --max-length cannot be {self.max_length}.",
+                f"--max-length must be at least 8, the tokens that one measured position needs, not {self.max_length}.",
             )
         if self.anchors < 2:
-            raise InputError("anchors", f"The soft assignment needs at least 2 anchors, not {self.anchors}.")
+            raise InputError("anchors", f"--anchors must be at least 2, not {self.anchors}.")
         if not self.anchor_seeds or len(set(self.anchor_seeds)) != len(self.anchor_seeds) or min(self.anchor_seeds) < 0:
-            raise InputError("anchor-seeds", "Give one or more different anchor seeds, each 0 or larger.")
+            raise InputError("anchor-seeds", "--anchor-seeds must be one or more distinct numbers, each at least 0.")
         _check_labels(self.granularities)
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
         _check_choices("dtype", (self.dtype,), DTYPES)
         if self.min_count < 1:
-            raise InputError("min-count", f"A label occurs at least once, so --min-count cannot be {self.min_count}.")
+            raise InputError("min-count", f"--min-count must be at least 1, not {self.min_count}.")
         if not self.temperatures:
             raise InputError("temperature", "Give a temperature: exact, leading-order, a number such as 0.01, or x0.5.")
 
@@ -108,7 +108,7 @@ def _check_labels(names: tuple[str, ...]) -> None:
         raise InputError(
             "granularity",
             f"{' and '.join(samples.values())} are measured on different samples, {' and '.join(samples)}: "
-            "ask for them separately.",
+            "measure them in separate runs.",
         )
 
 

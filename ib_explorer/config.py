@@ -82,14 +82,16 @@ def _read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise InputError("config", f"The configuration file {path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            "config", f"The configuration file {path} cannot be read ({error.strerror}): check its permissions."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError("config", f"The configuration file {path} is not TOML: {error}.") from error
     known = {option.name: option for option in OPTIONS}
     for key, value in written.items():
         if key not in known:
             raise InputError(
-                "config", f"The configuration file {path} has an unknown key {key!r}: it can set {', '.join(known)}."
+                "config", f"The configuration file {path} has an unknown key {key!r}: choose from {', '.join(known)}."
             )
         try:
             known[key].read(value)

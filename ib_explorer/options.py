@@ -85,7 +85,7 @@ class Option:
             return True
         if word in ("no", "false", "0"):
             return False
-        raise InputError(self.name, f"{self.name} is yes or no, not {value!r}.")
+        raise InputError(self.name, f"{self.name} must be yes or no, not {value!r}.")
 
     def _read_one(self, value: object) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | Real | os.PathLike):  # numpy's numbers are Real
@@ -96,7 +96,7 @@ class Option:
         if self.entries is not None:
             self.entries.find(text)
         if self.choices and text not in self.choices:
-            raise InputError(self.name, f"There is no {self.name} {text!r}: choose from {', '.join(self.choices)}.")
+            raise InputError(self.name, f"{self.name} cannot be {text!r}: choose from {', '.join(self.choices)}.")
         if self.kind not in ("number", "numbers"):
             return text
         try:
@@ -109,21 +109,21 @@ def _corpus_help() -> str:
     from estimator.text.sources import SOURCES  # loads other packages' sources, which only this help text needs
 
     return (
-        f"Text of the sample: {'; '.join(source.help for source in SOURCES.values())}; default: C4's validation split "
-        "where the hub answers, docstrings where it does not."
+        f"Text to measure on: {'; '.join(source.help for source in SOURCES.values())}; default: C4's validation split "
+        "if the hub can be reached, else docstrings."
     )
 
 
 def _labels_help() -> str:
     return (
-        f"Labels, from {', '.join(LABELS.choices)}: n-grams, a column of the corpus with one label per document, or "
-        "(alone) preference, on --documents pairs of the preference set that --corpus names (default: Tulu 3's)."
+        f"Labels, from {', '.join(LABELS.choices)}: n-grams; a column of the corpus, one label per document; or, "
+        "on its own, preference, on --documents pairs of the preference set that --corpus names (default: Tulu 3's)."
     )
 
 
 def _preset_help() -> str:
     values = "; ".join(f"{value.name}: {value.help}" for value in VALUES.values())
-    return f"Value to report, with the options that belong to it. {values}."
+    return f"Value to report; sets the options that belong to it. {values}."
 
 
 _DEFAULTS = {field.name: field.default for field in fields(MeasurementRequest)}
@@ -138,7 +138,7 @@ OPTIONS = (
     ),
     Option("text-column", "text_column", "text", "COLUMN", "Name of the text column (default: detected)."),
     Option("documents", "documents", "number", "N", "Number of documents in the sample."),
-    Option("max-length", "max_length", "number", "T", "Number of tokens after which a document is cut."),
+    Option("max-length", "max_length", "number", "T", "Maximum number of tokens per document."),
     Option(
         "layers",
         "layers",
@@ -168,7 +168,7 @@ OPTIONS = (
         "variants",
         "texts",
         "LIST",
-        f"Variants of the hidden states, from {', '.join(VARIANTS)}; all but raw take a second forward pass.",
+        f"Variants of the hidden states, from {', '.join(VARIANTS)}; all but raw need a second forward pass.",
         VARIANTS,
     ),
     Option(

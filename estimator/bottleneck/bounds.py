@@ -108,14 +108,14 @@ DPI = Bound("dpi", "data processing", "the smaller of I(X;T) and I(X;Y)", _data_
 IB = Bound(
     "ib",
     "IB curve",
-    "the largest I(Y;T) of any encoder that sees X only, which deeper layers, seeing the whole context, may cross",
+    "the largest I(Y;T) of any encoder of X alone; deeper layers see the whole context and may exceed it",
     BoundCurve.corners,
     RAW,
 )
 HELD_OUT = Bound(
     "held-out",
     "held-out IB curve",
-    "the IB curve with p(y|x) as far as it held in other documents, which is what the text supports from below",
+    "the IB curve with p(y|x) from held-out (Jelinek–Mercer) interpolation with shorter contexts",
     BoundCurve.corners,
     Curve("held-out", "held-out", _held_out),
 )

@@ -36,7 +36,7 @@ def folder_revisions(model: str) -> list[Revision]:
     """
     folder = Path(model).expanduser().absolute()
     if not folder.exists():
-        raise InputError("model", f"There is no folder {model}.")
+        raise InputError("model", f"There is no folder {model}: check the path.")
     if not folder.is_dir():
         raise InputError("model", f"{model} is a file: name the folder that holds config.json and the weights.")
     try:
@@ -66,7 +66,9 @@ def holds_model(folder: Path) -> bool:
 def check_model_folder(folder: Path) -> None:
     """Raise :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
     if not (folder / CONFIG).is_file():
-        raise InputError("config", f"The folder {folder} has no config.json, so it is not a Hugging Face model.")
+        raise InputError(
+            "config", f"The folder {folder} has no config.json, so it is not a Hugging Face model: name another folder."
+        )
     weight_files(folder)
 
 
@@ -78,14 +80,19 @@ def weight_files(folder: Path) -> list[Path]:
         shards = _shards(folder / INDEX)
         missing = [shard.name for shard in shards if not shard.is_file()]
         if missing:
-            raise InputError("weights", f"The folder {folder} lacks {missing[0]}, which its {INDEX} names.")
+            raise InputError(
+                "weights",
+                f"The folder {folder} lacks {missing[0]}, which its {INDEX} lists: download or save the model again.",
+            )
         return shards
     if any(folder.glob("*.bin")):
         raise InputError(
             "weights",
             f"The weights in {folder} are .bin files, which can run code when read: convert them to safetensors.",
         )
-    raise InputError("weights", f"The folder {folder} has a config.json but no weights ({WEIGHTS}).")
+    raise InputError(
+        "weights", f"The folder {folder} has a config.json but no weights ({WEIGHTS}): save them with save_pretrained."
+    )
 
 
 def content_files(folder: Path) -> list[Path]:
@@ -120,5 +127,7 @@ def _shards(index: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError("weights", f"{index} is damaged: it does not say which file holds which weight.") from error
+        raise InputError(
+            "weights", f"{index} does not map weights to files: download or save the model again."
+        ) from error
     return sorted(index.parent / name for name in names)

@@ -70,7 +70,7 @@ def list_refs(model: str) -> list[tuple[str, str]]:
         return _cached_refs_or_error(model)
     listed = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
     if not listed:
-        raise InputError("model", f"The hub's {model} has no branch, so there is nothing to load.")
+        raise InputError("model", f"{model} has no branch on the hub, so it cannot be loaded: check the name.")
     return list(listed.items())
 
 
@@ -123,7 +123,9 @@ def download(revision: Revision, progress: Progress, *, weights: bool = True) ->
     try:
         folder = _fetch(options, progress)
     except RevisionNotFoundError as error:
-        raise InputError("revision", f"{revision.model} has no revision {revision.name} any more.") from error
+        raise InputError(
+            "revision", f"{revision.model} no longer has a revision {revision.name}: choose another one."
+        ) from error
     except RepositoryNotFoundError as error:
         raise _repository_error(revision.model, error) from error
     except DryRunError as error:
@@ -134,7 +136,9 @@ def download(revision: Revision, progress: Progress, *, weights: bool = True) ->
         status = error.response.status_code
         raise InputError("model", f"The hub refused {revision.model} (status {status}): try again later.") from error
     except (HTTPError, LocalEntryNotFoundError) as error:
-        raise InputError("model", f"The download of {revision.model} broke off: try again, it will go on.") from error
+        raise InputError(
+            "model", f"The download of {revision.model} was interrupted: run the command again to resume it."
+        ) from error
     _remember_name(revision)
     if weights:
         _check_snapshot(revision, folder)
@@ -147,7 +151,7 @@ def check_id(model: str) -> None:
         validate_repo_id(model)
     except HFValidationError as error:
         raise InputError(
-            "model", f"{model!r} is neither a folder here nor a hub id such as allenai/OLMo-2-0425-1B."
+            "model", f"{model!r} is neither a local folder nor a hub id such as allenai/OLMo-2-0425-1B."
         ) from error
 
 
@@ -170,7 +174,8 @@ def _check_snapshot(revision: Revision, folder: Path) -> None:
     except InputError as error:
         what = "config.json" if error.kind == "config" else "weights in safetensors format"
         raise InputError(
-            error.kind, f"{revision.model}@{revision.name} has no {what}, so it cannot be loaded."
+            error.kind,
+            f"{revision.model}@{revision.name} has no {what}, so it cannot be loaded: choose another revision.",
         ) from error
 
 
@@ -182,8 +187,9 @@ def _fetch(options: dict[str, Any], progress: Progress) -> Path:
     if wanted > (free := shutil.disk_usage(existing).free):
         raise InputError(
             "disk",
-            f"{options['repo_id']} needs {wanted / 1e9:.1f} GB in {cache} and {free / 1e9:.1f} GB are free: "
-            "make room, or set HF_HOME to a larger disk.",
+            f"The download of {options['repo_id']} needs {wanted / 1e9:.1f} GB in {cache}, and {free / 1e9:.1f} "
+            "GB are free: "
+            "free some space, or set HF_HOME to a folder on a larger disk.",
         )
     meter = _Meter()
     with ThreadPoolExecutor(1, "download") as client:
@@ -268,7 +274,9 @@ def _out_of_reach(what: str) -> InputError:
         if constants.is_offline_mode()
         else f"{constants.ENDPOINT} does not answer"
     )
-    return InputError("model", f"{what} is neither a folder here nor in the local hub cache, and {why}.")
+    return InputError(
+        "model", f"{what} is neither a local folder nor in the local hub cache, and {why}: download it while online."
+    )
 
 
 def _repository_error(model: str, error: Exception) -> InputError:
@@ -277,4 +285,8 @@ def _repository_error(model: str, error: Exception) -> InputError:
             "access",
             f"{model} is gated: accept its terms at {constants.ENDPOINT}/{model} and sign in with `hf auth login`.",
         )
-    return InputError("model", f"There is no folder {model} here and no such model on the hub (or it is private).")
+    return InputError(
+        "model",
+        f"There is no local folder and no public model {model} on the hub: check the name, or sign in with `hf "
+        "auth login`.",
+    )

@@ -100,16 +100,18 @@ def _by_commit(revisions: Sequence[Revision], prefix: str) -> list[Revision]:
     chosen = [revision for revision in revisions if revision.commit and revision.commit.startswith(prefix)]
     if len({revision.commit for revision in chosen}) > 1:
         names = ", ".join(revision.name for revision in chosen[:4])
-        raise InputError("revision", f"Several commits begin with {prefix} ({names}): give more of its digits.")
+        raise InputError("revision", f"Several commits begin with {prefix} ({names}): give more digits.")
     return chosen[:1]
 
 
 def _log_spaced(ordered: Sequence[Revision], wanted: str) -> list[Revision]:
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise InputError("revision", f"log:{wanted} is not a selection: write how many checkpoints, as in log:16.")
+        raise InputError("revision", f"log:{wanted} is not a selection: give the number of checkpoints, as in log:16.")
     placed = [(revision, at) for revision, at in _training_steps(ordered) if revision.step is not None]
     if not placed:
-        raise InputError("revision", f"No revision has a step in its name, so log:{wanted} cannot choose among them.")
+        raise InputError(
+            "revision", f"log:{wanted} needs steps, and no revision has one in its name: name revisions, or use all."
+        )
     count = min(int(wanted), len(placed))
     if count == 1:
         return [placed[-1][0]]

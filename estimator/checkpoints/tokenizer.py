@@ -39,5 +39,5 @@ def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
         folder = folder.parent
     if not tokenizer_files(folder):
         where = revision.folder or f"{revision.model}@{revision.name}"
-        raise InputError("tokenizer", f"{where} has no tokenizer: save one beside the model with save_pretrained.")
+        raise InputError("tokenizer", f"{where} has no tokenizer: save one in the model's folder with save_pretrained.")
     return folder

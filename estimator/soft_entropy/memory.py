@@ -104,7 +104,9 @@ class MemoryPlan:
             scores if self.layers_at_once else f"scores on disk {_size(self.layers * self.scores)}",
         ]
         passes = f"{self.passes} forward pass{'es' if self.passes > 1 else ''}"
-        return f"Memory on {self.device} beside the model: {_size(self.on_device)} ({', '.join(parts)}); {passes}."
+        return (
+            f"Memory on {self.device} in addition to the model: {_size(self.on_device)} ({', '.join(parts)}); {passes}."
+        )
 
 
 def plan_memory(
@@ -144,8 +146,9 @@ def _check_room(positions: int, needed: int, room: int, device: torch.device) ->
     if needed > room:
         raise MeasurementError(
             "memory",
-            f"Measuring {positions:,} positions takes {_size(needed)} of memory on {device} beside the model, and "
-            f"{_size(room)} can be had: measure fewer documents, or fewer anchor draws at once.",
+            f"Measuring {positions:,} positions needs {_size(needed)} of memory on {device} in addition to the "
+            "model, and "
+            f"{_size(room)} is available: lower --documents, or give fewer --anchor-seeds.",
         )
 
 

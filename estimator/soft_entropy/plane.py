@@ -67,7 +67,11 @@ def estimator_of(
     weights = tuple(weights)
     for labels in sets:
         if labels.labels < 2:
-            raise InputError("granularity", f"All positions have the same {labels.granularity} label: nothing to tell.")
+            raise InputError(
+                "granularity",
+                f"All positions have the same {labels.granularity} label, so there is no information to "
+                "measure: choose other labels.",
+            )
     if "uniform" in weights and max(int(one.counts.max()) for one in sets) < min_count:
         raise InputError("min-count", f"No label of this sample occurs {min_count} times: lower --min-count.")
     if null == "positions":

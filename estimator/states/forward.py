@@ -67,12 +67,12 @@ def run_forward(
             except torch.OutOfMemoryError as error:
                 if len(batch.documents) == 1:
                     raise MeasurementError(
-                        "memory", f"{model.device} has not enough memory for one document: lower --max-length."
+                        "memory", f"{model.device} has too little memory for a single document: lower --max-length."
                     ) from error
                 torch.cuda.empty_cache()
                 half = len(batch.documents) // 2
                 queue.extendleft(make_batch(sample, part) for part in (batch.documents[half:], batch.documents[:half]))
-                progress.note(f"Out of memory with {len(batch.documents)} documents at once; going on with {half}.")
+                progress.note(f"Out of memory with a batch of {len(batch.documents)} documents; retrying with {half}.")
                 continue
             done += len(batch.positions)
             progress.phase(phase, done, total, "positions")

@@ -48,17 +48,15 @@ def resolve_device(device: str) -> torch.device:
         raise InputError("device", f"There is no device {device!r}: choose auto, cpu, cuda, cuda:1 or mps.") from error
     if resolved.type == "cuda":
         if not torch.cuda.is_available():
-            raise InputError(
-                "device", f"The device {device} was asked for, and this machine has no usable CUDA device."
-            )
+            raise InputError("device", f"This machine has no usable CUDA device for {device}: choose auto or cpu.")
         if (resolved.index or 0) >= torch.cuda.device_count():
             raise InputError(
-                "device", f"There is no {device}: this machine has {torch.cuda.device_count()} CUDA devices."
+                "device", f"There is no device {device}: the number of CUDA devices is {torch.cuda.device_count()}."
             )
         return torch.device("cuda", resolved.index or 0)
     if resolved.type == "mps":
         if not torch.backends.mps.is_available():
-            raise InputError("device", "The device mps was asked for, and this machine has none.")
+            raise InputError("device", "This machine has no usable mps device: choose auto or cpu.")
     elif resolved.type != "cpu":
         raise InputError("device", f"The device {device} is not supported: choose auto, cpu, cuda, cuda:1 or mps.")
     return resolved
@@ -108,21 +106,22 @@ def _decoder_config(folder: Path, where: str) -> Any:
     try:
         family = PretrainedConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
         if family is not None and family not in CONFIG_MAPPING:
-            raise InputError("architecture", f"{where} is of a kind ({family}) that this transformers does not know.")
+            raise InputError(
+                "architecture",
+                f"The installed transformers does not know the model type {family} of {where}: update it.",
+            )
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (StrictDataclassError, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise InputError("config", f"The config.json of {where} cannot be read: {first_lines(error)}") from error
     if config.is_encoder_decoder:
         raise InputError(
             "architecture",
-            f"{where} is an encoder-decoder ({config.model_type}); only decoder-only models have this plane.",
+            f"{where} is an encoder-decoder ({config.model_type}); only decoder-only models are supported.",
         )
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise InputError("architecture", f"{where} ({config.model_type}) is not a decoder-only language model.")
     if not getattr(config.get_text_config(), "num_hidden_layers", 0):
-        raise InputError(
-            "architecture", f"The configuration of {where} ({config.model_type}) tells no number of layers."
-        )
+        raise InputError("architecture", f"The configuration of {where} ({config.model_type}) lacks num_hidden_layers.")
     return config
 
 
@@ -153,7 +152,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
     except SafetensorError as error:
         raise InputError(
             "weights",
-            f"The weights of {where} are damaged or cut off ({first_lines(error)}): fetch or save them again.",
+            f"The weights of {where} are damaged or truncated ({first_lines(error)}): download or save them again.",
         ) from error
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
         raise InputError("weights", f"The model {where} cannot be loaded: {first_lines(error)}") from error
@@ -162,7 +161,7 @@ def _load(folder: Path, where: str, device: torch.device, dtype: str, with_head:
         name, saved, expected = sorted(report["mismatched_keys"])[0]
         raise InputError(
             "weights",
-            f"The weights of {where} do not fit its config.json: {name} is {tuple(saved)} and not {tuple(expected)}.",
+            f"The weights of {where} do not match its config.json: {name} is {tuple(saved)}, not {tuple(expected)}.",
         )
     if missing := sorted(report["missing_keys"]):
         raise InputError(
@@ -208,11 +207,11 @@ def _check_decoder(model: Any, blocks: tuple[nn.Module, ...], where: str) -> Non
     if not all(_same(state, other) for state, other in before_change):
         raise InputError(
             "architecture",
-            f"{where} is a bidirectional encoder (tokens see later ones); only decoders have this plane.",
+            f"{where} is a bidirectional encoder (tokens see later ones); only decoders are supported.",
         )
     if len(states) != len(blocks) + 1 or not all(map(_same, measured[:-1], states[1:-1])):
         raise InputError(
-            "architecture", f"The blocks of {where} ({type(model).__name__}) do not give its hidden states."
+            "architecture", f"The blocks of {where} ({type(model).__name__}) do not return its hidden states."
         )
 
 
@@ -226,7 +225,7 @@ def _proven_head(whole: Any, where: str) -> nn.Module:
             if _same(head(states), whole(tokens, use_cache=False).logits):
                 return cast(nn.Module, head)
     raise InputError(
-        "architecture", f"The logits of {where} are not its output embedding of the final states: leave --loss out."
+        "architecture", f"The logits of {where} are not its output embedding of the final states: leave out --loss."
     )
 
 

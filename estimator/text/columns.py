@@ -39,7 +39,7 @@ def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | N
         return usual[0]
     if len(textual) != 1:
         raise InputError(
-            "column", f"Which column of {where} holds the text? Name it with --text-column: {_listed(columns)}."
+            "column", f"The text column of {where} is not clear: name it with --text-column, one of {_listed(columns)}."
         )
     return textual[0]
 

@@ -57,14 +57,14 @@ def open_files(spec: str, progress: Progress) -> Corpus:
 def text_files(path: Path) -> list[Path]:
     """``path`` itself, or all text files below that folder, sorted by name; raises :class:`InputError`."""
     if not path.exists():
-        raise InputError("corpus", f"There is no file or folder {path}.")
+        raise InputError("corpus", f"There is no file or folder {path}: check the path.")
     if path.is_dir():
         found = [file for file in path.rglob("*") if kind_of(file) and file.is_file() and not _hidden(file, path)]
         if not found:
-            raise InputError("corpus", f"The folder {path} has no {', '.join(KINDS)} file in it.")
+            raise InputError("corpus", f"The folder {path} contains no {', '.join(KINDS)} file.")
         return sorted(found, key=lambda file: file.relative_to(path).as_posix())
     if kind_of(path) is None:
-        raise InputError("corpus", f"{path} is none of the kinds that can be read: {', '.join(KINDS)}.")
+        raise InputError("corpus", f"{path} has an unsupported format: use {', '.join(KINDS)}.")
     return [path]
 
 
@@ -158,7 +158,10 @@ def _json_records(file: Path) -> Iterator[Record]:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise InputError("corpus", f"Line {number} of {file} is not JSON.") from error
+                raise InputError(
+                    "corpus",
+                    f'Line {number} of {file} is not JSON: write one object per line, such as {{"text": "…"}}.',
+                ) from error
             if not isinstance(record, dict):
                 raise InputError("corpus", f'Line {number} of {file} is not a JSON object, such as {{"text": "…"}}.')
             yield record
@@ -194,7 +197,7 @@ def _parquet_file(file: Path) -> Iterator[Any]:
         with pyarrow.parquet.ParquetFile(file) as table:
             yield table
     except pyarrow.ArrowException as error:
-        raise InputError("corpus", f"{file} is not a parquet file, or is damaged.") from error
+        raise InputError("corpus", f"{file} is not a parquet file, or it is damaged.") from error
 
 
 def _open(file: Path) -> io.TextIOBase:
@@ -211,7 +214,7 @@ def _readable(file: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise InputError("corpus", f"{file} is not UTF-8 text: save it as UTF-8.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError("corpus", f"{file} is not a gzip file, or is cut off.") from error
+        raise InputError("corpus", f"{file} is not a gzip file, or it is truncated.") from error
     except PermissionError as error:
         raise InputError("corpus", f"{file} cannot be read: permission denied.") from error
     except OSError as error:

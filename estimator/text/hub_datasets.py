@@ -27,7 +27,7 @@ def open_dataset(spec: str, progress: Progress) -> Corpus:
     """
     name, *rest = spec.split(":")
     if len(rest) > 2 or not name:
-        raise InputError("corpus", f"{spec!r} is not written as a dataset's name:configuration:split.")
+        raise InputError("corpus", f"{spec!r} is not a hub dataset: write it as name:config:split.")
     config, split = [*(part or None for part in rest), None, None][:2]
     progress.phase("text", 0, None, "documents")
     commit = _commit(name)
@@ -45,7 +45,7 @@ def _guarded(name: str, rows: Iterable[Record]) -> Iterator[Record]:
     try:
         yield from rows
     except (HTTPError, OSError) as error:
-        raise MeasurementError("network", f"Reading {name} from the hub broke off: try again.") from error
+        raise MeasurementError("network", f"Reading {name} from the hub was interrupted: try again.") from error
     except (DatasetsError, ArrowException, ValueError) as error:
         raise InputError("corpus", f"The files of {name} cannot be read: {first_lines(error, 2)}") from error
 
@@ -55,19 +55,25 @@ def _commit(name: str) -> str:
         if not hub.answers():
             raise InputError(
                 "corpus",
-                f"{name} is no file here, and the hub's datasets are out of reach: name a file, or docstrings.",
+                f"There is no local file {name}, and the hub cannot be reached: name a file, or use docstrings.",
             )
         commit = HfApi().dataset_info(name, timeout=hub.ANSWER_WITHIN).sha
     except HFValidationError as error:
-        raise InputError("corpus", f"{name!r} is neither a file or folder here nor a hub dataset's name.") from error
+        raise InputError(
+            "corpus", f"{name!r} is neither a local file or folder nor the name of a hub dataset."
+        ) from error
     except GatedRepoError as error:
         raise InputError(
             "access", f"{name} is gated: accept its terms on the hub and sign in with `hf auth login`."
         ) from error
     except RepositoryNotFoundError as error:
-        raise InputError("corpus", f"There is no file {name} here and no such dataset on the hub.") from error
+        raise InputError(
+            "corpus", f"There is no local file {name} and no such dataset on the hub: check the name."
+        ) from error
     except (HTTPError, OSError) as error:
-        raise InputError("corpus", f"The hub does not tell about the dataset {name}: try again later.") from error
+        raise InputError(
+            "corpus", f"Could not fetch the metadata of the dataset {name} from the hub: try again later."
+        ) from error
     return str(commit)
 
 
@@ -81,12 +87,16 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
             splits = load_dataset(name, config, streaming=True, revision=commit)
     except DatasetNotFoundError as error:
         gated = "gated" in str(error)
-        what = "is gated: accept its terms on the hub and sign in" if gated else "is not a dataset that can be opened"
+        what = (
+            "is gated: accept its terms on the hub and sign in with `hf auth login`"
+            if gated
+            else "is not a dataset that can be opened"
+        )
         raise InputError("access" if gated else "corpus", f"{name} {what}.") from error
     except (DatasetsError, ValueError, FileNotFoundError) as error:
         raise InputError("corpus", f"{name} cannot be opened: {first_lines(error, 2)}") from error
     except (HTTPError, OSError) as error:
-        raise MeasurementError("network", f"Reading {name} from the hub broke off: try again.") from error
+        raise MeasurementError("network", f"Reading {name} from the hub was interrupted: try again.") from error
     if split is None:
         split = next((usual for usual in _PREFERRED_SPLITS if usual in splits), next(iter(splits)))
     if split not in splits:

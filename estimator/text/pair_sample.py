@@ -96,13 +96,13 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
         if len(chosen) == pairs:
             break
     left_out = (
-        f"{empty} have an empty completion, and the prompts of {cut} leave no room below --max-length {max_length}"
+        f"{empty} have an empty completion, and {cut} have a prompt of --max-length ({max_length}) tokens or more"
     )
     if len(chosen) < 2:
-        usable = f"{len(chosen)} of its {read} pairs can be used, and a sample needs 2: {left_out}."
-        raise InputError("corpus", f"{corpus.name}: {usable}" if read else f"{corpus.name} has no pairs in it.")
+        usable = f"{len(chosen)} of its {read} pairs are usable, and a sample needs at least 2: {left_out}."
+        raise InputError("corpus", f"{corpus.name}: {usable}" if read else f"{corpus.name} contains no pairs.")
     if len(chosen) < pairs or empty or cut:
-        progress.note(f"{len(chosen)} of the {read} pairs read of {corpus.name} are used: {left_out}.")
+        progress.note(f"{corpus.name}: used {len(chosen)} of the {read} pairs read; {left_out}.")
     progress.phase("text", len(chosen), pairs, "pairs")
     # Sorted by digest, as for texts, so that numbers do not depend on the order of reading.
     chosen.sort(key=lambda pair: hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in pair[:2])).digest())
@@ -140,7 +140,7 @@ def _with_template(pair: Pair, tokenizer: Any) -> tuple[str, ...]:
         try:
             return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
         except Exception as error:  # templates may raise anything
-            raise InputError("tokenizer", f"The tokenizer's chat template refuses a pair: {error}.") from error
+            raise InputError("tokenizer", f"The tokenizer's chat template rejects a pair: {error}.") from error
 
     prompt = written(prompt_messages, add_generation_prompt=True)
     completions = []

@@ -37,7 +37,7 @@ def read_pairs(records: Iterable[Mapping[str, Any]], where: str) -> Iterator[Pai
         if missing := [name for name in ("chosen", "rejected") if name not in record]:
             raise InputError(
                 "column",
-                f"{where} is no preference set: it has no column {' and no '.join(missing)}; "
+                f"{where} is not a preference set: it has no column {' and no '.join(missing)}; "
                 f"its columns are {', '.join(record) or 'none'}.",
             )
         prompt, chosen, rejected = (

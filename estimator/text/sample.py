@@ -130,7 +130,8 @@ def tokenise(
         raise _too_short(corpus.name, read, len(chosen))
     if len(chosen) < documents:
         progress.note(
-            f"{corpus.name} has {len(chosen)} documents of {SHORTEST} tokens or more; {documents} were asked for."
+            f"{corpus.name} has only {len(chosen)} of the {documents} requested documents of at least "
+            f"{SHORTEST} tokens; using these."
         )
     text = tokenizer.batch_decode(
         [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -155,7 +156,8 @@ def _sample(
     measured = tokens[sample.position_index()]
     if (measured == measured[0]).all():
         raise InputError(
-            "corpus", f"Every measured token of {corpus} is the same, so there is no information to measure."
+            "corpus",
+            f"Every measured token of {corpus} is the same, so there is no information to measure: use another text.",
         )
     return sample
 
@@ -170,7 +172,11 @@ def _numbered(name: str, values: list[object], corpus: str) -> npt.NDArray[np.in
         )
     _, numbers = np.unique([str(value) for value in values], return_inverse=True)
     if not numbers.any():
-        raise InputError("column", f"All documents of {corpus} have the same value in the column {name!r}.")
+        raise InputError(
+            "column",
+            f"All documents of {corpus} have the same value in the column {name!r}, so there is no information "
+            "to measure.",
+        )
     return numbers.astype(np.int64)
 
 
@@ -186,10 +192,10 @@ def _readable(text: str, max_length: int) -> str:
 
 def _too_short(name: str, read: int, usable: int) -> InputError:
     if not read:
-        return InputError("corpus", f"{name} has no text in it.")
+        return InputError("corpus", f"{name} contains no text.")
     return InputError(
         "corpus",
-        f"{name} is too short: {usable} of its {read} documents have {SHORTEST} tokens or more, and a sample needs 2.",
+        f"{name} is too short: {usable} of its {read} documents have at least {SHORTEST} tokens, and a sample needs 2.",
     )
 
 

@@ -57,7 +57,7 @@ class Records:
     def text_column(self, named: str | None) -> str:
         """The column that holds the text; raises :class:`InputError` ``"corpus"`` if there are no records."""
         if self.columns is None:
-            raise InputError("corpus", f"{self.where} has no records in it.")
+            raise InputError("corpus", f"{self.where} contains no records.")
         return choose_column(*self.columns, named, self.where)
 
     def documents(self, text_column: str | None, columns: Sequence[str]) -> Iterator[Document]:
@@ -88,8 +88,8 @@ class PlainTexts:
         if columns:
             raise InputError(
                 "column",
-                f"{self.where} is plain text and has no columns, so none called {columns[0]!r}: "
-                "give a corpus of records, such as a .jsonl file.",
+                f"{self.where} is plain text and has no column {columns[0]!r}: "
+                "use a corpus with columns, such as a .jsonl file.",
             )
         yield from map(Document, self.read())
 
@@ -97,6 +97,5 @@ class PlainTexts:
         """Raise :class:`InputError` (``"corpus"``): plain text has no pairs."""
         raise InputError(
             "corpus",
-            f"{self.where} is plain text and has no records: "
-            "give a preference set with the columns chosen and rejected.",
+            f"{self.where} is plain text, not a preference set: use a file with the columns chosen and rejected.",
         )

@@ -28,13 +28,13 @@ from ib_explorer.worker.messages import BoundReady, ComputeBound
 
 LABELS = replace(
     option("granularity"),
-    description=f"Labels to compute a curve for: {', '.join(NGRAMS)}, or others with two sides.",
+    description=f"Labels to compute the curve for: {', '.join(NGRAMS)}, or another kind with two sides.",
     own_default=("token",),
 )
 
 
 @click.command("bound")
-@click.option("--tokenizer", required=True, metavar="MODEL[@REVISION]", help="The model whose tokens are counted.")
+@click.option("--tokenizer", required=True, metavar="MODEL[@REVISION]", help="Model whose tokenizer splits the text.")
 @measurement_options("corpus", "text-column", "documents", "max-length", "granularity", "anchors", own=(LABELS,))
 @click.option(
     "--kind",
@@ -43,13 +43,13 @@ LABELS = replace(
     multiple=True,
     default=(bounds.IB.name,),
     show_default=True,
-    help=f"The bound to print; may be repeated. {described(bounds.BOUNDS.values())}.",
+    help=f"Bound to print; may be repeated. {described(bounds.BOUNDS.values())}.",
 )
 @click.option(
     "--held-out",
     is_flag=True,
-    help="Take every bound of the sample's own p(y|x) from held-out (Jelinek–Mercer) p(y|x) instead: each context "
-    "counts as far as one half of the documents confirms the other, and shorter contexts take the rest.",
+    help="Estimate p(y|x) by held-out (Jelinek–Mercer) interpolation with shorter contexts instead of counting "
+    "it on the sample; the weights are those that best predict one half of the documents from the other.",
 )
 @cache_dir_option
 def command(
@@ -61,17 +61,17 @@ def command(
 ) -> int:
     """Compute the information-bottleneck curve of a text, as CSV.
 
-    The curve is the largest I(Y;T) that any encoding T of the current tokens X alone can have at a given I(X;T): in
-    bits, and divided by log2 of the number of anchors as it is drawn on the plane. A layer that sees more than X may
-    cross it. Wide labels mostly occur once, and then the curve is the diagonal: --held-out shows what of it would hold
-    in other documents.
+    The curve is the largest I(Y;T) of any encoding T of the current tokens X alone at a given I(X;T). It is written in
+    bits and, as drawn on the plane, divided by log2 of the number of anchors. A layer that sees more than X may exceed
+    it. Wide labels mostly occur once, and the curve then approaches the diagonal; --held-out shows how much of it
+    holds for other documents.
     """
     request, labels = request_from(settings, *split_reference(tokenizer)), settings["granularity"]
     if one_sided := [kind.name for kind in request.kinds if not kind.is_two_sided]:
         raise InputError(
             "granularity",
-            f"{one_sided[0]} labels have no bound, but they are the granularity set ({labels.source}): "
-            "choose --granularity token.",
+            f"The granularity {one_sided[0]} ({labels.source}) has no bound: "
+            "choose n-grams, such as --granularity token.",
         )
     sources = {bound: _source(bound, held_out) for bound in map(bounds.BOUNDS.find, kinds)}
     curves = {source.curve: source.name for source in sources.values()}

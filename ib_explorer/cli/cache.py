@@ -9,7 +9,7 @@ import click
 from cache import Cache
 from cache.files import in_words
 from cache.locations import locations
-from cache.rooms import RECOVERABLE, ROOMS
+from cache.store import PARTS, RECOVERABLE
 from ib_explorer.cli import DONE, FAILED
 from ib_explorer.cli.folders import cache_dir_option
 
@@ -26,21 +26,21 @@ def command(cache_dir: Path | None) -> None:
 @command.command()
 @cache_dir_option
 def info(cache_dir: Path | None) -> None:
-    """Show where the cache is and what each part of it holds."""
+    """Show the location of the cache and the size of each part."""
     places = locations(cache_dir)
     print(f"{places.cache}  ({places.origin['cache']})")
-    for room in Cache(places.cache).info():
-        print(f"  {room.room:<14} {room.files:>8} files  {in_words(room.bytes):>10}")
+    for held in Cache(places.cache).info():
+        print(f"  {held.part:<14} {held.files:>8} files  {in_words(held.bytes):>10}")
 
 
 @command.command()
 @cache_dir_option
 def verify(cache_dir: Path | None) -> int:
-    """Read every cached byte; damaged files are set aside and named (exit code 1), and measured again when needed."""
+    """Check every cached file. Damaged files are set aside and listed (exit code 1), and measured again when needed."""
     damaged = False
-    for room in Cache(locations(cache_dir).cache).verify():
-        print(f"{room.room:<14} {room.sound:>8} sound  {len(room.set_aside):>4} set aside")
-        for name in room.set_aside:
+    for checked in Cache(locations(cache_dir).cache).verify():
+        print(f"{checked.part:<14} {checked.sound:>8} intact  {len(checked.set_aside):>4} set aside")
+        for name in checked.set_aside:
             damaged = True
             print(f"  {name}")
     return FAILED if damaged else DONE
@@ -48,27 +48,27 @@ def verify(cache_dir: Path | None) -> int:
 
 @command.command()
 @click.option(
-    "--room",
-    "rooms",
+    "--part",
+    "parts",
     multiple=True,
-    type=click.Choice(ROOMS),
-    help=f"Part to empty; may be repeated.  [default: {', '.join(RECOVERABLE)}, which hold no results]",
+    type=click.Choice(PARTS),
+    help=f"Part to empty; may be repeated.  [default: {', '.join(RECOVERABLE)}, which hold no measured values]",
 )
 @click.option(
-    "--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Spare files used within so many days."
+    "--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only files not used for DAYS days."
 )
 @click.option(
     "--to",
     "gigabytes",
     type=click.FloatRange(min=0),
     metavar="GB",
-    help="Stop when no more than so many gigabytes are left.",
+    help="Stop once these parts take at most GB gigabytes.",
 )
 @cache_dir_option
-def prune(cache_dir: Path | None, rooms: tuple[str, ...], older_than: float | None, gigabytes: float | None) -> None:
-    """Remove the least recently used parts; measurements stay unless their room is named."""
+def prune(cache_dir: Path | None, parts: tuple[str, ...], older_than: float | None, gigabytes: float | None) -> None:
+    """Remove cached files, the least recently used first. Measured values are removed only with --part."""
     pruned = Cache(locations(cache_dir).cache).prune(
-        rooms or RECOVERABLE,
+        parts or RECOVERABLE,
         older_than=None if older_than is None else older_than * _DAY,
         to_bytes=None if gigabytes is None else round(gigabytes * _GIGABYTE),
     )

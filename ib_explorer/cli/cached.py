@@ -22,12 +22,12 @@ def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[C
     found = list(Cache(places.cache).measurements.all())
     wanted = set(models)
     if not found:
-        raise InputError("cache", f"Nothing has been measured yet (looked in {places.cache}): see ib-explorer measure.")
+        raise InputError("cache", f"The cache in {places.cache} has no measurements: run ib-explorer measure first.")
     if unknown := wanted - {measurements.model for measurements in found}:
         raise InputError(
             "model",
-            f"Nothing is cached of {', '.join(sorted(unknown))}: "
-            f"there are measurements of {', '.join(sorted({measurements.model for measurements in found}))}.",
+            f"The cache has no measurements of {', '.join(sorted(unknown))}: "
+            f"choose from {', '.join(sorted({measurements.model for measurements in found}))}.",
         )
     return [measurements for measurements in found if not wanted or measurements.model in wanted]
 

@@ -29,14 +29,15 @@ from ib_explorer.worker.messages import BoundReady, ComputeBound
 @click.option(
     "--csv",
     type=click.Path(path_type=Path),
-    help="Write the rows to this file, where there is no terminal (default: demo.csv in the state folder).",
+    help="File for the CSV when there is no terminal (default: demo.csv in the state folder).",
 )
 @cache_dir_option
 def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int:
-    """Watch a tiny model being trained here draw its trajectory.
+    """Train a tiny model and draw its trajectory live.
 
-    Needs no network: an OLMo2 of about a million parameters learns the documentation of the running Python. What is
-    measured is fixed. Without a terminal, progress goes to stderr, the plane as text and the CSV's path to stdout.
+    Needs no network: an OLMo2 model of about a million parameters is trained on the documentation of the running
+    Python. The measurement is fixed. Without a terminal, progress goes to stderr; the plot and the path of a CSV file
+    go to stdout.
     """
     request = demo_request(settings["device"].value)
     if sys.stdin.isatty() and sys.stdout.isatty():

@@ -28,7 +28,7 @@ WAIT_FOR_WORKER = 60.0
 @measurement_options()
 @cache_dir_option
 def command(cache_dir: Path | None, settings: Settings) -> None:
-    """Report versions, folders, hub, device and the origin of each setting (options given here count)."""
+    """Report versions, folders, hub, device and the origin of each setting, with options applied as in measure."""
     _section("versions", [("ib-explorer", __version__), ("python", platform.python_version()), *_versions()])
     _section("folders", _folders(cache_dir))
     _section("settings", _sources(settings))
@@ -48,7 +48,7 @@ def _versions() -> list[tuple[str, str]]:
         try:
             found.append((package, metadata.version(package)))
         except metadata.PackageNotFoundError:
-            found.append((package, "missing: install ib-explorer again"))
+            found.append((package, "missing: reinstall ib-explorer"))
     return found
 
 
@@ -57,7 +57,7 @@ def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
     config = config_file()
     return [
         ("cache", f"{places.cache}  ({places.origin['cache']})"),
-        ("scores", f"at most {score_budget() / 1e9:.3g} GB of it  ({_budget_origin()})"),
+        ("scores", f"at most {score_budget() / 1e9:.3g} GB  ({_budget_origin()})"),
         ("state", f"{places.state}  ({places.origin['state']})"),
         ("log", f"{places.log}  ({places.origin['log']})"),
         ("configuration", f"{config}  ({places.origin['config']}{'' if config.exists() else '; no such file'})"),
@@ -79,8 +79,8 @@ def _hub() -> tuple[str, str]:
     from estimator.checkpoints import hub
 
     if constants.is_offline_mode():
-        return constants.ENDPOINT, "offline mode is on: only what is on this machine is used"
-    return constants.ENDPOINT, "answers" if hub.answers() else "does not answer: only what is on this machine is used"
+        return constants.ENDPOINT, "offline mode is on: only local files are used"
+    return constants.ENDPOINT, "answers" if hub.answers() else "does not answer: only local files are used"
 
 
 async def _device(cache_dir: Path | None, device: str) -> str:
@@ -96,7 +96,7 @@ async def _device(cache_dir: Path | None, device: str) -> str:
                 if isinstance(event, Failed):
                     return event.message
     except TimeoutError:
-        return f"the worker has not started within {WAIT_FOR_WORKER:.0f} s; its log is in {places.log}"
+        return f"the worker did not start within {WAIT_FOR_WORKER:.0f} s: see its log in {places.log}"
     finally:
         await client.close()
-    return "the worker has gone"
+    return "the worker process exited"

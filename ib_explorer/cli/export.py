@@ -22,12 +22,10 @@ from ib_explorer.tables.measurements import points_of, points_text
 @click.option("--layer", "layers", metavar="LAYERS", help="Only these layers: all (1 to the depth), mean, or 0,3,5-8.")
 @click.option("--granularity", type=EntryName(LABELS), help="Only these labels.")
 @click.option("--temperature", metavar="RULE", help="Only this temperature rule, as passed to measure.")
-@click.option("--weights", type=click.Choice(WEIGHTS), help="Only these weights of labels.")
+@click.option("--weights", type=click.Choice(WEIGHTS), help="Only these label weights.")
 @click.option("--min-count", type=int, metavar="N", help="Only uniform weights with this minimum label count.")
-@click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of hidden states.")
-@click.option(
-    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
-)
+@click.option("--variant", type=click.Choice(VARIANTS), help="Only this variant of the hidden states.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and print its path.")
 @cache_dir_option
 def command(
     models: tuple[str, ...],
@@ -40,7 +38,7 @@ def command(
     csv: Path | None,
     cache_dir: Path | None,
 ) -> None:
-    """Write what has been measured as CSV: all of it, or what the filters leave."""
+    """Export cached measurements as CSV: all of them, or those that match the filters."""
     granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
@@ -51,7 +49,7 @@ def command(
         for point in points_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
     ]
     if not points:
-        raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
+        raise InputError("filter", "No cached measurement matches these filters: leave one out to see what is cached.")
     if csv is None:
         sys.stdout.write(points_text(points))
     else:

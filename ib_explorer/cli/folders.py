@@ -18,6 +18,6 @@ cache_dir_option = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False, path_type=Path),
     callback=_innermost,
-    help="Folder of the cache (default: IB_EXPLORER_CACHE, else the platform's cache folder).",
+    help="Cache folder (default: IB_EXPLORER_CACHE, else the platform's cache folder).",
 )
 """Passes ``cache_dir`` to a command: the option after its name has priority (None: see ``cache.locations``)."""

@@ -17,13 +17,13 @@ from ib_explorer.cli import DONE, FAILED, INTERRUPTED, WRONG
 from ib_explorer.cli.folders import cache_dir_option
 
 _COMMANDS = {
-    "demo": ("ib_explorer.cli.demo", "Watch a tiny model being trained here draw its trajectory."),
-    "measure": ("ib_explorer.cli.measure", "Measure checkpoints of models, as CSV."),
+    "demo": ("ib_explorer.cli.demo", "Train a tiny model and draw its trajectory live."),
+    "measure": ("ib_explorer.cli.measure", "Measure checkpoints of models and write CSV."),
     "checkpoints": ("ib_explorer.cli.checkpoints", "List the revisions of a model in training order, as CSV."),
-    "bound": ("ib_explorer.cli.bound", "Compute the information-bottleneck curve of a text, as CSV."),
-    "plot": ("ib_explorer.cli.plot", "Draw the plane, layers or training of what has been measured."),
-    "export": ("ib_explorer.cli.export", "Write what has been measured as CSV."),
-    "reproduce": ("ib_explorer.cli.reproduce", "Check the estimator against published values, and on pure noise."),
+    "bound": ("ib_explorer.cli.bound", "Compute the Information Bottleneck curve of a text, as CSV."),
+    "plot": ("ib_explorer.cli.plot", "Draw cached measurements as text: the plane, layers or training."),
+    "export": ("ib_explorer.cli.export", "Export cached measurements as CSV."),
+    "reproduce": ("ib_explorer.cli.reproduce", "Check the estimator against published values and on pure noise."),
     "cache": ("ib_explorer.cli.cache", "Inspect, verify and prune the cache."),
     "doctor": ("ib_explorer.cli.doctor", "Report versions, folders, hub, device and the origin of each setting."),
 }
@@ -66,7 +66,7 @@ class _Commands(click.Group):
 @cache_dir_option
 @click.pass_context
 def cli(ctx: click.Context, cache_dir: Path | None) -> None:
-    """The information plane of language models over training. Without a command: the full-screen explorer."""
+    """Place language models on the information plane. Without a command, opens the full-screen explorer."""
     if ctx.invoked_subcommand is None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings

@@ -32,14 +32,12 @@ from ib_explorer.worker.messages import Measure, Measured
 @click.command("measure")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL[@REVISION]...")
 @measurement_options()
-@click.option(
-    "--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and only its path to stdout."
-)
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the rows to this file, and print its path.")
 @click.option(
     "--increments",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also measure what each further token of context adds, and write it to this file as CSV.",
+    help="Also measure what each further token of context adds, and write these increments to this file as CSV.",
 )
 @cache_dir_option
 def command(
@@ -49,13 +47,13 @@ def command(
     cache_dir: Path | None,
     settings: Settings,
 ) -> int:
-    """Measure checkpoints of models, as CSV.
+    """Measure checkpoints of models and write CSV.
 
     MODEL is a hub id, a local folder (a model, or a training run's folder of checkpoints), or demo. REVISION is a
-    branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob; without it main, or the last
-    checkpoint of a run folder.
+    branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob. It defaults to main, or to
+    the last checkpoint of a run.
 
-    Measured values come from the cache; an interrupted sweep resumes where it stopped.
+    Values measured before come from the cache, so an interrupted sweep resumes where it stopped.
     """
     check_layers(settings["layers"].value)
     requests = [request_from(settings, *split_reference(model)) for model in models]

@@ -11,7 +11,7 @@ from typing import TextIO
 from ib_explorer.worker.messages import Event, Measured, Note, PhaseProgress, Ready
 
 DOING: Mapping[str, str] = {
-    "resolve": "looking up",
+    "resolve": "resolving",
     "download": "downloading",
     "text": "reading text",
     "load": "loading",
@@ -20,7 +20,7 @@ DOING: Mapping[str, str] = {
     "forward": "forward pass",
     "estimate": "estimating",
     "store": "storing scores",
-    "bound": "bound",
+    "bound": "computing the bound",
 }
 LINE_EVERY = 5.0
 """Seconds between two lines of progress without a terminal."""
@@ -49,7 +49,7 @@ class Narration:
         if isinstance(event, PhaseProgress):
             self._progress(event)
         elif isinstance(event, Measured):
-            self.say(f"{self._name(event.job, event.revision)}: {'found in the cache' if event.cached else 'measured'}")
+            self.say(f"{self._name(event.job, event.revision)}: {'cached' if event.cached else 'measured'}")
         elif isinstance(event, Note):
             self.say(f"{self._name(event.job, None)}: {event.text}")
         elif isinstance(event, Ready):

@@ -94,12 +94,12 @@ WITHOUT_TERMINAL = (100, 32)
 @click.option(
     "--width",
     type=click.IntRange(20, 1000),
-    help=f"Columns (default: the terminal's, or {WITHOUT_TERMINAL[0]} without one).",
+    help=f"Width in columns (default: that of the terminal, or {WITHOUT_TERMINAL[0]} without one).",
 )
 @click.option(
     "--height",
     type=click.IntRange(10, 1000),
-    help=f"Lines (default: the terminal's, or {WITHOUT_TERMINAL[1]} without one).",
+    help=f"Height in lines (default: that of the terminal, or {WITHOUT_TERMINAL[1]} without one).",
 )
 @cache_dir_option
 def command(
@@ -118,7 +118,7 @@ def command(
     height: int | None,
     cache_dir: Path | None,
 ) -> None:
-    """Draw cached measurements as text, in colour on a terminal (unless NO_COLOR is set).
+    """Draw cached measurements as text, in colour on a terminal unless NO_COLOR is set.
 
     Labels with one side, such as preference, have no plane: --kind plane draws their information over training.
     """
@@ -137,7 +137,9 @@ def command(
         measured = _named(measured, checkpoint)
     charts = charts_of(kind, measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
     if not any(chart.series for chart in charts):
-        raise InputError("filter", "No measured point fits this view: see ib-explorer export for what there is.")
+        raise InputError(
+            "filter", "No cached measurement matches this view: list what is cached with ib-explorer export."
+        )
     print_charts(charts, width, height)
 
 

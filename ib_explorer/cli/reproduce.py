@@ -35,7 +35,7 @@ TOLERANCE = 0.6e-4
 @click.group("reproduce")
 @cache_dir_option
 def command(cache_dir: Path | None) -> None:
-    """Check the estimator against published values, and on pure noise."""
+    """Check the estimator against published values and on pure noise."""
 
 
 @command.command()
@@ -60,7 +60,7 @@ def digits(cache_dir: Path | None) -> int:
 def findings(cache_dir: Path | None, settings: Settings) -> int:
     """Show raw and corrected optimality of pure noise, of an untrained and of the trained demo model.
 
-    The demo is trained first if it has not been: about two minutes on two cores. Values are means over the layers.
+    The demo is trained first if needed, about two minutes on two cores. Values are means over the layers.
     """
     request = replace(demo_request(settings["device"].value), revision="log:2")
     session, measured = measure_all([request], cache_dir)
@@ -85,11 +85,11 @@ def _computed(*arguments: str) -> Mapping[str, Any]:
     done = subprocess.run(
         [*COMPUTATION, *arguments], capture_output=True, text=True, env=worker_environment(), stdin=subprocess.DEVNULL
     )
-    said = done.stderr.strip().splitlines() or ["no word"]
+    said = done.stderr.strip().splitlines() or ["no message"]
     if done.returncode == 2:
         raise InputError("reproduce", said[-1])
     if done.returncode:
-        raise MeasurementError("reproduce", f"The computation stopped: {said[-1]}.")
+        raise MeasurementError("reproduce", f"The computation failed: {said[-1]}.")
     found: Mapping[str, Any] = json.loads(done.stdout)
     return found
 

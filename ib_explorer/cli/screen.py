@@ -21,7 +21,7 @@ def open_screen(cache_dir: Path | None, settings: Settings, initial: Measurement
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError(
             "terminal",
-            "The explorer needs a terminal; without one use ib-explorer measure, plot or export (see --help).",
+            "The explorer needs a terminal: without one, use ib-explorer measure, plot or export (see --help).",
         )
     from ib_explorer.tui.app import ExplorerApp
     from ib_explorer.tui.state import Order

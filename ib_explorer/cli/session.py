@@ -52,7 +52,7 @@ async def _run(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, d
             await client.submit(job(number))
         return await _follow(client, set(labels), narration)
     except asyncio.CancelledError:
-        narration.say("stopping …")
+        narration.say("cancelling …")
         for number in labels:
             await client.cancel(number)
         raise

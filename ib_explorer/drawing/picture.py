@@ -24,7 +24,7 @@ def plane_rows(
     (default: the plane's own) set the window, outside which nothing is drawn.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        return _blank("no room for the plane", width, height)
+        return _blank("too small for the plane", width, height)
     chart = _chart(Same(plane), limits)
     rows = height - 4  # minus the legend, the axis, its numbers and its title
     y_ticks = _named_ticks(chart.y_axis, chart.limits.y, height // 4, rows)

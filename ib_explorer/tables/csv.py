@@ -59,9 +59,9 @@ def check_writable(path: Path) -> None:
     if not path.parent.is_dir():
         raise InputError("csv", f"The CSV cannot be written to {path}: there is no folder {path.parent}.")
     if path.is_dir():
-        raise InputError("csv", f"The CSV cannot be written to {path}: it is a folder; name a file in it.")
+        raise InputError("csv", f"The CSV cannot be written to {path}: it is a folder; name a file.")
     if not os.access(path.parent, os.W_OK):
-        raise InputError("csv", f"The CSV cannot be written to {path}: you may not write in {path.parent}.")
+        raise InputError("csv", f"The CSV cannot be written to {path}: permission denied in {path.parent}.")
 
 
 def _field(value: object) -> str:

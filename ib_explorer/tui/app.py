@@ -118,7 +118,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         if self.state.view.is_over_training:
             self.notify("Increments exist only for n-gram labels: press g to step to them.")
         elif self.scene.request is None:
-            self.notify("Press m to measure this model first: its increments are of the same text.")
+            self.notify("Increments need a measurement on the same text: press m to measure this model first.")
         else:
             self._give(lacking.increments(self.scene))
 
@@ -147,7 +147,7 @@ class ExplorerApp(Core, inherit_bindings=False):
         """Open the export dialog for the points on the screen."""
         pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
         if not pairs:
-            self.notify("There is nothing on the screen to export.")
+            self.notify("This view has no points to export.")
             return
         model = pairs[0][0].model.rstrip("/").rsplit("/", 1)[-1]
 

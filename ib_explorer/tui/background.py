@@ -50,7 +50,7 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
     except OSError as error:
-        problem = f"The cache cannot be read: {error}."
+        problem = f"The cache could not be read: {error}."
     finally:
         _spare_collection()
     post(CacheRead(records, curves, increments, problem))

@@ -149,7 +149,7 @@ class Core(App[None], inherit_bindings=False):
         if job is not None and job.kind.is_speculative:
             return
         if job is not None and job.kind.is_optional:
-            self.notify(f"No {job.kind.value}: {event.message}", severity="warning", markup=False)
+            self.notify(f"The {job.kind.value} was not computed: {event.message}", severity="warning", markup=False)
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
 
@@ -157,7 +157,7 @@ class Core(App[None], inherit_bindings=False):
     def _worker_exited(self, message: WorkerExited) -> None:
         """Fail every open job; the next one starts a new worker."""
         self._set(replace(self.state, worker_runs=False), at_once=False)
-        reason = message.reason or "The worker stopped before it was done."
+        reason = message.reason or "The worker process exited before the job finished."
         for job in [job for job in self.state.jobs if job.is_open]:
             self.post_message(WorkerEvent(Failed(job.number, "worker", reason, False)))
 
@@ -187,7 +187,7 @@ class Core(App[None], inherit_bindings=False):
     @on(Exported)
     def _exported(self, message: Exported) -> None:
         if message.problem is None:
-            self.notify(f"{message.rows} rows written to {message.path}", markup=False)
+            self.notify(f"Wrote {message.rows} rows to {message.path}", markup=False)
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 

@@ -175,7 +175,7 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
         if job.kind.is_speculative and job.measured:
-            return with_log(state, f"Precomputed {job.target}: every temperature and weighting that a key steps to.")
+            return with_log(state, f"Precomputed {job.target} at all temperatures and weightings.")
         return state
     if isinstance(event, CancelledJob):
         state = with_job(state, replace(job, status="cancelled"))
@@ -189,7 +189,9 @@ def with_record_read(state: State, job: Job, revision: str, record: CheckpointMe
     """The state after the record of a job's checkpoint was read from the cache; None if it could not be read."""
     state = with_job(state, replace(job, unread=tuple(name for name in job.unread if name != revision)))
     if record is None:
-        return with_log(state, f"The measurement of {revision} could not be read from the cache.")
+        return with_log(
+            state, f"The measurement of {revision} could not be read from the cache: press m to measure it again."
+        )
     if job.kind.extends_trajectory:
         state = replace(state, requests={**state.requests, Trajectory.of(record): job.request})
     return with_records(state, [record])

@@ -57,4 +57,4 @@ def layer_name(layer: int | str) -> str:
 
 def why_withheld(row: Measurement) -> str:
     """The reason why corrected optimality is withheld, in one clause; empty if it is not."""
-    return "" if VALUES["corrected"].optimality(row) is not None else "withheld: I(X;Z) cannot be told from 0"
+    return "" if VALUES["corrected"].optimality(row) is not None else "withheld: I(X;Z) is at most 3 errors"

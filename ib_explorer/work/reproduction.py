@@ -41,7 +41,7 @@ def digits() -> dict[str, float]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise InputError(
-            "extra", "The digits come with scikit-learn, which is missing: install ib-explorer[reproduce]."
+            "extra", "scikit-learn, which has the digits, is not installed: install ib-explorer[reproduce]."
         ) from error
     images, labels = load_digits(return_X_y=True)
     anchors = torch.randn(100, 64, generator=torch.Generator().manual_seed(0))

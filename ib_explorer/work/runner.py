@@ -139,7 +139,7 @@ class Runner:
         present = self._checkpoints.existing(self._checkpoints.chosen(job.request, progress))
         if not present:
             raise InputError(
-                "model", "The demo has no checkpoint yet whose tokenizer the bound could use: measure it first."
+                "model", "The demo has not been trained yet, so its tokenizer is missing: run ib-explorer demo first."
             )
         text, _ = self._samples.text(job.request, present[0], progress)
         chain = LABELS.chain(job.granularity)

@@ -117,7 +117,7 @@ class Scorer:
             progress.note(str(plan))
             if plan.passes > 1:
                 wanted = math.ceil(plan.layers * plan.scores / 1e9)
-                progress.note(f"One pass would do with the scores on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
+                progress.note(f"One pass is enough if the scores fit on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
 
     def _fresh(
         self,

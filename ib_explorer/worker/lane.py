@@ -93,7 +93,7 @@ class Lane:
                     start_new_session=True,  # Ctrl-C in the terminal must reach the client only
                 )
             except OSError as error:
-                self._fail(f"No worker could be started: {error}.")
+                self._fail(f"The worker could not be started: {error}.")
                 return
             for unfinished in self._unfinished.values():
                 self._send(unfinished.job)
@@ -217,9 +217,9 @@ class Lane:
         if not self._killed:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             if not self._unfinished and not self._ready:
-                sentence = f"The worker stopped ({how}) while starting; its log is at {self._log}."
+                sentence = f"The worker process exited ({how}) while starting: see its log at {self._log}."
                 self._deliver(Failed(NO_JOB, "worker", sentence, input_error=False))
-            self._fail(f"The worker stopped ({how}) before this job was done; its log is at {self._log}.")
+            self._fail(f"The worker process exited ({how}) before this job finished: see its log at {self._log}.")
         if self._unfinished:
             await self.start()
 

@@ -141,7 +141,7 @@ def _run(
         emit(Failed(job.job, error.kind, str(error), input_error=False))
     except Exception as error:  # the outermost boundary: a fault in one job must not end the others
         traceback.print_exc()
-        sentence = f"An unexpected error stopped this job: {type(error).__name__}: {error}"
+        sentence = f"This job failed with an unexpected error: {type(error).__name__}: {error}"
         emit(Failed(job.job, "internal", sentence, input_error=False))
     else:
         progress.flush()

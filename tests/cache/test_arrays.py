@@ -239,7 +239,7 @@ def test_more_than_the_budget_is_refused(store: ArrayStore) -> None:
     assert store.admits(store.budget)
     assert not store.admits(store.budget + 1)
     kilobytes(store, 1)
-    with pytest.raises(InputError, match=r"4\.0 MB of arrays are more than the 1\.0 MB") as caught:
+    with pytest.raises(InputError, match=r"4\.0 MB would exceed the budget of 1\.0 MB") as caught:
         store.put(IDENTITY, {"x": np.zeros(500_000)})
     assert caught.value.kind == "disk"
     assert store.get({"n": 1}) is not None

@@ -24,7 +24,7 @@ def test_the_argument_wins_over_the_variable_and_the_variable_over_the_platform(
 ) -> None:
     default = locations()
     assert default.cache.is_relative_to(tmp_path)
-    assert default.origin["cache"] == "default of this platform"
+    assert default.origin["cache"] == "platform default"
     monkeypatch.setenv("IB_EXPLORER_CACHE", str(tmp_path / "variable"))
     assert locations().cache == tmp_path / "variable"
     assert locations().origin["cache"] == "IB_EXPLORER_CACHE"
@@ -45,7 +45,7 @@ def test_the_origin_names_the_variable_that_moved_a_folder(tmp_path: Path, monke
     found = locations()
     if found.state.is_relative_to(tmp_path / "elsewhere"):
         assert found.origin["state"] == found.origin["log"] == "XDG_STATE_HOME"
-    assert found.origin["config"] == "default of this platform"
+    assert found.origin["config"] == "platform default"
 
 
 def test_paths_are_absolute_and_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,5 +91,5 @@ def test_the_budget_of_scores_is_a_number_of_gigabytes(monkeypatch: pytest.Monke
     assert score_budget() == 500_000_000
     for wrong in ("much", "-1", "nan", "inf"):
         monkeypatch.setenv("IB_EXPLORER_SCORE_BUDGET", wrong)
-        with pytest.raises(InputError, match="IB_EXPLORER_SCORE_BUDGET is a number of GB"):
+        with pytest.raises(InputError, match="IB_EXPLORER_SCORE_BUDGET must be a number of GB"):
             score_budget()

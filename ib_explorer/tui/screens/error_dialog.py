@@ -11,32 +11,32 @@ from ib_explorer.tui.screens.dialog import Dialog
 # The kinds are those of InputError, MeasurementError and the worker's client; others have the general title.
 _TITLES = {
     "access": "No access to this model",
-    "architecture": "This kind of model cannot be measured",
+    "architecture": "This architecture is not supported",
     "cache": "The cache cannot be used",
     "column": "No such column",
-    "config": "This is not a model folder",
-    "corpus": "This text cannot be used",
+    "config": "Not a model folder",
+    "corpus": "The text cannot be used",
     "device": "The device cannot be used",
     "disk": "The disk is full",
-    "dtype": "This number format cannot be used",
+    "dtype": "This data type cannot be used",
     "export": "The file was not written",
-    "internal": "Something broke",
+    "internal": "Internal error",
     "layers": "No such layer",
     "memory": "Out of memory",
-    "model": "This model cannot be used",
+    "model": "The model cannot be used",
     "network": "The hub cannot be reached",
     "revision": "No such checkpoint",
-    "temperature": "This temperature cannot be used",
-    "tokenizer": "This tokenizer cannot be used",
-    "worker": "The worker stopped",
+    "temperature": "Invalid temperature",
+    "tokenizer": "The tokenizer cannot be used",
+    "worker": "The worker process exited",
 }
 _ADVICE = {
-    "cache": "Give another folder with --cache-dir.",
-    "disk": "Free some space, or give another folder with --cache-dir, and measure again.",
+    "cache": "Choose another folder with --cache-dir.",
+    "disk": "Free some space, or choose another folder with --cache-dir; then measure again.",
     "export": "Press x to choose another file.",
-    "memory": "Press m and try fewer documents, a shorter length, or another device.",
-    "network": "What is cached can still be looked at; press m to try again.",
-    "worker": "What was measured is safe in the cache. Press m to measure again: a new worker starts by itself.",
+    "memory": "Press m to measure fewer documents, a shorter length, or on another device.",
+    "network": "Cached measurements remain available. Press m to try again.",
+    "worker": "Finished measurements are cached. Press m to measure again; a new worker starts automatically.",
 }
 
 
@@ -50,7 +50,7 @@ class ErrorDialog(Dialog[None]):
     @property
     def title_text(self) -> str:
         """The title for this kind of failure."""
-        return _TITLES.get(self.kind, "This cannot be measured" if self.input_error else "The measurement failed")
+        return _TITLES.get(self.kind, "The request cannot be used" if self.input_error else "The measurement failed")
 
     @property
     def advice(self) -> str:

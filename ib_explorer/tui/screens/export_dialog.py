@@ -23,9 +23,9 @@ class ExportDialog(Dialog[Path]):
         """The box."""
         with Vertical(classes="box") as box:
             box.border_title = "export as CSV"
-            yield Static(f"{self.rows} rows, as on the screen. File:")
+            yield Static(f"Rows: {self.rows}, as shown. File:")
             yield Input(self.suggestion, id="path", compact=True)
-            yield Static("enter writes, escape leaves", id="problem", markup=False)
+            yield Static("Enter writes the file, Escape cancels.", id="problem", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the path once it is writable."""
@@ -36,10 +36,10 @@ class ExportDialog(Dialog[Path]):
         elif path.is_dir():
             problem = f"{path} is a folder: give a file name."
         elif not path.parent.is_dir():
-            problem = f"There is no folder {path.parent}."
+            problem = f"There is no folder {path.parent}: choose another one."
         elif path.exists() and path != self._warned:
             self._warned = path
-            problem = f"{path} exists: enter once more overwrites it."
+            problem = f"{path} exists: press Enter again to overwrite it."
         if problem:
             said = self.query_one("#problem", Static)
             said.update(problem)

@@ -16,17 +16,17 @@ from ib_explorer.tui.keymap import keys
 from ib_explorer.tui.screens.dialog import Dialog
 
 _NUMBERS = (
-    ("plug-in", "the paper's estimate; biased upwards, most where labels are rare"),
-    ("null", "what labels with the same counts but no relation to Z would score"),
-    ("corrected", "plug-in less null: on average not above the truth, and the default point"),
+    ("plug-in", "the paper's estimate; biased upward, most for rare labels"),
+    ("null", "expected plug-in estimate for labels with the same counts but unrelated to Z"),
+    ("corrected", "plug-in minus null: on average not above the truth; drawn by default"),
     ("±error", "standard error of the corrected value, over groups of documents or shuffled labels"),
-    ("low, high", "the truth is expected between them: two errors below corrected, two above the jackknife"),
+    ("low, high", "the bracket: two errors below the corrected value, two errors above the jackknife"),
     ("draws", "standard deviation over draws of the anchors"),
-    ("labels", "number of different labels; once: share of positions whose label occurs once"),
-    ("ceiling", "what one label per position would score"),
-    ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) cannot be told from 0"),
-    ("bits below, ε", "I(Y;Z) short of the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
-    ("one successor", "share of positions whose X has a single Y: near 100 % the curve is the diagonal"),
+    ("labels", "number of distinct labels; once: share of positions whose label occurs once"),
+    ("ceiling", "plug-in estimate with a distinct label at every position"),
+    ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) is at most 3 errors"),
+    ("bits below, ε", "vertical distance to the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
+    ("one successor", "share of positions whose X has a single Y; near 100 % the curve is the diagonal"),
 )
 
 
@@ -38,7 +38,7 @@ class HelpScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """The box."""
         with VerticalScroll(classes="box wide") as box:
-            box.border_title = "keys and numbers"
+            box.border_title = "keys and values"
             yield Static(help_text())
 
 
@@ -52,7 +52,7 @@ def help_text() -> Text:
             text.append(f"  {shown:22}")
             text.append(f"{key.text}\n", style="dim")
         text.append("\n")
-    text.append("Numbers, all but counts as fractions of log n for n anchors\n", style="bold")
+    text.append("Values: fractions of log n for n anchors, except counts\n", style="bold")
     for name, meaning in (*_NUMBERS, *((bound.title, bound.help) for bound in BOUNDS.values())):
         text.append(f"  {name:22}")
         text.append(f"{meaning}\n", style="dim")

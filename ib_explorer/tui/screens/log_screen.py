@@ -25,7 +25,7 @@ class LogScreen(Dialog[None]):
         """The box."""
         with VerticalScroll(classes="box wide") as box:
             box.border_title = "log"
-            yield Static("\n".join(self.lines) or "Nothing happened yet.", markup=False)
+            yield Static("\n".join(self.lines) or "The log is empty.", markup=False)
 
     def on_mount(self) -> None:
         """Scroll to the newest lines."""

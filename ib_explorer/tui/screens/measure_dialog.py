@@ -103,9 +103,9 @@ class MeasureDialog(Dialog[Order]):
 
     def _help(self, name: str) -> str:
         if name == MODEL:
-            return f"a hub id, the folder of a model or of a training run, or one of {', '.join(self.models)}"
+            return f"A hub id, the folder of a model or of a training run, or one of {', '.join(self.models)}."
         if name == CHECKPOINTS:
-            return "a branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob"
+            return "A branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob."
         if name == CORPUS and self._takes_pairs:
             return PREFERENCE_SET
         return next((one.help for one in OPTIONS if one.name == name), "")

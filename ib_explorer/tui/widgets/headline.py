@@ -58,5 +58,5 @@ class Headline(Static):
         if state.playing:
             text.append("  ▶ playing", style="bold")
         elif any(job.is_open and job.kind.extends_trajectory for job in state.jobs):
-            text.append("  ● live" if state.live else "  ‖ held", style="bold")
+            text.append("  ● live" if state.live else "  ‖ paused", style="bold")
         return text

@@ -31,7 +31,7 @@ def increments_hint(scene: Scene) -> str:
         return "Measuring what each further token of context adds …"
     if scene.incremented_layers:
         return (
-            f"What each further token of context adds is not measured in {layer}, but in {_listed(scene)}: "
+            f"Increments are measured in {_listed(scene)}, not in {layer}: "
             "press l to step there, or m to measure more layers."
         )
     if known is None:
@@ -39,7 +39,7 @@ def increments_hint(scene: Scene) -> str:
     depth = scene.records[0].depth
     wanted = range(1, depth + 1) if scene.layer == "mean" else [scene.layer]
     if not set(wanted) <= set(parse_layers(known.layers, depth)):
-        return f"What each further token of context adds in {layer} takes more layers than were asked for: press m."
+        return f"Increments in {layer} need layers that were not measured: press m to measure them."
     return "Press a to measure what each further token of context adds."
 
 
@@ -55,7 +55,7 @@ def _chart(rows: Sequence[Increment], room: int) -> Text:
     text = Text(no_wrap=True)
     by_place = {(row.side, row.order): row for row in rows}
     largest = max(row.increment for row in rows)
-    text.append(f"Each further token adds in {_where(rows[0].layer)}: raw, by frequency, corrected\n", style="dim")
+    text.append(f"Each further token adds in {_where(rows[0].layer)}: raw states, frequency weights\n", style="dim")
     text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
     for order in sorted({row.order for row in rows}):
         text.append(f" {order:>4}  ")

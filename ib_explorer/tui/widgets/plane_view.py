@@ -45,12 +45,12 @@ class PlaneView(Widget):
     def _invitation(self) -> Content:
         state = self.scene.state if self.scene else None
         if state is None:
-            said = "Reading what is measured …"
+            said = "Reading the cache …"
         elif any(job.is_open and (job.kind.extends_trajectory or job.kind.fills_view) for job in state.jobs):
             said = "Measuring: the first point will appear here."
         elif state.place is None:
-            said = "Nothing is measured yet. Press m to measure a model."
+            said = "No measurements yet. Press m to measure a model."
         else:
-            said = "This view is not measured. Press m to measure it, or step on."
+            said = "This view is not measured. Press m to measure it, or step to another view."
         above = "\n" * max((self.size.height - 1) // 2, 0)
         return Content.styled(above + said.center(self.size.width), "dim")

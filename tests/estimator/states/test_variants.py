@@ -236,7 +236,7 @@ def test_logits_that_are_not_the_output_embeddings_are_refused(
     config = AutoConfig.for_model("cohere", **shape, num_key_value_heads=4, vocab_size=300, logit_scale=0.0625)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     assert _load(tmp_path).head is None
-    with pytest.raises(InputError, match="leave --loss out"):
+    with pytest.raises(InputError, match="leave out --loss"):
         _load(tmp_path, with_head=True)
 
 

@@ -76,7 +76,11 @@ def test_long_completions_are_cut_and_long_prompts_left_out(tiny_tokenizer: Any)
     assert sample.pairs == 2
     assert np.diff(sample.offsets).max() == 20
     (note,) = notes
-    assert "2 of the 4 pairs" in note and "1 have an empty completion" in note and "prompts of 1" in note
+    assert (
+        "2 of the 4 pairs" in note
+        and "1 have an empty completion" in note
+        and "1 have a prompt of --max-length" in note
+    )
 
 
 def test_the_order_of_reading_does_not_matter(tiny_tokenizer: Any) -> None:
@@ -137,9 +141,9 @@ def test_what_is_no_preference_set_is_refused(record: dict[str, Any], words: str
 @pytest.mark.parametrize(
     ("pairs", "words"),
     [
-        ([], "has no pairs in it"),
-        ([Pair((), text("a"), text("b"))], "1 of its 1 pairs can be used"),
-        ([Pair((), text("a"), ())] * 5, "0 of its 5 pairs can be used.* 5 have an empty completion"),
+        ([], "contains no pairs"),
+        ([Pair((), text("a"), text("b"))], "1 of its 1 pairs are usable"),
+        ([Pair((), text("a"), ())] * 5, "0 of its 5 pairs are usable.* 5 have an empty completion"),
     ],
 )
 def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words: str) -> None:
@@ -150,7 +154,7 @@ def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words
 
 def test_a_file_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(InputError, match="no records"):
+    with pytest.raises(InputError, match="not a preference set"):
         list(open_corpus(str(tmp_path / "a.txt"), Progress()).pairs())
 
 

@@ -111,7 +111,7 @@ def test_short_documents_are_passed_over_and_fewer_than_asked_noted(tiny_tokeniz
     progress = Notes()
     made = sample(["no", *SENTENCES[:3], "", "a b"], tiny_tokenizer, 10, progress=progress)
     assert made.documents == 3 and made.corpus == "the corpus"
-    assert len(progress.notes) == 1 and "3 documents" in progress.notes[0]
+    assert len(progress.notes) == 1 and "only 3 of the 10" in progress.notes[0]
     assert progress.phases[0] == ("text", 0, 10, "documents") and progress.phases[-1] == ("text", 3, 10, "documents")
 
 
@@ -124,7 +124,7 @@ def test_enough_documents_need_no_note(tiny_tokenizer):
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
-        ([], "has no text in it"),
+        ([], "contains no text"),
         (["short"], "too short: 0 of its 1 documents"),
         ([SENTENCES[0], "short"], "too short: 1 of its 2 documents"),
         (["<|endoftext|>" * 30, "<|endoftext|>" * 20], "the same"),

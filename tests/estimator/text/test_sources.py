@@ -95,10 +95,10 @@ def test_plain_texts_have_neither_columns_nor_pairs(tmp_path: Path) -> None:
     docstrings = opened(DOCSTRINGS)
     assert next(docstrings.documents()).columns == ()
     for corpus in (plain, docstrings):
-        with pytest.raises(InputError, match="is plain text and has no columns, so none called 'topic'") as error:
+        with pytest.raises(InputError, match="is plain text and has no column 'topic'") as error:
             next(corpus.documents(None, ["topic"]))
         assert error.value.kind == "column"
-        with pytest.raises(InputError, match="is plain text and has no records: give a preference set") as error:
+        with pytest.raises(InputError, match="is plain text, not a preference set: use a file") as error:
             next(corpus.pairs())
         assert error.value.kind == "corpus"
 
@@ -154,7 +154,7 @@ def test_a_source_that_cannot_be_loaded_is_named_where_the_hub_is_asked_instead(
     notes: list[str] = []
     progress = Progress()
     progress.note = notes.append  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="out of reach"):
+    with pytest.raises(InputError, match="cannot be reached"):
         open_corpus("fables", progress)
     (note,) = notes
     assert "'fables' of torn 1.0 cannot be loaded" in note

@@ -77,7 +77,7 @@ def test_measure_with_csv_prints_the_path(run, tmp_path):
     [
         (["wrong-input"], 2, "There is no model here."),
         (["bad-luck"], 1, "The device is out of memory."),
-        (["dying"], 1, "The worker stopped (signal 9)"),
+        (["dying"], 1, "The worker process exited (signal 9)"),
         (["fault"], 1, "ZeroDivisionError"),
     ],
 )
@@ -98,19 +98,19 @@ def test_what_could_be_measured_is_printed_although_another_model_failed(run):
     [
         (["measure"], "Missing argument"),
         (["measure", "@main"], "names no model"),
-        (["measure", "m", "--anchors", "1"], "at least 2 anchors"),
+        (["measure", "m", "--anchors", "1"], "--anchors must be at least 2"),
         (["measure", "m", "--anchors", "many"], "whole numbers"),
         (["measure", "m", "--granularity", "word"], "choose from token"),
         (["measure", "m", "--temperature", "0"], "is not a temperature"),
         (["measure", "m", "--temperature", "hot"], "is not a temperature"),
         (["measure", "m", "--layers", "some"], "is not a layer"),
-        (["measure", "m", "--documents", "1"], "at least 2 documents"),
+        (["measure", "m", "--documents", "1"], "--documents must be at least 2"),
         (["measure", "m", "--csv", "/no/such/folder/out.csv"], "there is no folder"),
         (["measure", "m", "--no-such"], "No such option"),
         (["nonsense"], "No such command"),
         (["bound"], "--tokenizer"),
-        (["plot"], "Nothing has been measured yet"),
-        (["export"], "Nothing has been measured yet"),
+        (["plot"], "has no measurements"),
+        (["export"], "has no measurements"),
         (["plot", "--layer", "first"], "is not a layer"),
         ([], "needs a terminal"),
     ],
@@ -130,9 +130,9 @@ def test_export_and_plot_read_what_measure_kept(run):
     code, out, _ = run("plot", "--width", "60", "--height", "20")
     assert code == 0 and len(out.splitlines()) == 20 and "\x1b" not in out
     code, _, err = run("export", "--temperature", "x0.5")
-    assert code == 2 and "No measured point fits" in err
+    assert code == 2 and "No cached measurement matches" in err
     code, _, err = run("export", "--model", "other")
-    assert code == 2 and "Nothing is cached of other: there are measurements of kept." in err
+    assert code == 2 and "The cache has no measurements of other: choose from kept." in err
 
 
 def test_export_and_plot_choose_variants_and_minimum_counts(run):
@@ -181,7 +181,7 @@ def test_plot_is_coloured_on_a_terminal_unless_no_color_is_set(run, monkeypatch)
 
 def test_plot_draws_preference_over_training(run):
     code, _, err = run("plot", "--granularity", "preference")
-    assert code == 2 and "Nothing has been measured yet" in err
+    assert code == 2 and "has no measurements" in err
     store(map(preference, STEPS))
     code, out, err = run("plot", "--granularity", "preference", "--layer", "each")
     assert (code, err) == (0, "") and out.startswith("I(pref;Z)") and "layer 3" in out
@@ -204,7 +204,7 @@ def test_measure_takes_the_loss_as_a_flag(run):
     code, out, _ = run("measure", "kept", "--loss", "--min-count", "2", "--variant", "raw")
     assert code == 0 and {row["loss"] for row in table(out)} == {"2.5"}
     code, _, err = run("measure", "kept", "--min-count", "0")
-    assert code == 2 and "--min-count cannot be 0" in err
+    assert code == 2 and "--min-count must be at least 1, not 0" in err
     code, _, err = run("measure", "kept", "--variant", "bleached")
     assert code == 2 and "choose from raw, centred, standardised" in err
 
@@ -247,12 +247,12 @@ def test_a_help_text_that_starts_with_a_choice_keeps_it_as_it_is_typed():
                 assert first in option.type.choices or first.lower() not in option.type.choices, words
 
 
-def test_the_cache_is_shown_and_found_sound(run):
+def test_the_cache_is_shown_and_verified(run):
     run("measure", "kept")
     code, out, _ = run("cache", "info")
     assert code == 0 and any(line.split()[:2] == ["measurements", "2"] for line in out.splitlines())
     code, out, _ = run("cache", "verify")
-    assert code == 0 and out.splitlines()[0].split() == ["measurements", "2", "sound", "0", "set", "aside"]
+    assert code == 0 and out.splitlines()[0].split() == ["measurements", "2", "intact", "0", "set", "aside"]
 
 
 def test_a_damaged_measurement_is_named_and_set_aside(run, tmp_path):
@@ -269,9 +269,9 @@ def test_pruning_keeps_measurements_unless_they_are_named(run):
     run("measure", "kept")
     assert run("cache", "prune")[0] == 0
     assert len(table(run("export")[1])) == 12
-    assert run("cache", "prune", "--room", "measurements")[1].startswith("removed 2 entries")
+    assert run("cache", "prune", "--part", "measurements")[1].startswith("removed 2 entries")
     assert run("export")[0] == 2
-    assert run("cache", "prune", "--room", "attic")[0] == 2
+    assert run("cache", "prune", "--part", "attic")[0] == 2
 
 
 def test_checkpoints_are_listed(run):
@@ -311,7 +311,7 @@ def test_a_setting_of_preference_is_named_where_bound_refuses_it(run, monkeypatc
     monkeypatch.setenv("IB_EXPLORER_GRANULARITY", "preference")
     code, out, err = run("bound", "--tokenizer", "kept")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "preference labels have no bound" in err and "(environment)" in err and "--granularity token" in err
+    assert "The granularity preference" in err and "(environment)" in err and "--granularity token" in err
     assert run("bound", "--tokenizer", "kept", "--granularity", "token")[0] == 0
 
 
@@ -387,8 +387,8 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
             ("measure", "kept", "--granularity", "token,preference"),
             "token and preference are measured on different samples",
         ),
-        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "preference labels have no bound"),
-        (("export", "--granularity", "preference"), "Nothing has been measured yet"),
+        (("bound", "--tokenizer", "kept", "--granularity", "preference"), "The granularity preference"),
+        (("export", "--granularity", "preference"), "has no measurements"),
         (("measure", "kept", "--increments", "/no/such/folder/i.csv"), "there is no folder /no/such/folder"),
     ],
 )

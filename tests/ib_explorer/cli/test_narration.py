@@ -57,7 +57,7 @@ def test_results_notes_and_the_device_are_lines_that_stay():
     narration.hear(Note(1, "halved the batch"))
     assert out.getvalue().splitlines() == [
         "device: cpu",
-        "demo step1: found in the cache",
+        "demo step1: cached",
         "demo step2: measured",
         "demo: halved the batch",
     ]
@@ -71,7 +71,7 @@ def test_results_notes_and_the_device_are_lines_that_stay():
         (progress(100), 5.0, "forward pass 100/100 documents"),
         (progress(0, 7200), 1.0, "forward pass 0/7200 documents, 1/s, 2 h 0 min left"),
         (progress(0, 90), 1.0, "forward pass 0/90 documents, 1/s, 1 min 30 s left"),
-        (progress(1, 2, "bound"), 0.0, "bound 1/2 documents"),
+        (progress(1, 2, "bound"), 0.0, "computing the bound 1/2 documents"),
     ],
 )
 def test_a_phase_in_words(event, rate, text):

@@ -49,7 +49,7 @@ def test_the_environment_and_the_configuration_file_fill_the_form(opened, tmp_pa
     assert code == 0 and (form["documents"], form["anchors"], form["model"]) == ("64", "50", "demo")
 
 
-@pytest.mark.parametrize(("documents", "part"), [("many", "whole numbers"), ("1", "at least 2 documents")])
+@pytest.mark.parametrize(("documents", "part"), [("many", "whole numbers"), ("1", "--documents must be at least 2")])
 @pytest.mark.parametrize("arguments", [[], ["demo"]])
 def test_a_wrong_setting_is_one_sentence_and_exit_2(opened, monkeypatch, documents, part, arguments):
     monkeypatch.setenv("IB_EXPLORER_DOCUMENTS", documents)

@@ -757,7 +757,7 @@ async def test_a_failure_is_a_dialog_that_says_what_to_do(size: tuple[int, int])
     client = ScriptedClient(failing("corpus", "There is no text in [notes].txt.", input_error=True))
     async with explorer(client=client, initial=REQUEST, size=size) as (app, pilot):
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
-        assert app.screen.title_text == "This text cannot be used"
+        assert app.screen.title_text == "The text cannot be used"
         assert str(app.screen.query_one(".sentence", Static).content) == "There is no text in [notes].txt."
         assert "Press m" in app.screen.advice
         await pilot.press("escape")
@@ -770,7 +770,7 @@ async def test_a_worker_that_dies_leaves_a_working_screen_and_the_next_job_start
         await settled(pilot, lambda: bool(app.state.jobs) and app.state.jobs[0].status == "running")
         client.die()
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
-        assert app.screen.title_text == "The worker stopped"
+        assert app.screen.title_text == "The worker process exited"
         await pilot.press("escape", "k")
         assert step(app) == STEPS[-2]
         assert not any(job.is_open for job in app.state.jobs)
@@ -848,7 +848,7 @@ async def test_an_existing_file_is_overwritten_only_when_told_twice(tmp_path: Pa
 async def test_withheld_optimality_says_why() -> None:
     async with explorer(MemoryCache([checkpoint(4, se=1.0)])) as (app, pilot):
         await settled(pilot, lambda: step(app) == 4)
-        assert "–" in text_of(app, Readout) and "cannot be told from 0" in text_of(app, Readout)
+        assert "–" in text_of(app, Readout) and "at most 3 errors" in text_of(app, Readout)
 
 
 async def test_help_and_log_open_and_close() -> None:

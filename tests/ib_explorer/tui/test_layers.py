@@ -122,10 +122,10 @@ def test_an_increment_that_may_be_0_is_said_to_be_so_in_words() -> None:
     [
         ("mean", "all", (), "Press a to measure"),
         (2, "all", (), "Press a to measure"),
-        (0, "all", (), "in layer 0 takes more layers than were asked for: press m"),
-        ("mean", "0,3", (), "in the mean of layers takes more layers than were asked for: press m"),
-        (0, "all", increments(), "is not measured in layer 0, but in layers 1 to 3: press l"),
-        ("mean", "1", increments(depth=1), "is not measured in the mean of layers, but in layer 1: press l"),
+        (0, "all", (), "Increments in layer 0 need layers that were not measured: press m"),
+        ("mean", "0,3", (), "Increments in the mean of layers need layers that were not measured: press m"),
+        (0, "all", increments(), "measured in layers 1 to 3, not in layer 0: press l"),
+        ("mean", "1", increments(depth=1), "measured in layer 1, not in the mean of layers: press l"),
         ("mean", None, (), "Press m to measure this model, then a"),
     ],
 )

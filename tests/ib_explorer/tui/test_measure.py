@@ -52,9 +52,9 @@ async def test_measuring_is_asked_for_in_a_dialog(size: tuple[int, int]) -> None
 @pytest.mark.parametrize(
     ("field", "wrong", "sentence"),
     [
-        ("documents", "1", "at least 2 documents"),
+        ("documents", "1", "--documents must be at least 2"),
         ("documents", "many", "whole numbers"),
-        ("min-count", "0", "--min-count cannot be 0"),
+        ("min-count", "0", "--min-count must be at least 1, not 0"),
         ("layers", "third", "'third' is not a layer"),
         ("temperature", "hot", "hot"),
         ("model", " ", "No model was named"),
@@ -112,7 +112,7 @@ async def test_with_nothing_ordered_yet_the_dialog_is_filled_with_what_is_config
 
 def test_a_setting_that_is_out_of_its_range_is_an_input_error() -> None:
     settings = read_settings({}, {"IB_EXPLORER_DOCUMENTS": "1"}, Path("/no/such/config.toml"))
-    with pytest.raises(InputError, match="at least 2 documents"):
+    with pytest.raises(InputError, match="--documents must be at least 2"):
         Order.configured(settings)
 
 

@@ -58,7 +58,7 @@ def test_without_scikit_learn_one_sentence_says_what_to_install(computed, capsys
 def test_a_computation_that_breaks_is_exit_1(computed, capsys):
     computed("raise SystemError('broken')")
     assert main(["reproduce", "digits"]) == 1
-    assert capsys.readouterr().err == "ib-explorer: The computation stopped: SystemError: broken.\n"
+    assert capsys.readouterr().err == "ib-explorer: The computation failed: SystemError: broken.\n"
 
 
 def test_noise_scores_a_raw_optimality_of_one_and_no_corrected_one():

@@ -295,7 +295,7 @@ def test_states_that_are_not_finite_are_refused_and_leave_nothing(
 
 
 def test_a_demo_that_was_never_measured_has_no_bound_yet(runner: Runner) -> None:
-    with pytest.raises(InputError, match="no checkpoint yet"):
+    with pytest.raises(InputError, match="has not been trained yet"):
         run(runner, ComputeBound(1, MeasurementRequest(model="demo", corpus="docstrings"), "token"))
 
 

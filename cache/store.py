@@ -1,4 +1,4 @@
-"""The cache as a whole: its parts (rooms), their sizes, verification and pruning."""
+"""The cache as a whole: its parts, their sizes, verification and pruning."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from cache.locations import SCORE_BUDGET
 from cache.measurements import MeasurementStore
 from estimator.errors import InputError
 
-ROOMS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
+PARTS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
 VALUES = ("measurements", "increments", "curves")
-"""Rooms of sealed files, one value each."""
+"""Parts of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
-"""Rooms that can be emptied without losing a measured value."""
+"""Parts that can be emptied without losing a measured value."""
 
 SAMPLE_BUDGET = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """The number of files and bytes in a room."""
+    """The number of files and bytes in a part."""
 
-    room: str
+    part: str
     files: int
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The number of intact entries of a room, and the names of those quarantined."""
+    """The number of intact entries of a part, and the names of those quarantined."""
 
-    room: str
+    part: str
     sound: int
     set_aside: tuple[str, ...]
 
@@ -70,11 +70,11 @@ class Cache:
         return folder_digest(files, self.root / "digests.json", progress)
 
     def info(self) -> list[Occupied]:
-        """The size of each room, unfinished and foreign files included."""
+        """The size of each part, unfinished and foreign files included."""
         found = []
-        for room in ROOMS:
-            files = contents(self.root / room)
-            found.append(Occupied(room, len(files), sum(state.st_size for _, state in files)))
+        for part in PARTS:
+            files = contents(self.root / part)
+            found.append(Occupied(part, len(files), sum(state.st_size for _, state in files)))
         return found
 
     def verify(self) -> list[Verified]:
@@ -87,29 +87,29 @@ class Cache:
             "samples": self.samples,
         }
         found = []
-        for room, store in stores.items():
+        for part, store in stores.items():
             sound, bad = store.verify()
-            found.append(Verified(room, sound, tuple(bad)))
+            found.append(Verified(part, sound, tuple(bad)))
         return found
 
     def prune(
         self,
-        rooms: Sequence[str] = RECOVERABLE,
+        parts: Sequence[str] = RECOVERABLE,
         *,
         older_than: float | None = None,
         to_bytes: int | None = None,
     ) -> Pruned:
-        """Remove entries of ``rooms``, least recently used first, and unfinished files of dead processes in every room.
+        """Remove entries of ``parts``, least recently used first, and unfinished files of dead processes in every part.
 
-        ``older_than`` spares entries used within that many seconds; ``to_bytes`` stops once the rooms together hold no
-        more. Without either, the rooms are emptied, except for scores and samples in use by this process. Raises
-        :class:`InputError` (``"room"``) for an unknown room.
+        ``older_than`` spares entries used within that many seconds; ``to_bytes`` stops once the parts together hold no
+        more. Without either, the parts are emptied, except for scores and samples in use by this process. Raises
+        :class:`InputError` (``"part"``) for an unknown part.
         """
-        for room in rooms:
-            if room not in ROOMS:
-                raise InputError("room", f"The cache has no room {room!r}: choose from {', '.join(ROOMS)}.")
+        for part in parts:
+            if part not in PARTS:
+                raise InputError("part", f"The cache has no part {part!r}: choose from {', '.join(PARTS)}.")
         items = sorted(
-            ((item, drop) for room in dict.fromkeys(rooms) for item, drop in self._items(room)),
+            ((item, drop) for part in dict.fromkeys(parts) for item, drop in self._items(part)),
             key=lambda pair: (pair[0].used, pair[0].path),
         )
         left = sum(item.bytes for item, _ in items)
@@ -123,19 +123,19 @@ class Cache:
                 entries, freed = entries + 1, freed + gained
         return Pruned(entries, freed + self._prune_remains())
 
-    def _items(self, room: str) -> Iterator[tuple[StoredEntry, Callable[[StoredEntry], int]]]:
-        if room in ("scores", "samples"):
-            store: ArrayStore = getattr(self, room)
+    def _items(self, part: str) -> Iterator[tuple[StoredEntry, Callable[[StoredEntry], int]]]:
+        if part in ("scores", "samples"):
+            store: ArrayStore = getattr(self, part)
             yield from ((item, store.drop) for item in store.items())
             return
-        folder = self.root / room
-        for path in entry_paths(folder) if room in VALUES else listing(folder):
+        folder = self.root / part
+        for path in entry_paths(folder) if part in VALUES else listing(folder):
             size = sum(state.st_size for _, state in contents(path))
             yield StoredEntry(path, size, last_change(path)), lambda item: remove(item.path)
 
     def _prune_remains(self) -> int:
         freed = prune_partial(self.root)
-        for room in ROOMS:
-            for folder in (self.root / room, *shards(self.root / room)):
+        for part in PARTS:
+            for folder in (self.root / part, *shards(self.root / part)):
                 freed += prune_partial(folder)
         return freed

@@ -44,22 +44,22 @@ def filled(tmp_path: Path) -> Cache:
     return found
 
 
-def rooms(found: list[Occupied]) -> dict[str, int]:
-    return {occupied.room: occupied.files for occupied in found}
+def parts(found: list[Occupied]) -> dict[str, int]:
+    return {occupied.part: occupied.files for occupied in found}
 
 
 def test_opening_a_cache_makes_nothing(tmp_path: Path) -> None:
     found = Cache(tmp_path / "none")
     assert found.measurements.all() == []
     assert found.curves.all() == []
-    assert all(occupied == Occupied(occupied.room, 0, 0) for occupied in found.info())
+    assert all(occupied == Occupied(occupied.part, 0, 0) for occupied in found.info())
     assert all(verified.set_aside == () for verified in found.verify())
     assert found.prune() == Pruned(0, 0)
     assert not (tmp_path / "none").exists()
 
 
 def test_info_counts_files_and_bytes(filled: Cache) -> None:
-    assert rooms(filled.info()) == {
+    assert parts(filled.info()) == {
         "measurements": 3,
         "increments": 1,
         "curves": 1,
@@ -73,7 +73,7 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
 
 
 def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
-    assert [(verified.room, verified.sound) for verified in filled.verify()] == [
+    assert [(verified.part, verified.sound) for verified in filled.verify()] == [
         ("measurements", 3),
         ("increments", 1),
         ("curves", 1),
@@ -83,7 +83,7 @@ def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
     damaged = filled.measurements.entries.path(key({"n": 1}))
     damaged.write_bytes(b"")
     (filled.samples.items()[0].path / "tokens.npy").write_bytes(b"")
-    reports = {verified.room: verified for verified in filled.verify()}
+    reports = {verified.part: verified for verified in filled.verify()}
     assert reports["measurements"] == Verified("measurements", 2, (damaged.name,))
     assert reports["samples"] == Verified("samples", 0, (key({"s": 1}),))
     assert reports["scores"] == Verified("scores", 3, ())
@@ -97,7 +97,7 @@ def test_pruning_takes_scores_and_what_was_set_aside_and_no_measured_value(fille
     pruned = filled.prune()
     assert pruned.entries == 4
     assert pruned.bytes > 3000
-    left = rooms(filled.info())
+    left = parts(filled.info())
     assert (left["scores"], left["aside"], left["measurements"], left["samples"], left["runs"]) == (0, 0, 2, 2, 1)
 
 
@@ -118,7 +118,7 @@ def test_pruning_what_is_old_spares_what_was_used_since(filled: Cache) -> None:
 
 def test_each_room_can_be_emptied(filled: Cache) -> None:
     filled.prune(["measurements", "increments", "curves", "samples", "runs", "scores"])
-    assert sum(rooms(filled.info()).values()) == 0
+    assert sum(parts(filled.info()).values()) == 0
     assert filled.measurements.all() == []
 
 
@@ -133,10 +133,10 @@ def test_pruning_also_takes_old_remains(filled: Cache) -> None:
     assert fresh.exists()
 
 
-def test_a_room_there_is_not(filled: Cache) -> None:
-    with pytest.raises(InputError, match="no room 'attic'") as caught:
+def test_an_unknown_part_is_refused(filled: Cache) -> None:
+    with pytest.raises(InputError, match="no part 'attic'") as caught:
         filled.prune(["attic"])
-    assert caught.value.kind == "room"
+    assert caught.value.kind == "part"
 
 
 def test_the_digest_of_a_folder_is_remembered_in_the_cache(filled: Cache) -> None:
