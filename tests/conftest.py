@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # No test reaches a real hub; those of the loopback hub say so in their own fixtures.
@@ -18,6 +19,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Processes of pytest-xdist share the cores: each computes, and lets its own child processes compute, on its part.
 _processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _processes)))
+# An example may take as long as a busy machine needs.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 TINY_TEXT = [
     "The information plane shows what a model keeps of its input and of its output.",

@@ -107,7 +107,7 @@ def test_labels_with_one_side_come_back_without_the_other(store: MeasurementStor
     assert {one.granularity: one.expressivity for one in again.rows} == sides
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(rows=st.lists(measurement_rows, max_size=3, unique_by=lambda r: (r.layer, r.site, r.granularity, r.weights)))
 def test_a_page_comes_back_in_another_process(tmp_path: Path, rows: list[Measurement]) -> None:
     identity = {"rows": repr(rows)}

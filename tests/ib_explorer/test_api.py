@@ -110,8 +110,8 @@ def test_keywords_are_checked_by_the_declarations_of_the_options() -> None:
         ({"documents": "many"}, "documents takes whole numbers"),
         ({"documents": True}, "documents cannot be True"),
         ({"corpus": ["a", "b"]}, "corpus cannot be"),
-        ({"loss": "perhaps"}, "loss is yes or no"),
-        ({"anchors": 1}, "at least 2 anchors"),
+        ({"loss": "perhaps"}, "loss must be yes or no"),
+        ({"anchors": 1}, "anchors must be at least 2"),
     ]:
         with pytest.raises(ib.InputError, match=words):
             ib.measure("demo", **wrong)
@@ -409,7 +409,7 @@ def test_what_cannot_be_measured_is_said_in_a_sentence() -> None:
         (lambda: ib.estimate(z, few, temperature="hot"), "not a temperature"),
         (lambda: ib.estimate(z, few, anchors=z), "unit length"),
         (lambda: ib.estimate(z, few, anchors=z[0]), "array \\[anchors, width\\]"),
-        (lambda: ib.estimate(z, few, anchors=1), "at least 2 anchors"),
+        (lambda: ib.estimate(z, few, anchors=1), "anchors must be at least 2"),
         (lambda: ib.estimate(z[:, :1], few), "size 2 or more"),
     ]:
         with pytest.raises(ib.InputError, match=words):

@@ -29,7 +29,7 @@ def loaded_by(statement: str) -> set[str]:
     """The top-level modules that a new interpreter has after ``statement``."""
     script = f"import json, sys\n{statement}\nprint(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60, env=os.environ
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=100, env=os.environ
     )
     return set(json.loads(done.stdout))
 

@@ -234,7 +234,7 @@ def test_the_names_of_the_labels_do_not_matter() -> None:
     assert_same_curve(*curves, tolerance=1e-7)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     pairs=st.lists(st.tuples(st.integers(-3, 3), st.integers(-(2**60), 2**60)), min_size=1, max_size=60),
     clusters=st.integers(1, 8),

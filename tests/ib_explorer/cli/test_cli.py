@@ -361,7 +361,7 @@ def test_ctrl_c_cancels_and_exits_130(tmp_path):
     while "training" not in lines[-1]:
         lines.append(process.stderr.readline())
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=100)
     assert (process.returncode, out) == (130, "")
     assert "ib-explorer: interrupted" in err and "Traceback" not in err
 
@@ -371,7 +371,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     os.close(hear)
     process = started(tmp_path, "kept", stdout=tell, stderr=subprocess.PIPE, text=True)
     os.close(tell)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 0
     assert "Traceback" not in err and "BrokenPipe" not in err
 

@@ -40,12 +40,13 @@ class _Listening(Progress):
 
     def __init__(self) -> None:
         self.at: tuple[str | None, Phase] = (None, "resolve")
-        self.began = threading.Event()
+        self.forward, self.began = threading.Event(), threading.Event()
 
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
         self.at = (self.revision, phase)
         if self.at == ("checkpoint-10", "forward"):
-            assert self.began.wait(20)
+            self.forward.set()
+            assert self.began.wait(100)
 
 
 def _run(runner: Runner, asked: MeasurementRequest, progress: Progress) -> list[str]:
@@ -61,6 +62,7 @@ def test_the_next_one_that_is_not_measured_is_fetched_beside_the_forward_pass(
     fetched: list[tuple[str, str, tuple[str | None, str]]] = []
 
     def folder(revision: Revision, _: Progress) -> Path:
+        assert progress.forward.wait(100)  # the thread may begin before the report of the forward pass is heard
         fetched.append((revision.name, threading.current_thread().name, progress.at))
         progress.began.set()
         return Path(str(revision.folder))
@@ -94,7 +96,7 @@ def test_waiting_shows_the_download_and_can_be_cancelled() -> None:
 
     def fetch(progress: Progress) -> None:
         progress.phase("download", 3, 7, "MB")
-        released.wait(20)
+        released.wait(100)
         progress.phase("download", 7, 7, "MB")
 
     class Impatient(Progress):

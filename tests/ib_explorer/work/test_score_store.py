@@ -138,7 +138,7 @@ def test_values_do_not_wait_for_the_disk(
     arrived = threading.Event()
 
     def wait() -> None:
-        assert arrived.wait(20), "the values were held back until the scores were on the disk"
+        assert arrived.wait(100), "the values were held back until the scores were on the disk"
 
     def hear(event: Event) -> None:
         if isinstance(event, Measured):
@@ -157,7 +157,7 @@ def test_scores_on_their_way_to_the_disk_are_given_out(
     viewed, looked = threading.Event(), list[Event]()
 
     def fail() -> None:
-        assert viewed.wait(20), "the view waited for the disk"
+        assert viewed.wait(100), "the view waited for the disk"
         raise no_space(runner._cache.scores.folder)
 
     def hear(event: Event) -> None:
@@ -179,7 +179,7 @@ def test_that_a_stopped_job_could_not_keep_its_scores_is_noted_by_the_next(
     going_on = threading.Event()
 
     def fail() -> None:
-        assert going_on.wait(20)
+        assert going_on.wait(100)
         raise no_space(runner._cache.scores.folder)
 
     class Stopped(Progress):

@@ -52,7 +52,7 @@ class Listener:
         """Events up to and including the first that ``wanted`` (an event or a test) fits."""
         fits = wanted if callable(wanted) else lambda event: event == wanted
         events = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             async for event in self._events:
                 events.append(event)
                 if fits(event):
@@ -252,7 +252,7 @@ def test_a_worker_does_not_outlive_a_killed_terminal(tmp_path):
         env=os.environ | {"PYTHONPATH": root},
         stdout=subprocess.PIPE,
         check=False,
-        timeout=60,
+        timeout=100,
     )
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(int(terminal.stdout)).wait(timeout=10)
+        psutil.Process(int(terminal.stdout)).wait(timeout=100)

@@ -71,7 +71,7 @@ class Conversation:
 
     def close(self):
         self.say.close()
-        self.thread.join(10)
+        self.thread.join(100)
         self.events.close()
         assert not self.thread.is_alive()
 
@@ -186,7 +186,7 @@ def test_a_job_cancelled_while_it_waits_does_nothing_more():
     cancelled = threading.Event()
     conversation = Conversation(Runner)
     conversation.tell(measure(1, "endless"), small(2, "quick"))
-    assert began.wait(10)
+    assert began.wait(100)
     conversation.tell(Cancel(1))
     conversation.until(CancelledJob(1))
     cancelled.set()
@@ -249,7 +249,7 @@ def test_a_reader_that_is_gone_ends_the_worker():
     worker.tell(measure(1, "endless"))
     worker.until(Started(1))
     worker.events.close()
-    assert worker.served.wait(10)
+    assert worker.served.wait(100)
     worker.close()
 
 
@@ -275,7 +275,7 @@ def test_nothing_printed_reaches_the_pipe(tmp_path):
     worker.stdin.write(encode(measure(1, "chatty")) + encode(measure(2, "fault")))
     worker.stdin.flush()
     events = [decode_event(worker.stdout.readline()) for _ in range(6)]
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=100)
     failure = Failed(2, "internal", "This job failed with an unexpected error: ZeroDivisionError: no such luck", False)
     note = Note(1, "0 bytes on stdin")
     assert events == [Ready(PROTOCOL, "fake"), Started(1), note, Finished(1), Started(2), failure]
@@ -292,7 +292,7 @@ def test_a_log_that_has_grown_is_set_aside(tmp_path):
         stdout=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": ROOT},
         check=True,
-        timeout=30,
+        timeout=100,
     )
     assert log.read_bytes() == b""
     assert log.with_suffix(".old.log").stat().st_size == LOG_LIMIT + 1
