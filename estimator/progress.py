@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 Phase = Literal["resolve", "download", "text", "load", "train", "moments", "forward", "estimate", "store", "bound"]
+PHASE_NAMES: Mapping[str, str] = {
+    "resolve": "resolving",
+    "download": "downloading",
+    "text": "reading text",
+    "load": "loading",
+    "train": "training",
+    "moments": "moments of hidden states",
+    "forward": "forward pass",
+    "estimate": "estimating",
+    "store": "storing scores",
+    "bound": "computing the bound",
+}
+"""What a progress line calls each phase."""
 
 
 class Progress:

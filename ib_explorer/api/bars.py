@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from estimator.errors import InputError
-from estimator.progress import Phase, Progress
-from ib_explorer.cli.narration import DOING
+from estimator.progress import PHASE_NAMES, Phase, Progress
 
 ProgressChoice = Progress | bool | Literal["auto"]
 
@@ -54,7 +53,7 @@ class Bars(Progress):
         """Move the bar of this phase and checkpoint, or begin it."""
         if self._shown != (self.revision, phase):
             self.close()
-            name = " ".join(filter(None, [self.revision, DOING[phase]]))
+            name = " ".join(filter(None, [self.revision, PHASE_NAMES[phase]]))
             self._bar = self._tqdm(desc=name, total=total, unit=f" {unit}", leave=False)
             self._shown = self.revision, phase
         self._bar.total = total

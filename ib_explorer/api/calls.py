@@ -19,7 +19,7 @@ from estimator.states.layers import check_layers
 from ib_explorer.api.bars import ProgressChoice, listening
 from ib_explorer.api.keywords import read_keywords
 from ib_explorer.api.results import CORRECTED, CheckpointList, Curves, Result
-from ib_explorer.cli.cached import cached_measurements
+from ib_explorer.cached import cached_measurements
 from ib_explorer.config import request_from, settle
 from ib_explorer.tables.measurements import points_asked, points_of
 from ib_explorer.worker.messages import (

@@ -91,7 +91,7 @@ class Result(Table):
         ``layer`` is a number, ``"mean"`` or ``"each"``: by default the mean where the points have it, else each. The
         bound is drawn where its curve is cached. Raises :class:`InputError` when nothing fits.
         """
-        from ib_explorer.cli.cached import cached_curve, canonical_temperature
+        from ib_explorer.cached import cached_curve, canonical_temperature
         from ib_explorer.drawing.charts import KINDS, charts_of
         from ib_explorer.drawing.plane import View
         from ib_explorer.drawing.text_plot import draw

@@ -10,7 +10,7 @@ import click
 from estimator.errors import InputError
 from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.text.kinds import LABELS
-from ib_explorer.cli.cached import cached_measurements, canonical_temperature
+from ib_explorer.cached import cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.tables.csv import check_writable, write_text

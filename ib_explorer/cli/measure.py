@@ -18,7 +18,7 @@ from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
-from ib_explorer.cli.cached import cached_increments
+from ib_explorer.cached import cached_increments
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import measurement_options

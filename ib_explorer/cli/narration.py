@@ -8,20 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from estimator.progress import PHASE_NAMES
 from ib_explorer.worker.messages import Event, Measured, Note, PhaseProgress, Ready
 
-DOING: Mapping[str, str] = {
-    "resolve": "resolving",
-    "download": "downloading",
-    "text": "reading text",
-    "load": "loading",
-    "train": "training",
-    "moments": "moments of hidden states",
-    "forward": "forward pass",
-    "estimate": "estimating",
-    "store": "storing scores",
-    "bound": "computing the bound",
-}
 LINE_EVERY = 5.0
 """Seconds between two lines of progress without a terminal."""
 _CLEAR = "\r\x1b[K"
@@ -89,7 +78,7 @@ class Narration:
 
 def describe(event: PhaseProgress, rate: float) -> str:
     """One phase as text: activity, amount done of total, rate and remaining time."""
-    doing = DOING.get(event.phase, event.phase)
+    doing = PHASE_NAMES.get(event.phase, event.phase)
     if event.total is None:
         return f"{doing}, {event.done} {event.unit}" if event.done else doing
     text = f"{doing} {event.done}/{event.total} {event.unit}"

@@ -17,7 +17,7 @@ from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, CheckpointMeasurements, Layer, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
-from ib_explorer.cli.cached import cached_curve, cached_measurements, canonical_temperature
+from ib_explorer.cached import cached_curve, cached_measurements, canonical_temperature
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.drawing.charts import KINDS, Chart, charts_of

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets"}
-WINGS = {
+PACKAGES = {
     "checkpoints": set(),
     "text": {"checkpoints"},
     "states": {"checkpoints", "text"},
@@ -21,7 +21,7 @@ WINGS = {
     "bottleneck": {"text"},
     "demo": {"text"},
 }
-"""The wings of the estimator, each with those that it may import; all may import the hall (``estimator`` itself)."""
+"""The packages of the estimator, each with those that it may import; all may import ``estimator`` itself."""
 WITH_TORCH = {"states", "soft_entropy", "demo"}
 
 
@@ -88,38 +88,38 @@ def test_help_and_version_load_next_to_nothing(arguments):
     assert not loaded & (HEAVY | {"textual", "numpy", "scipy", "plotext", "huggingface_hub", "asyncio"})
 
 
-def wing_of(path: Path) -> str:
-    """The wing that a module of the estimator stands in, empty for the hall."""
+def package_of(path: Path) -> str:
+    """The package of the estimator that a module is in, empty for ``estimator`` itself."""
     return "" if path.parent.name == "estimator" else path.parent.name
 
 
-def wings_imported(path: Path) -> set[str]:
-    """The wings that a module of the estimator names in any import."""
+def packages_imported(path: Path) -> set[str]:
+    """The packages that a module of the estimator names in any import."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "estimator":
             below = (node.module or "").split(".")[1:2] or [alias.name for alias in node.names]
-            found |= {name for name in below if name in WINGS}
+            found |= {name for name in below if name in PACKAGES}
     return found
 
 
-def test_wings_import_only_those_below_them():
+def test_packages_import_only_those_below_them():
     modules = list((ROOT / "estimator").rglob("*.py"))
-    assert {wing_of(path) for path in modules} == {"", *WINGS}
+    assert {package_of(path) for path in modules} == {"", *PACKAGES}
     for path in modules:
-        allowed = WINGS[wing] | {wing} if (wing := wing_of(path)) else set()
+        allowed = PACKAGES[package] | {package} if (package := package_of(path)) else set()
         if path.name == "request.py":
             allowed = {"text"}  # the way in names the kinds of labels
-        assert wings_imported(path) <= allowed, path
+        assert packages_imported(path) <= allowed, path
 
 
 def test_torch_is_imported_in_three_wings_only():
     for path in (ROOT / "estimator").rglob("*.py"):
-        assert wing_of(path) in WITH_TORCH or "torch" not in imports_of(path), path
+        assert package_of(path) in WITH_TORCH or "torch" not in imports_of(path), path
     without = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in (ROOT / "estimator").rglob("*.py")
-        if wing_of(path) not in WITH_TORCH
+        if package_of(path) not in WITH_TORCH
     ]
     assert not loaded_by(f"import {', '.join(without)}") & HEAVY
 

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from estimator.progress import Phase
-from ib_explorer.cli.narration import DOING, LINE_EVERY, Narration, describe
+from estimator.progress import PHASE_NAMES, Phase
+from ib_explorer.cli.narration import LINE_EVERY, Narration, describe
 from ib_explorer.worker.messages import Measured, Note, PhaseProgress, Ready
 
 
@@ -20,7 +20,7 @@ def progress(done, total=100, phase="forward", revision="step1"):
 
 
 def test_every_phase_has_words():
-    assert set(DOING) == set(get_args(Phase))
+    assert set(PHASE_NAMES) == set(get_args(Phase))
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then():

@@ -1,4 +1,4 @@
-"""Cache queries of ``plot`` and ``export``."""
+"""Queries of the cache by model, for commands and for Python."""
 
 from __future__ import annotations
 
