@@ -338,7 +338,7 @@ def _write(folder: Path, writer: int) -> None:
 
 
 def test_processes_that_write_and_let_go_at_once_never_corrupt(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write, args=(tmp_path, n)) for n in range(3)]
     for worker in workers:
         worker.start()

@@ -227,7 +227,7 @@ def _write_and_read(folder: Path, writer: int) -> None:
 
 
 def test_several_processes_write_and_read_the_same_entries(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write_and_read, args=(tmp_path, n)) for n in range(3)]
     for worker in workers:
         worker.start()

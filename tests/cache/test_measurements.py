@@ -249,7 +249,7 @@ def _merge_all(folder: Path, writer: int) -> None:
 
 
 def test_processes_that_merge_at_once_never_corrupt(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_merge_all, args=(tmp_path, n)) for n in range(3)]
     for worker in workers:
         worker.start()
