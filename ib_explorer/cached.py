@@ -8,16 +8,21 @@ from pathlib import Path
 from cache import Cache
 from cache.locations import locations
 from estimator.bottleneck.bounds import Curve
+from estimator.checkpoints.names import training_key
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.soft_entropy.temperature import parse_temperature
+from ib_explorer.drawing.plane import revision_of
 from ib_explorer.drawing.shelf import shelf_of
 
 
 def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
-    """All cached measurements, or those of the named models; raises :class:`InputError` when there are none."""
+    """All cached measurements, or those of the named models: by model, and each model's in training order.
+
+    Raises :class:`InputError` when there are none.
+    """
     places = locations(cache_dir)
     found = list(Cache(places.cache).measurements.all())
     wanted = set(models)
@@ -29,7 +34,8 @@ def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[C
             f"The cache has no measurements of {', '.join(sorted(unknown))}: "
             f"choose from {', '.join(sorted({measurements.model for measurements in found}))}.",
         )
-    return [measurements for measurements in found if not wanted or measurements.model in wanted]
+    chosen = [measurements for measurements in found if not wanted or measurements.model in wanted]
+    return sorted(chosen, key=lambda one: (one.model, training_key(revision_of(one)), one.sample, one.key))
 
 
 def cached_curve(

@@ -44,7 +44,7 @@ def parse_checkpoint(model: str, name: str, commit: str | None, folder: str | No
 
 def in_training_order(revisions: Iterable[Revision]) -> list[Revision]:
     """The revisions by stage, ingredient, step and tokens; then ``main``, then names without a place in training."""
-    return sorted(revisions, key=_training_key)
+    return sorted(revisions, key=training_key)
 
 
 def select(revisions: Sequence[Revision], selection: str) -> list[Revision]:
@@ -74,7 +74,8 @@ def select(revisions: Sequence[Revision], selection: str) -> list[Revision]:
     return chosen
 
 
-def _training_key(revision: Revision) -> tuple[float | str, ...]:
+def training_key(revision: Revision) -> tuple[float | str, ...]:
+    """The sort key of :func:`in_training_order`."""
     if revision.stage is None and revision.step is None and revision.tokens is None:
         return (1 if revision.name == "main" else 2, 0, 0, 0, 0, revision.name)
     # A stage or ingredient without a step is its end (the ingredients' average), so it sorts after all its steps.

@@ -149,6 +149,12 @@ def store(records):
         Cache(locations().cache).measurements.merge(document, replace(record, key=key(document)))
 
 
+def test_export_writes_checkpoints_in_training_order(run):
+    store(reversed(trajectory()))
+    revisions = [row["revision"] for row in table(run("export", "--layer", "mean", "--granularity", "token")[1])]
+    assert list(dict.fromkeys(revisions)) == [f"step{step}" for step in STEPS]
+
+
 def test_plot_draws_layers_of_the_last_or_the_named_checkpoint(run):
     store(trajectory())
     code, out, err = run("plot", "--kind", "layers", "--width", "80", "--height", "24")
