@@ -23,7 +23,7 @@ def listening(progress: ProgressChoice) -> Iterator[Progress]:
         yield progress
         return
     if progress not in (True, False, "auto"):
-        raise InputError("progress", f"progress is 'auto', True, False or a Progress, not {progress!r}.")
+        raise InputError("progress", f"progress must be 'auto', True, False or a Progress, not {progress!r}.")
     if not (_is_watched() if progress == "auto" else progress):
         yield Progress()
         return
@@ -33,7 +33,7 @@ def listening(progress: ProgressChoice) -> Iterator[Progress]:
         if progress == "auto":
             yield Progress()
             return
-        raise InputError("extra", 'tqdm is missing: pip install "ib-explorer[notebook]".') from error
+        raise InputError("extra", 'tqdm is not installed: pip install "ib-explorer[notebook]".') from error
     bars = Bars(tqdm)
     try:
         yield bars

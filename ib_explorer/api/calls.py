@@ -90,7 +90,7 @@ def load(model: Folder | Sequence[Folder] | None = None, *, cache_dir: Folder | 
         for point in points_of(record, layers, granularities, temperatures, weights, variants, min_count)
     ]
     if not points:
-        raise InputError("filter", "No measured point fits these filters: leave one out to see what there is.")
+        raise InputError("filter", "No cached measurement matches these filters: leave one out to see what is cached.")
     return Result(tuple(points), folder)
 
 

@@ -113,7 +113,7 @@ class Result(Table):
         curve = cached_curve(self.cache_dir, self.records, view.granularity, view.drawn_bound.curve)
         charts = charts_of(kind, self.records, view, curve)
         if not any(chart.series for chart in charts):
-            raise InputError("filter", "No measured point fits this plot: see .rows for what was measured.")
+            raise InputError("filter", "No measured value matches this plot: .rows lists what was measured.")
         return Picture(draw(charts, width, height, colour=False))
 
     def _summaries(self) -> Iterator[Mapping[str, str]]:

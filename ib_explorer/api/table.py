@@ -39,7 +39,7 @@ class Table(ABC):
         try:
             import pandas
         except ImportError as error:
-            raise InputError("extra", 'pandas is missing: pip install "ib-explorer[notebook]".') from error
+            raise InputError("extra", 'pandas is not installed: pip install "ib-explorer[notebook]".') from error
         return pandas.DataFrame(self.rows)
 
     def __repr__(self) -> str:

@@ -69,7 +69,7 @@ def test_what_was_measured_is_loaded_by_filters(measured: Result) -> None:
     (model, _) = (record.model for record in measured.records)
     found = ib.load(model, cache_dir=folder, layers=2, granularity="token", temperature=0.05, weights="frequency")
     assert [(row["model"], row["layer"], row["temperature_rule"]) for row in found.rows] == [(model, 2, "0.05")]
-    with pytest.raises(ib.InputError, match="No measured point fits"):
+    with pytest.raises(ib.InputError, match="No cached measurement matches"):
         ib.load(model, cache_dir=folder, layers=0)
     with pytest.raises(ib.InputError, match="load has no option 'layer': did you mean layers"):
         ib.load(model, cache_dir=folder, layer=2)
@@ -185,7 +185,7 @@ def test_plots_are_text_as_it_is(tmp_path: Path) -> None:
     assert "layer of" in result.plot("layers") and "training step" in result.plot("training", layer="mean")
     for wrong, words in [
         ({"kind": "pie"}, "no plot 'pie'"),
-        ({"granularity": "preference"}, "No measured point"),
+        ({"granularity": "preference"}, "No measured value"),
         ({"preset": "best"}, "no preset 'best'"),
         ({"bound": "sky"}, "no bound 'sky'"),
         ({"temperature": "hot"}, "not a temperature"),
@@ -232,9 +232,9 @@ def test_a_listener_is_used_as_it_is_and_tqdm_may_be_missing(monkeypatch: pytest
     monkeypatch.setattr(sys, "stderr", Stream(True))
     with bars.listening("auto") as progress:
         progress.phase("forward", 1, 3, "documents")
-    with pytest.raises(ib.InputError, match="tqdm is missing"), bars.listening(True):
+    with pytest.raises(ib.InputError, match="tqdm is not installed"), bars.listening(True):
         pass
-    with pytest.raises(ib.InputError, match="progress is"), bars.listening("loud"):  # type: ignore[arg-type]
+    with pytest.raises(ib.InputError, match="progress must be"), bars.listening("loud"):  # type: ignore[arg-type]
         pass
 
 
