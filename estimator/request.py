@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from estimator.errors import InputError
@@ -86,13 +86,9 @@ class MeasurementRequest:
         """The columns of the corpus that the labels need."""
         return tuple(dict.fromkeys(column for kind in self.kinds for column in kind.columns))
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready copy, for transmission to the worker."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> MeasurementRequest:
-        """The request serialised by :meth:`to_json`; raises TypeError on unknown fields."""
+        """The request whose fields came as JSON, lists for tuples; raises TypeError on unknown fields."""
         known = {field.name for field in fields(cls)}
         if unknown := set(data) - known:
             raise TypeError(f"unknown request fields: {', '.join(sorted(unknown))}")

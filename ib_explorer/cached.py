@@ -21,7 +21,7 @@ from ib_explorer.drawing.shelf import shelf_of
 def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
     """All cached measurements, or those of the named models: by model, and each model's in training order.
 
-    Raises :class:`InputError` when there are none.
+    Raises :class:`InputError` if the cache holds no such measurement.
     """
     places = locations(cache_dir)
     found = list(Cache(places.cache).measurements.all())

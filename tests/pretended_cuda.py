@@ -79,7 +79,7 @@ class Event:
         with torch.inference_mode():
             for copy in self._before:
                 copy()
-        time.sleep(0.02)  # who does not wait overtakes
+        time.sleep(0.02)  # the latency of the device: lets code that does not wait overtake, and delays no other
 
 
 _streams = [Stream()]

@@ -15,7 +15,7 @@ from estimator.progress import Progress
 def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
     """The tokenizer of a revision, or that of the run's folder if the checkpoint was saved without one.
 
-    Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) when there is none or it cannot be read.
+    Downloads no weights. Raises :class:`InputError` (``"tokenizer"``) if there is no readable tokenizer.
     """
     folder = tokenizer_folder(revision, progress or Progress())
     where = revision.folder or f"{revision.model}@{revision.name}"
@@ -32,7 +32,7 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
 def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
     """The folder with a revision's tokenizer files: that of the model, or of the run it belongs to.
 
-    Raises :class:`InputError` (``"tokenizer"``) when there are none.
+    Raises :class:`InputError` (``"tokenizer"``) without tokenizer files.
     """
     folder = model_folder(revision, progress, weights=False)
     if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):

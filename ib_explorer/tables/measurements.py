@@ -92,7 +92,7 @@ def points_text(points: Iterable[Row]) -> str:
 
 
 def points_asked(records: Iterable[CheckpointMeasurements], request: MeasurementRequest) -> list[Row]:
-    """The points of records that a request asks for; raises :class:`InputError` when a temperature is none."""
+    """The points of records that a request asks for; raises :class:`InputError` for an invalid temperature."""
     temperatures = [parse_temperature(text).rule for text in request.temperatures]
     return [
         point

@@ -114,7 +114,7 @@ class RecordRead(Message):
 
 
 class IncrementsRead(Message):
-    """The increments that a job cached with its measurements have been read; None if there are none."""
+    """Increments that a job cached with its measurements have been read; None if it cached none."""
 
     def __init__(self, increments: CheckpointIncrements | None) -> None:
         super().__init__()

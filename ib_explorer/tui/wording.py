@@ -12,7 +12,7 @@ WITHHELD = "–"
 
 
 def value(number: float | None, width: int = 7) -> str:
-    """An information value, or any fraction, with four decimals, right-aligned; a dash if there is none."""
+    """An information value, or any fraction, with four decimals, right-aligned; a dash for None."""
     if number is None or not math.isfinite(number):
         return f"{WITHHELD:>{width}}"
     return f"{number:{width}.4f}"

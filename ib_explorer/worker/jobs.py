@@ -37,7 +37,7 @@ class JobQueue:
             return None if self._closed else self._start(self._waiting[0])
 
     def take_small(self) -> tuple[Task, threading.Event] | None:
-        """The first queued job that may interrupt the running one, with its event; None if there is none."""
+        """The first queued job that may interrupt the running one, with its event; None without such a job."""
         with self._changed:
             small = next((job for job in self._waiting if job.is_small), None)
             return None if small is None else self._start(small)

@@ -102,7 +102,7 @@ class Lane:
             self._spawn(self._listen(self._process))
 
     async def submit(self, job: Task) -> None:
-        """Queue a job, starting the worker if there is none."""
+        """Queue a job, and start the worker if it is not running."""
         if self._process is None:
             self._unfinished[job.job] = _Unfinished(job)
             await self.start()

@@ -1,4 +1,4 @@
-"""docs/extending.md: every example is run as a user would, as a package beside the tool."""
+"""docs/extending.md: every example runs as an installed package, through the command line and on the screen."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_the_next_one_that_is_not_measured_is_fetched_beside_the_forward_pass(
         return Path(str(revision.folder))
 
     monkeypatch.setattr(runner_module, "model_folder", folder)
-    middle = MeasurementRequest(**(request_of_three.to_json() | {"revision": "checkpoint-20"}))
+    middle = replace(request_of_three, revision="checkpoint-20")
     assert _run(runner, middle, progress) == ["checkpoint-20"]
     assert not fetched
     assert _run(runner, request_of_three, progress) == ["checkpoint-10", "checkpoint-20", "checkpoint-30"]
