@@ -16,16 +16,19 @@ from estimator.measurement import Information, Measurement
 IDENTITY = ("layer", "site", "granularity", "weights", "min_count", "variant", "temperature_rule")
 """Fields that identify a row within its checkpoint: few distinct values, stored as indices into a list of them."""
 FLOATS = ("temperature", "entropy", "ceiling")
-OPTIONAL = ("resultant_length", "participation_ratio")
+OPTIONAL = ("resultant_length", "participation_ratio", "covariance")
 """Columns that may be None, which is stored as NaN."""
 SIDES = ("complexity", "expressivity")
 """Columns that hold information; for labels with one side the second is None, stored as NaN and 0 labels."""
 INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")
+INFORMATION_OPTIONAL = ("within", "low", "adjusted", "adjusted_se")
+"""Parts of information that may be None, and that records of earlier estimators lack."""
 INFORMATION_INTEGERS = ("labels",)
 
 Record = TypeVar("Record")
 
 _SIDE_FLOATS = [f"{side}.{name}" for side in SIDES for name in INFORMATION_FLOATS]
+_SIDE_OPTIONAL = [f"{side}.{name}" for side in SIDES for name in INFORMATION_OPTIONAL]
 _SIDE_INTEGERS = [f"{side}.{name}" for side in SIDES for name in INFORMATION_INTEGERS]
 _FLOAT_COLUMNS = [*FLOATS, *_SIDE_FLOATS]
 _INTEGER_COLUMNS = [*IDENTITY, *_SIDE_INTEGERS]
@@ -42,13 +45,13 @@ def encode_rows(rows: Sequence[Measurement]) -> dict[str, Any]:
     integers = [[codes[name][getattr(row, name)] for row in rows] for name in IDENTITY]
     integers += [[_inner(row, name, 0) for row in rows] for name in _SIDE_INTEGERS]
     floats = [[_inner(row, name, math.nan) for row in rows] for name in _FLOAT_COLUMNS]
-    floats += [[_optional(getattr(row, name), name) for row in rows] for name in OPTIONAL]
+    floats += [[_inner(row, name, math.nan) for row in rows] for name in (*_SIDE_OPTIONAL, *OPTIONAL)]
     return {
         "rows": len(rows),
         "values": values,
         "integer_columns": _INTEGER_COLUMNS,
         "integers": _pack(np.array(integers, dtype="<i8")),
-        "float_columns": [*_FLOAT_COLUMNS, *OPTIONAL],
+        "float_columns": [*_FLOAT_COLUMNS, *_SIDE_OPTIONAL, *OPTIONAL],
         "floats": _pack(np.array(floats, dtype="<f8")),
     }
 
@@ -66,11 +69,11 @@ def decode_rows(encoded: Mapping[str, Any]) -> tuple[Measurement, ...]:
         columns[name] = [known[code] for code in codes]
     for name in FLOATS:
         columns[name] = floats[name]
-    for name in OPTIONAL:
-        columns[name] = [None if math.isnan(value) else value for value in floats[name]]
+    optional = {name: _maybe(floats.get(name), count) for name in (*_SIDE_OPTIONAL, *OPTIONAL)}
+    columns |= {name: optional[name] for name in OPTIONAL}
+    known = floats | integers | optional
     for side in SIDES:
-        inner = {field.name: f"{side}.{field.name}" for field in fields(Information)}
-        parts = [integers[inner[n]] if n in INFORMATION_INTEGERS else floats[inner[n]] for n in inner]
+        parts = [known[f"{side}.{field.name}"] for field in fields(Information)]
         columns[side] = _fill(Information, parts, count)
         if side == "expressivity" and 0 in integers[f"{side}.labels"]:
             columns[side] = [found if found.labels else None for found in columns[side]]
@@ -107,8 +110,9 @@ def _finite(value: float, name: str) -> float:
     return value
 
 
-def _optional(value: float | None, name: str) -> float:
-    return math.nan if value is None else _finite(value, name)
+def _maybe(column: Sequence[float] | None, count: int) -> Sequence[float | None]:
+    """A column that may hold None, stored as NaN; all None if it is not stored."""
+    return [None] * count if column is None else [None if math.isnan(value) else value for value in column]
 
 
 def _pack(columns: np.ndarray[Any, Any]) -> str:

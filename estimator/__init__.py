@@ -3,5 +3,5 @@
 Independent of the screen, the cache and the command line. torch is imported only by the modules that need it.
 """
 
-ESTIMATOR_VERSION = "2"
+ESTIMATOR_VERSION = "3"
 """Part of every measurement's key: increase it with every change that alters a number."""

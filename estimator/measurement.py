@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import log
+from math import log, sqrt
 from typing import Literal
 
 Granularity = str
@@ -24,6 +24,8 @@ WITHHOLD_AT = 3.0
 """A ratio is withheld when its denominator is within this many standard errors of zero."""
 MARGIN = 2.0
 """Standard errors by which the bracket extends beyond its two estimates."""
+RESOLUTION = 1e-5
+"""Information below this is not told from 0: soft assignments are summed in single precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class Information:
     """Mutual information of one label set with Z, each value a fraction of log n (the anchors' entropy), in [0, 1].
 
     ``plugin`` is the paper's estimate; ``null`` is its expected value for labels with the same counts but no relation
-    to Z; ``high`` is the jackknife estimate over document groups; ``se`` is the standard error of the corrected value,
-    over document groups or over shuffled labels, whichever is larger; ``spread`` is the standard deviation of
-    ``corrected`` over anchor draws. ``labels`` counts the distinct labels, ``singletons`` is the share of positions
-    whose label occurs once.
+    to Z, and ``within`` for labels dealt anew within each document. ``high`` is the jackknife estimate over document
+    groups. ``se`` is the standard error of the corrected value, over document groups or over shuffled labels, whichever
+    is larger; ``spread`` is the standard deviation of ``corrected`` over anchor draws. ``low`` is the lower end of the
+    bracket, and ``adjusted`` the value of :mod:`estimator.soft_entropy.adjusted` with its error ``adjusted_se``, None
+    where no label repeats. ``labels`` counts the distinct labels, ``singletons`` is the share of positions whose label
+    occurs once. Values measured before version 3 of the estimator lack ``within``, ``low`` and ``adjusted``.
     """
 
     plugin: float
@@ -44,21 +48,38 @@ class Information:
     spread: float
     labels: int
     singletons: float
+    within: float | None = None
+    low: float | None = None
+    adjusted: float | None = None
+    adjusted_se: float | None = None
 
     @property
     def corrected(self) -> float:
-        """The plug-in estimate minus its null: the default value, on average not above the true one."""
+        """The plug-in estimate minus its null, on average not above the value with documents."""
         return self.plugin - self.null
 
     @property
+    def document_part(self) -> float | None:
+        """What the corrected value owes to the documents alone: the null within documents minus the null."""
+        return None if self.within is None else self.within - self.null
+
+    @property
     def bracket(self) -> tuple[float, float]:
-        """The interval expected to contain the true value: corrected to jackknife, widened by :data:`MARGIN` errors."""
-        return self.corrected - MARGIN * self.se, self.high + MARGIN * self.se
+        """The interval expected to contain the true value for a new document."""
+        low = self.corrected - MARGIN * self.se if self.low is None else self.low
+        return low, self.high + MARGIN * self.se
 
     @property
     def is_zero(self) -> bool:
         """Whether the corrected value is indistinguishable from zero."""
-        return not self.corrected > WITHHOLD_AT * self.se
+        return not self.corrected > max(WITHHOLD_AT * self.se, RESOLUTION)
+
+    @property
+    def is_adjusted_zero(self) -> bool:
+        """Whether the adjusted value is unknown or indistinguishable from zero."""
+        if self.adjusted is None or self.adjusted_se is None:
+            return True
+        return not self.adjusted > max(WITHHOLD_AT * self.adjusted_se, RESOLUTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class Measurement:
 
     ``entropy`` is H(Z) and ``ceiling`` the value for one label per position, both as fractions of log n. ``complexity``
     is I(X;Z) and ``expressivity`` I(Y;Z), None for labels with one side. ``layer`` 0 is the embedding; ``"mean"``
-    averages layers 1 to the depth. ``variant`` is the transformation applied to hidden states before their directions
+    averages layers 1 to the depth. ``covariance`` is that of the two adjusted values. ``variant`` is the transformation applied to hidden states before their directions
     are taken, and ``min_count`` the minimum count of a label with weight (1 for frequency weights).
     ``resultant_length`` and ``participation_ratio`` are those of :class:`estimator.states.geometry.Geometry`.
     """
@@ -86,6 +107,34 @@ class Measurement:
     resultant_length: float | None = None
     participation_ratio: float | None = None
     min_count: int = 1
+    covariance: float | None = None
+
+    @property
+    def optimality_se(self) -> float | None:
+        """The standard error of the ratio of adjusted values; None if one of them is unknown."""
+        x, y = self.complexity, self.expressivity
+        if y is None or not x.adjusted or y.adjusted is None or self.covariance is None:
+            return None
+        assert x.adjusted_se is not None and y.adjusted_se is not None
+        ratio = y.adjusted / x.adjusted
+        together = max(min(self.covariance, x.adjusted_se * y.adjusted_se), -x.adjusted_se * y.adjusted_se)
+        return sqrt(max(y.adjusted_se**2 - 2 * ratio * together + (ratio * x.adjusted_se) ** 2, 0.0)) / abs(x.adjusted)
+
+    @property
+    def predictive_share(self) -> float | None:
+        """A_Y / I(context;Z): the share of all that Z retains of its context that tells what follows; None if unknown.
+
+        Withheld where Z retains nothing of its context.
+        """
+        return self._of_context(None if self.expressivity is None else self.expressivity.adjusted)
+
+    @property
+    def predictive_share_se(self) -> float | None:
+        """The standard error of :attr:`predictive_share`; I(context;Z) has no bias and hardly any error."""
+        return self._of_context(None if self.expressivity is None else self.expressivity.adjusted_se)
+
+    def _of_context(self, value: float | None) -> float | None:
+        return None if value is None or self.ceiling <= RESOLUTION else value / self.ceiling
 
     @property
     def weighting(self) -> str:
@@ -173,17 +222,18 @@ def _layer_means(rows: Iterable[Measurement], depth: int) -> list[Measurement]:
 def mean_information(sides: list[Information]) -> Information:
     """The average of one label set over layers. Layers share their texts, so the mean's error is the mean error."""
 
-    def mean(values: list[float]) -> float:
-        return sum(values) / len(values)
-
     return Information(
-        plugin=mean([s.plugin for s in sides]),
-        null=mean([s.null for s in sides]),
-        high=mean([s.high for s in sides]),
-        se=mean([s.se for s in sides]),
-        spread=mean([s.spread for s in sides]),
+        plugin=_mean([s.plugin for s in sides]),
+        null=_mean([s.null for s in sides]),
+        high=_mean([s.high for s in sides]),
+        se=_mean([s.se for s in sides]),
+        spread=_mean([s.spread for s in sides]),
         labels=sides[0].labels,
         singletons=sides[0].singletons,
+        within=_maybe([s.within for s in sides]),
+        low=_maybe([s.low for s in sides]),
+        adjusted=_maybe([s.adjusted for s in sides]),
+        adjusted_se=_maybe([s.adjusted_se for s in sides]),
     )
 
 
@@ -193,23 +243,26 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
     Layers see the same texts, so their errors are treated as fully correlated: the error of the mean is the mean error.
     """
 
-    def mean(values: list[float]) -> float:
-        return sum(values) / len(values)
-
-    def maybe(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return mean(known) if len(known) == len(values) else None
-
     outputs = [row.expressivity for row in rows if row.expressivity is not None]
 
     return replace(
         rows[0],
         layer="mean",
         site="mean",
-        entropy=mean([row.entropy for row in rows]),
-        ceiling=mean([row.ceiling for row in rows]),
+        entropy=_mean([row.entropy for row in rows]),
+        ceiling=_mean([row.ceiling for row in rows]),
         complexity=mean_information([row.complexity for row in rows]),
         expressivity=mean_information(outputs) if outputs else None,
-        resultant_length=maybe([row.resultant_length for row in rows]),
-        participation_ratio=maybe([row.participation_ratio for row in rows]),
+        resultant_length=_maybe([row.resultant_length for row in rows]),
+        participation_ratio=_maybe([row.participation_ratio for row in rows]),
+        covariance=_maybe([row.covariance for row in rows]),
     )
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _maybe(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if len(known) == len(values) else None

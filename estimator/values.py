@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estimator.measurement import Information, Measurement
+from estimator.measurement import RESOLUTION, Information, Measurement
 from estimator.registry import Registry
 
 
@@ -14,12 +15,16 @@ def _nothing(_: Information) -> float:
     return 0.0
 
 
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value of a measurement, and the preset that selects it.
 
-    ``of`` computes it from the parts of an :class:`Information`; ``null`` is its expected value for labels that are
-    independent of Z. ``title`` heads its column on the screen, and ``suffix`` ends the names of its CSV columns, as in
+    ``of`` computes it from the parts of an :class:`Information`, ``error`` its standard error (NaN where they are
+    unknown); ``null`` is its expected value for labels that are independent of Z. ``title`` heads its column on the screen, and ``suffix`` ends the names of its CSV columns, as in
     ``complexity_corrected``. ``may_divide`` says whether I(X;Z) may be the denominator of a ratio; if not, the ratio is
     withheld. ``options`` are the measurement options that its preset sets, by name, and ``bound`` the only bound that
     it may be compared with (None: any).
@@ -30,6 +35,7 @@ class Value:
     help: str
     of: Callable[[Information], float]
     suffix: str
+    error: Callable[[Information], float] = lambda information: information.se
     null: Callable[[Information], float] = _nothing
     may_divide: Callable[[Information], bool] = lambda information: not information.is_zero
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -40,8 +46,10 @@ class Value:
         return None if row.expressivity is None else self.ratio(row.expressivity, row.complexity)
 
     def ratio(self, information: Information, over: Information) -> float | None:
-        """The ratio of two informations; withheld (None) where ``over`` is not distinguishable from zero."""
-        return self.of(information) / self.of(over) if self.may_divide(over) else None
+        """The ratio of two informations; withheld (None) where ``over`` is not distinguishable from zero, or unknown."""
+        if not self.may_divide(over) or math.isnan(self.of(information)):
+            return None
+        return self.of(information) / self.of(over)
 
     def column(self, quantity: str) -> str:
         """The CSV column with this value of ``quantity``, such as ``complexity``."""
@@ -52,6 +60,15 @@ VALUES = Registry(
     "preset",
     "ib_explorer.values",
     [
+        Value(
+            "adjusted",
+            "adjusted",
+            "what is known beyond documents and chance, as a share of what could be",
+            of=lambda information: _known(information.adjusted),
+            suffix="adjusted",
+            error=lambda information: _known(information.adjusted_se),
+            may_divide=lambda information: not information.is_adjusted_zero,
+        ),
         Value(
             "corrected",
             "corrected",
@@ -66,7 +83,7 @@ VALUES = Registry(
             of=lambda information: information.plugin,
             suffix="",
             null=lambda information: information.null,
-            may_divide=lambda information: information.plugin > 0,
+            may_divide=lambda information: information.plugin > RESOLUTION,
             options={"temperature": ("leading-order",), "weights": ("frequency",), "variant": ("raw",)},
             bound="diagonal",
         ),

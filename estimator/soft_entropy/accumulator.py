@@ -2,8 +2,7 @@
 
 What is held of a state is its scores, its labels and a hash of its values. Before anything is estimated, documents are
 sorted by a hash of their content, and so are positions within a document: jackknife groups and random groups then
-depend on what was given, not on the order in which it was given. Documents of equal content are spread by their number
-of occurrence, so that a group does not gather copies.
+depend on what was given, not on the order in which it was given. Documents of equal content stay together.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from estimator.arrays import FloatArray, IntArray
+from estimator.arrays import FloatArray, HashArray, IntArray, mixed
 from estimator.errors import InputError
 from estimator.measurement import Information, Weights
 from estimator.soft_entropy.jackknife import document_groups
@@ -28,8 +27,6 @@ from estimator.text.labels import LabelSet, Null, label_set
 
 AnyArray = npt.ArrayLike | Tensor
 """A numpy array, a torch tensor on any device, or nested lists."""
-HashArray = npt.NDArray[np.uint64]
-
 _ROWS = 8192
 """States turned into scores at once: bounds the memory that a batch takes in single precision."""
 _UNIT_WITHIN = 1e-2
@@ -125,8 +122,8 @@ class StateAccumulator:
         """
         if not self._batches or self._directions is None:
             raise InputError("states", "There are no states to measure: call update first.")
-        scores, sets, document = self._sorted()
-        if len(document) - int(np.bincount(document_groups(document)).max()) < 2:
+        scores, sets, document, unit = self._sorted()
+        if len(document) - int(np.bincount(document_groups(unit[document])).max()) < 2:
             raise InputError(
                 "documents",
                 "The error estimate leaves out documents in turn, and too few states are left then: add documents.",
@@ -134,7 +131,7 @@ class StateAccumulator:
         documents, (_, anchors, width) = int(document[-1]) + 1, self._directions.shape
         found = []
         for null, some in _by_null(sets, document):
-            estimator = estimator_of(some, null, document, weights, min_count=min_count)
+            estimator = estimator_of(some, null, document, unit, weights, min_count=min_count)
             for temperature in temperatures:
                 epsilon = temperature.value(anchors, width)
                 layer = estimator.measure(scores, epsilon)
@@ -173,21 +170,24 @@ class StateAccumulator:
             raise InputError("states", f"States have a width of {self._directions.shape[2]} here, not {width}.")
         return self._directions
 
-    def _sorted(self) -> tuple[Tensor, list[LabelSet], IntArray]:
-        """All scores [draws, positions, anchors], label sets and documents [positions], sorted by their content."""
+    def _sorted(self) -> tuple[Tensor, list[LabelSet], IntArray, IntArray]:
+        """All scores [draws, positions, anchors], label sets and documents [positions], sorted by their content.
+
+        The last array is the unit of each document: documents of equal content belong together.
+        """
         batches = self._batches
         hashes = np.concatenate([batch.hashes for batch in batches])
         sets = {name: label_set(_joined([b.labels[name] for b in batches]), name) for name in batches[0].labels}
         named = [batch.documents for batch in batches if batch.documents is not None]
         document = label_set(_joined(named)).ids if named else np.arange(len(hashes))
-        order, document = _content_order(hashes, [sets[name].ids for name in sorted(sets)], document)
+        order, document, unit = _content_order(hashes, [sets[name].ids for name in sorted(sets)], document)
         place = torch.from_numpy(np.argsort(order))
         draws, _, anchors = batches[0].scores.shape
         scores = torch.empty((draws, len(order), anchors), dtype=torch.float16)
         for batch, rows in zip(batches, place.split([len(batch.hashes) for batch in batches]), strict=True):
             scores[:, rows] = batch.scores
         found = [LabelSet(name, "input", one.ids[order], one.counts) for name, one in sets.items()]
-        return scores, found, document
+        return scores, found, document, unit
 
 
 def _unit_rows(anchors: AnyArray) -> FloatArray:
@@ -253,25 +253,27 @@ def _by_null(sets: Iterable[LabelSet], document: IntArray) -> list[tuple[Null, l
     return [*together, *(("documents", [labels]) for labels in of_documents)]
 
 
-def _content_order(hashes: HashArray, labels: Sequence[IntArray], document: IntArray) -> tuple[IntArray, IntArray]:
-    """The order of positions by what their documents and they themselves hold, and the documents in that order."""
-    content = _mixed(hashes)
+def _content_order(
+    hashes: HashArray, labels: Sequence[IntArray], document: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """The order of positions by what their documents and they themselves hold; documents and units in that order.
+
+    Documents of equal content are neighbours and one unit, except those of one position: equal states are no copies.
+    """
+    content = mixed(hashes)
     for ids in labels:
-        content = _mixed(content ^ ids.astype(np.uint64))
+        content = mixed(content ^ ids.astype(np.uint64))
     whole = np.zeros(int(document.max()) + 1, dtype=np.uint64)
     np.add.at(whole, document, content)  # modulo 2^64, so in any order
     by_whole = np.argsort(whole, kind="stable")
     equal = whole[by_whole]
     occurrence = np.empty(len(whole), dtype=np.uint64)
     occurrence[by_whole] = np.arange(len(whole)) - np.searchsorted(equal, equal)
+    occurrence[np.bincount(document) > 1] = 0
+    content_of = mixed(whole ^ mixed(occurrence))
+    by_content = np.argsort(content_of, kind="stable")
     place = np.empty(len(whole), dtype=np.int64)
-    place[np.argsort(_mixed(whole ^ _mixed(occurrence)), kind="stable")] = np.arange(len(whole))
+    place[by_content] = np.arange(len(whole))
+    unit = np.concatenate([[0], np.cumsum(np.diff(content_of[by_content]) != 0)]).astype(np.int64)
     order = np.lexsort((content, place[document]))
-    return order, place[document][order]
-
-
-def _mixed(numbers: HashArray) -> HashArray:
-    """Each number as another that looks random (the finaliser of SplitMix64)."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
+    return order, place[document][order], unit

@@ -2,13 +2,14 @@
 
 Positions of one document resemble each other, so a null of labels shuffled over positions would be far too low: any two
 sets of texts differ. Instead, the null permutes labels over whole documents, or swaps them within pairs, which
-preserves prompts, topics and lengths. It needs one sum of p per document only.
+preserves prompts and topics. Documents that belong together (copies, pairs that share a prompt or a text) are one unit:
+they are shuffled together, and the jackknife leaves them out together. It needs few sums of p per document only.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from estimator.arrays import FloatArray, IntArray
-from estimator.measurement import MIN_COUNT, Information, Weights
+from estimator.measurement import MIN_COUNT, Weights
+from estimator.soft_entropy.adjusted import Binned
 from estimator.soft_entropy.assignment import soft_assignments
 from estimator.soft_entropy.information import LayerInformation
-from estimator.soft_entropy.jackknife import bracketed, document_groups
+from estimator.soft_entropy.jackknife import Bracketed, Chance, bracketed, document_groups
 from estimator.text.labels import LabelSet
 
 SHUFFLES = 64
@@ -29,69 +31,81 @@ _ROWS = 1 << 15
 
 
 class Relabelling(Protocol):
-    """The labels of documents, as observed and relabelled in ``shuffles`` ways.
-
-    A unit is a document or a pair, which the jackknife never splits.
-    """
+    """The labels of documents, as observed and relabelled in ``shuffles`` ways."""
 
     shuffles: int
-    documents_per_unit: int
 
-    def sides(self, counted: FloatArray, bounds: IntArray) -> Iterator[FloatArray]:
-        """Sums per label and group of units, in chunks [ways, groups, labels, anchors + 1]: as labelled, then shuffled.
+    def sides(self, sums: FloatArray, members: Sequence[IntArray]) -> Iterator[FloatArray]:
+        """Sums per label and group, in chunks [ways, groups, labels, values]: as labelled, then shuffled.
 
-        ``counted`` [units, documents per unit, anchors + 1] are sums of p per document and its number of positions;
-        ``bounds`` are the first units of the groups, followed by the total number of units.
+        ``sums`` [documents, 2, values] are those of each document, up to the length of the other one of its pair and
+        beyond it; ``members`` are the documents of each group.
         """
 
 
 class SwappedPairs:
-    """Chosen and rejected swapped within each pair with probability ½."""
+    """Chosen and rejected swapped within each pair with probability ½, where both have tokens.
 
-    documents_per_unit = 2
+    What one completion has beyond the length of the other keeps its label: whether chosen completions are longer is not
+    left to chance, and the classes keep their sizes. All pairs of a ``unit`` [pairs] are swapped together.
+    """
 
-    def __init__(self, documents: int, shuffles: int, seed: int) -> None:
+    def __init__(self, unit: IntArray, shuffles: int, seed: int) -> None:
         self.shuffles = shuffles
-        pairs = documents // 2
         rng = np.random.Generator(np.random.PCG64(seed))
-        swap = np.concatenate([np.zeros((1, pairs), dtype=bool), rng.random((shuffles, pairs)) < 0.5])
-        self._swap = swap.astype(np.float64)
+        units = int(unit.max()) + 1
+        swap = np.concatenate([np.zeros((1, units), dtype=bool), rng.random((shuffles, units)) < 0.5])
+        self._swap = swap.astype(np.float64)[:, unit]
 
-    def sides(self, counted: FloatArray, bounds: IntArray) -> Iterator[FloatArray]:
+    def sides(self, sums: FloatArray, members: Sequence[IntArray]) -> Iterator[FloatArray]:
         """All ways at once: a swap moves the difference of a pair's two sums."""
-        step = counted[:, 1] - counted[:, 0]
-        total = np.add.reduceat(counted.sum(1), bounds[:-1])
-        chosen = np.add.reduceat(counted[:, 0], bounds[:-1])[None] + np.stack(
-            [self._swap[:, start:end] @ step[start:end] for start, end in itertools.pairwise(bounds)], axis=1
-        )
-        yield np.stack([chosen, total - chosen], axis=2)
+        pairs = sums.reshape(-1, 2, *sums.shape[1:])
+        step = pairs[:, 1, 0] - pairs[:, 0, 0]
+        both = []
+        for documents in members:
+            mine = documents[::2] // 2
+            chosen, rejected = pairs[mine].sum((0, 2))
+            moved = self._swap[:, mine] @ step[mine]
+            both.append(np.stack([chosen + moved, rejected - moved], axis=1))
+        yield np.stack(both, axis=1)
 
 
 class ShuffledDocuments:
-    """Labels permuted over whole documents."""
+    """Labels permuted over units of documents with equally many members, a unit's labels together."""
 
-    documents_per_unit = 1
-
-    def __init__(self, label_of_document: IntArray, labels: int, shuffles: int, seed: int) -> None:
+    def __init__(self, label_of_document: IntArray, unit: IntArray, labels: int, shuffles: int, seed: int) -> None:
         self.shuffles = shuffles
         self._labels = labels
         rng = np.random.Generator(np.random.PCG64(seed))
-        self._ways = [label_of_document, *(rng.permutation(label_of_document) for _ in range(shuffles))]
+        by_unit = np.argsort(unit, kind="stable")
+        size = np.bincount(unit)
+        first = np.concatenate([[0], np.cumsum(size)[:-1]])
+        self._ways = [label_of_document]
+        for _ in range(shuffles):
+            source = np.lexsort((rng.random(len(size)), size))[np.argsort(np.argsort(size, kind="stable"))]
+            within = np.arange(len(unit)) - np.repeat(first, size)
+            dealt = np.empty_like(label_of_document)
+            dealt[by_unit] = label_of_document[by_unit[np.repeat(first[source], size) + within]]
+            self._ways.append(dealt)
 
-    def sides(self, counted: FloatArray, bounds: IntArray) -> Iterator[FloatArray]:
+    def sides(self, sums: FloatArray, members: Sequence[IntArray]) -> Iterator[FloatArray]:
         """One way at a time, because many labels would not fit in memory otherwise."""
-        group = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        group = np.empty(len(sums), dtype=np.int64)
+        for number, documents in enumerate(members):
+            group[documents] = number
+        whole = sums.sum(1)
         for label in self._ways:
-            sums = np.zeros((1, len(bounds) - 1, self._labels, counted.shape[-1]))
-            np.add.at(sums[0], (group, label), counted[:, 0])
-            yield sums
+            found = np.zeros((1, len(members), self._labels, sums.shape[-1]))
+            np.add.at(found[0], (group, label), whole)
+            yield found
 
 
 class DocumentEstimator:
     """The information estimator of document-level labels, for every layer, draw and temperature.
 
-    ``document`` [positions] numbers the document of each position, ascending from 0 without gaps. The jackknife never
-    splits pairs. Raises ValueError when ``labels`` differ within a document.
+    ``document`` [positions] numbers the document of each position, ascending from 0 without gaps, and ``unit``
+    [documents] the documents that belong together (None: each by itself). Raises ValueError when ``labels`` differ
+    within a document.
     """
 
     def __init__(
@@ -100,6 +114,7 @@ class DocumentEstimator:
         labels: LabelSet,
         *,
         in_pairs: bool = False,
+        unit: IntArray | None = None,
         weights: Iterable[Weights] = ("frequency",),
         min_count: int = MIN_COUNT,
         shuffles: int = SHUFFLES,
@@ -112,62 +127,72 @@ class DocumentEstimator:
         label_of_document = labels.ids[first]
         if (label_of_document[document] != labels.ids).any():
             raise ValueError("labels must be the same at all positions of a document")
+        if unit is None:
+            unit = np.arange(len(counts)) // (2 if in_pairs else 1)
         self._relabelling: Relabelling = (
-            SwappedPairs(len(counts), shuffles, seed)
+            SwappedPairs(unit[::2], shuffles, seed)
             if in_pairs
-            else ShuffledDocuments(label_of_document, labels.labels, shuffles, seed)
+            else ShuffledDocuments(label_of_document, unit, labels.labels, shuffles, seed)
         )
-        self._document = torch.from_numpy(document).to(device)
-        self._counts = counts.astype(np.float64).reshape(-1, self._relabelling.documents_per_unit)
-        group = unit_groups(document // self._relabelling.documents_per_unit)
-        self._bounds = np.searchsorted(group, np.arange(group[-1] + 2))
+        shared = np.repeat(counts.reshape(-1, 2).min(1), 2) if in_pairs else counts
+        is_beyond = np.arange(len(document)) - first[document] >= shared[document]
+        self._part = torch.from_numpy(2 * document + is_beyond).to(device)
+        self._counts = np.bincount(2 * document + is_beyond, minlength=2 * len(counts)).astype(np.float64)
+        group = document_groups(unit[document])[first]
+        self._members = [np.flatnonzero(group == number) for number in range(int(group.max()) + 1)]
 
     @property
     def nbytes(self) -> int:
         """Memory required for document indices and counts, in bytes."""
-        return self._document.nbytes + self._counts.nbytes * (2 + self._relabelling.shuffles)
+        return self._part.nbytes + self._counts.nbytes * (1 + self._relabelling.shuffles)
 
     def measure(self, scores: Tensor, temperature: float) -> LayerInformation:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
         entropies, ceilings = [], []
-        values: dict[Weights, list[FloatArray]] = {}
+        values: dict[Weights, list[tuple[FloatArray, FloatArray]]] = {}
         for draw in scores:
             p, row_entropy = soft_assignments(draw.to(self._device), temperature)
-            sums = self._sums(p)
-            entropy = float(_entropy(sums.sum((0, 1)) / len(p)))
-            entropies.append(entropy)
-            ceilings.append(entropy - float(row_entropy.double().mean()))
-            for weights, plugin in self._plugin(sums).items():
-                values.setdefault(weights, []).append(plugin)
-        information = tuple(
-            (self._labels, weights, self._information(np.stack(draws))) for weights, draws in values.items()
+            sums = self._sums(p, row_entropy)
+            *p_sum, rows, count = sums.sum((0, 1))
+            entropies.append(float(_entropy(np.array(p_sum) / count)))
+            ceilings.append(entropies[-1] - rows / count)
+            for weights, found in self._plugin(sums).items():
+                values.setdefault(weights, []).append(found)
+        found = [(weights, self._bracketed(draws)) for weights, draws in values.items()]
+        return LayerInformation(
+            float(np.mean(entropies)),
+            float(np.mean(ceilings)),
+            tuple((self._labels, weights, one.information) for weights, one in found),
+            tuple(one.adjusted_without for _, one in found),
         )
-        return LayerInformation(float(np.mean(entropies)), float(np.mean(ceilings)), information)
 
-    def _sums(self, p: Tensor) -> FloatArray:
-        """Sums of p [positions, anchors] per document, [units, documents per unit, anchors]."""
-        sums = p.new_zeros((self._counts.size, p.shape[1]), dtype=torch.float64)
-        for rows, document in zip(p.split(_ROWS), self._document.split(_ROWS), strict=True):
-            sums.index_add_(0, document, rows.double())
-        return sums.view(*self._counts.shape, -1).cpu().numpy()
+    def _sums(self, p: Tensor, row_entropy: Tensor) -> FloatArray:
+        """Sums of p, of entropies and of positions, [documents, 2, anchors + 2]."""
+        sums = p.new_zeros((len(self._counts), p.shape[1] + 1), dtype=torch.float64)
+        parts = (each.split(_ROWS) for each in (p, row_entropy, self._part))
+        for rows, entropies, part in zip(*parts, strict=True):
+            sums.index_add_(0, part, torch.cat([rows, entropies[:, None]], dim=1).double())
+        counted: FloatArray = np.concatenate([sums.cpu().numpy(), self._counts[:, None]], axis=1)
+        return counted.reshape(-1, 2, counted.shape[1])
 
-    def _plugin(self, sums: FloatArray) -> dict[Weights, FloatArray]:
-        """Plug-in information by weights, [1 + shuffles, groups + 1]: in full, then without each group.
+    def _plugin(self, sums: FloatArray) -> dict[Weights, tuple[FloatArray, FloatArray]]:
+        """By weights, information [1 + shuffles, groups + 1] as labelled and shuffled, and the most [groups + 1].
 
-        Row 0 is as labelled, the others are the shuffles.
+        In full, then without each group; row 0 is as labelled.
         """
-        counted = np.concatenate([sums, self._counts[..., None]], axis=-1)
         values: dict[Weights, list[FloatArray]] = {}
-        for sides in self._relabelling.sides(counted, self._bounds):
+        most: dict[Weights, FloatArray] = {}
+        for sides in self._relabelling.sides(sums, self._members):
             whole = sides.sum(1, keepdims=True)
             left = np.concatenate([whole, whole - sides], axis=1)
-            counts, p = left[..., -1], left[..., :-1].clip(0)
-            marginal = _entropy(p.sum(2) / counts.sum(2)[..., None])
-            conditional = _entropy(p / np.maximum(counts, 1)[..., None])
+            p, rows, counts = left[..., :-2].clip(0), left[..., -2], left[..., -1]
+            means = p / np.maximum(counts, 1)[..., None]
             for weights in self.weights:
                 share = self._shares(counts, weights)
-                values.setdefault(weights, []).append(marginal - (share * conditional).sum(2))
-        return {weights: np.concatenate(parts) for weights, parts in values.items()}
+                marginal = _entropy((share[..., None] * means).sum(2))
+                values.setdefault(weights, []).append(marginal - (share * _entropy(means)).sum(2))
+                most.setdefault(weights, (marginal - (share * rows / np.maximum(counts, 1)).sum(2))[0])
+        return {weights: (np.concatenate(parts), most[weights]) for weights, parts in values.items()}
 
     def _shares(self, counts: FloatArray, weights: Weights) -> FloatArray:
         """π(x) of each label [..., labels], from its number of positions [..., labels]."""
@@ -175,21 +200,22 @@ class DocumentEstimator:
         shares: FloatArray = mass / np.maximum(mass.sum(2, keepdims=True), 1)
         return shares
 
-    def _information(self, plugin: FloatArray) -> Information:
-        """Information from plug-in values [draws, 1 + shuffles, groups + 1], as labelled and for each shuffle."""
-        shuffles = self._relabelling.shuffles
-        shuffling = (1 + 1 / shuffles) * plugin[:, 1:, 0].mean(0).var(ddof=1)
-        labels = self._labels
-        return bracketed(
-            plugin[:, 0], plugin[:, 1:].mean(1), shuffling, labels=labels.labels, singletons=labels.singletons
-        )
+    def _bracketed(self, draws: Sequence[tuple[FloatArray, FloatArray]]) -> Bracketed:
+        """Information from the values of each draw: [1 + shuffles, groups + 1], and the most [groups + 1]."""
+        plugin, most = (np.stack(each) for each in zip(*draws, strict=True))
+        null, shuffles = plugin[:, 1:].mean(1), self._relabelling.shuffles
+        variance = (1 + 1 / shuffles) * float(plugin[:, 1:, 0].mean(0).var(ddof=1))
+        chance = Chance(null, 0.0, partial(_scaled, variance), None)
+        return bracketed(Binned(*map(_one_bin, (plugin[:, 0], null, most))), chance, self._labels)
 
 
-def unit_groups(unit_of_position: IntArray) -> IntArray:
-    """The jackknife group of each unit (a document or a pair), int64 [units]: runs of about equal positions."""
-    first = np.flatnonzero(np.diff(unit_of_position, prepend=-1))
-    groups: IntArray = document_groups(unit_of_position)[first]
-    return groups
+def _one_bin(values: FloatArray) -> FloatArray:
+    """Values as those of labels that repeat, in one bin."""
+    return np.stack([np.zeros_like(values), values], axis=-1)
+
+
+def _scaled(variance: float, factor: FloatArray | None) -> float:
+    return variance if factor is None else variance * float(factor[1]) ** 2
 
 
 def _entropy(q: FloatArray) -> FloatArray:

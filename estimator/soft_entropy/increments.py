@@ -136,13 +136,14 @@ class IncrementEstimator:
         self,
         label_sets: Sequence[LabelSet],
         group: IntArray,
+        document: IntArray | None = None,
         *,
         shuffles: int = SHUFFLES,
         seed: int = 0,
         device: torch.device | str = "cpu",
     ) -> None:
         by_side = [[labels for labels in label_sets if labels.side == side] for side in SIDES]
-        self._tokens = Estimator([sets[0] for sets in by_side if sets], group, device=device)
+        self._tokens = Estimator([sets[0] for sets in by_side if sets], group, document, device=device)
         self._nestings = [
             Nesting.prepare(wide, narrow.ids, order, shuffles=shuffles, seed=seed, device=device)
             for sets in by_side
@@ -194,7 +195,8 @@ class IncrementEstimator:
 def increment_estimator(text: LabelText, device: torch.device | str = "cpu") -> IncrementEstimator:
     """The estimator of increments for a sample's n-gram labels, with whole documents as groups."""
     sets = text.label_sets(LABELS.chain(NGRAMS[-1]))
-    return IncrementEstimator(sets, document_groups(text.sample.document_of_position()), device=device)
+    together = text.sample.units()[text.sample.document_of_position()]
+    return IncrementEstimator(sets, document_groups(together), together, device=device)
 
 
 def measure_increments(

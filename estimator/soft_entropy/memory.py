@@ -11,7 +11,7 @@ import torch
 
 from estimator.errors import MeasurementError
 from estimator.soft_entropy.assignment import BLOCK
-from estimator.soft_entropy.random_groups import ROWS
+from estimator.soft_entropy.random_groups import GROUPED
 
 SHARE = 0.8
 """Share of the free memory that a measurement may plan to use; the rest is for the forward pass and other processes."""
@@ -53,7 +53,7 @@ def estimate_bytes(positions: int, anchors: int, device: torch.device | str = "c
     """
     kind = torch.device(device).type
     row = 4 * anchors
-    groups = 4 * min(ROWS, positions) * row
+    groups = 4 * GROUPED * row
     block = 6 * min(BLOCK[kind], positions) * row
     copy = 2 * positions * anchors if copied else 0
     return positions * (row + _BOOKKEEPING) + max(groups, block) + copy

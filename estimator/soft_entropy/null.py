@@ -68,8 +68,8 @@ def null_curve(groups: RandomGroups, moments: FloatArray, deficit: float, positi
     order = np.argsort(groups.sizes)
     k = np.array(groups.sizes, dtype=np.float64)[order]
     count = np.array(groups.counts, dtype=np.float64)[order]
-    singles, square, limit = moments[-6:-2].reshape(2, 2), float(moments[-2]), float(moments[-1])
-    by_size = moments[:-6].reshape(-1, 12)[order]
+    square, limit = float(moments[-2]), float(moments[-1])
+    by_size = moments[:-2].reshape(-1, 12)[order]
     means, covariance = by_size[:, :3], by_size[:, 3:].reshape(-1, 3, 3)
     finite = 1 / k - 1 / positions
     shared = covariance[:, 1:, 0]
@@ -80,5 +80,5 @@ def null_curve(groups: RandomGroups, moments: FloatArray, deficit: float, positi
     error = np.sqrt(np.maximum(residual, 0) * (count - 1) / np.maximum(count - 3, 1) / count)
     mean[0], error[0] = deficit, 0.0
     known = max(int((count >= SCATTER_GROUPS).sum()), 1)
-    scatter = Scatter.of(k[:known], count[:known], covariance[:known], singles, 2 * square, positions)
+    scatter = Scatter.of(k[:known], count[:known], covariance[:known], 2 * square, positions)
     return NullCurve(positions, k, mean / finite, limit, error, scatter)

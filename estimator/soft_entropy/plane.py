@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -49,20 +50,22 @@ def label_estimator(
     positions have the same label.
     """
     document = text.sample.document_of_position()
-    return estimator_of(text.label_sets(kinds), kinds[0].null, document, weights, device, min_count)
+    return estimator_of(text.label_sets(kinds), kinds[0].null, document, text.sample.units(), weights, device, min_count)
 
 
 def estimator_of(
     sets: Sequence[LabelSet],
     null: Null,
     document: IntArray,
+    unit: IntArray,
     weights: Iterable[Weights],
     device: torch.device | str = "cpu",
     min_count: int = MIN_COUNT,
 ) -> LabelEstimator:
     """The estimator of label sets that share a ``null``; ``document`` [positions] ascends from 0 without gaps.
 
-    There is one set only where the null shuffles whole documents or pairs. Raises as :func:`label_estimator` does.
+    ``unit`` [documents] numbers what belongs together, such as copies. Where every position is a document of its own,
+    labels are dealt over all positions. There is one set only where the null shuffles whole documents or pairs. Raises as :func:`label_estimator` does.
     """
     weights = tuple(weights)
     for labels in sets:
@@ -75,10 +78,14 @@ def estimator_of(
     if "uniform" in weights and max(int(one.counts.max()) for one in sets) < min_count:
         raise InputError("min-count", f"No label of this sample occurs {min_count} times: lower --min-count.")
     if null == "positions":
-        return Estimator(sets, document_groups(document), weights=weights, min_count=min_count, device=device)
+        together = unit[document]
+        group, within = document_groups(together), None if len(unit) == len(document) else together
+        return Estimator(sets, group, within, weights=weights, min_count=min_count, device=device)
     (labels,) = sets
     in_pairs = null == "pairs"
-    return DocumentEstimator(document, labels, in_pairs=in_pairs, weights=weights, min_count=min_count, device=device)
+    return DocumentEstimator(
+        document, labels, in_pairs=in_pairs, unit=unit, weights=weights, min_count=min_count, device=device
+    )
 
 
 def ngram_estimator(
@@ -97,7 +104,7 @@ def measure_layers(
 
 
 def _rows(estimate: Estimate[LayerInformation], depth: int, min_count: int) -> Iterator[Measurement]:
-    item, found = estimate.item, estimate.found
+    item, found = estimate.item, with_monotone_low(estimate.found)
     two_sided = {labels.granularity for labels, _, _ in found.information if labels.side == "output"}
     for labels, weights, complexity in found.information:
         if labels.side != "input":
@@ -118,6 +125,22 @@ def _rows(estimate: Estimate[LayerInformation], depth: int, min_count: int) -> I
             ceiling=found.ceiling,
             complexity=complexity,
             expressivity=expressivity,
+            covariance=found.covariance(labels.granularity, weights),
             resultant_length=item.geometry.resultant_length if item.geometry else None,
             participation_ratio=item.geometry.participation_ratio if item.geometry else None,
         )
+
+
+def with_monotone_low(found: LayerInformation) -> LayerInformation:
+    """The same with the lower end of each bracket at least that of the labels it refines, which it contains."""
+    best: dict[tuple[str, str, Weights], float] = {}
+    rows = []
+    for labels, weights, value in found.information:
+        kind = LABELS.get(labels.granularity)
+        narrower = best.get((kind.within, labels.side, weights)) if kind and kind.within else None
+        if value.low is not None and narrower is not None:
+            value = replace(value, low=max(value.low, narrower))
+        if value.low is not None:
+            best[labels.granularity, labels.side, weights] = value.low
+        rows.append((labels, weights, value))
+    return replace(found, information=tuple(rows))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from estimator.arrays import IntArray
 from estimator.soft_entropy.assignment import BLOCK
+from estimator.soft_entropy.weighting import frequency_bins
 from estimator.text.labels import LabelSet
 
 CHUNK = 256
@@ -38,10 +39,10 @@ class Tally:
     """One label set prepared for summation on a device (see the module's docstring for cells and groups).
 
     ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start``
-    and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_count`` [repeated labels] describe the sums; ``single``
-    [positions with a label of their own] and ``single_group`` the rest. Leaving a cell out leaves ``cell_rest``
-    positions of its label: several for the cells ``shared``, one for the cells ``last_cell``, namely the position
-    ``last``.
+    and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_*`` [repeated labels] describe the sums, the cells
+    beginning at ``cell_start`` [cells + 1] in ``order``; ``single`` [positions with a label of their own] and
+    ``single_group`` the rest. Leaving a cell out leaves ``cell_rest`` positions of its label: several for the cells
+    ``shared``, one for the cells ``last_cell``, namely the position ``last``.
     """
 
     labels: LabelSet
@@ -50,10 +51,12 @@ class Tally:
     order: Tensor
     chunk_start: Tensor
     chunk_cell: Tensor
+    cell_start: Tensor
     cell_label: Tensor
     cell_group: Tensor
     cell_rest: Tensor
     label_count: Tensor
+    label_bin: Tensor
     single: Tensor
     single_group: Tensor
     shared: Tensor
@@ -62,9 +65,10 @@ class Tally:
 
     @classmethod
     def prepare(cls, labels: LabelSet, group: IntArray, device: torch.device | str = "cpu") -> Tally:
-        """Sort the positions of ``labels`` by label, for sums on ``device``; ``group`` [positions] is ascending."""
+        """Sort the positions of ``labels`` by label and ``group`` [positions], for sums on ``device``."""
         repeated = labels.counts[labels.ids] > 1
-        order = np.flatnonzero(repeated)
+        order = np.argsort(group, kind="stable")  # a sort of values that are nearly in order, so it is fast
+        order = order[repeated[order]]
         # A stable sort retains the order of groups; torch's is ten times as fast as numpy's.
         order = order[torch.from_numpy(labels.ids[order]).argsort(stable=True).numpy()]
         label, cell_group_of = labels.ids[order], group[order]
@@ -92,10 +96,12 @@ class Tally:
             order=put(order),
             chunk_start=put(cell_start[chunk_cell] + within * CHUNK),
             chunk_cell=put(chunk_cell),
+            cell_start=put(np.append(cell_start, len(order))),
             cell_label=put(cell_label),
             cell_group=put(cell_group_of[cell_start]),
             cell_rest=put(rest),
             label_count=put(labels.counts[kept]),
+            label_bin=put(frequency_bins(labels.counts[kept])),
             single=put(single),
             single_group=put(group[single]),
             shared=put(shared),
@@ -109,11 +115,15 @@ class Tally:
         tensors = [value for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)]
         return sum(tensor.nbytes for tensor in tensors) + self.labels.ids.nbytes + self.labels.counts.nbytes
 
-    def sums(self, p: Tensor) -> Iterator[tuple[Block, Tensor, Tensor]]:
-        """Sums of p [positions, anchors] per cell (float32 where each is one chunk) and label (float64), by blocks."""
+    def sums(self, p: Tensor, dealt: Tensor | None = None) -> Iterator[tuple[Block, Tensor, Tensor]]:
+        """Sums of p [positions, anchors] per cell (float32 where each is one chunk) and label (float64), by blocks.
+
+        With ``dealt`` [positions], a permutation within documents, position ``dealt[i]`` has the label of position i.
+        """
         for block in self.blocks:
             starts = self.chunk_start[block.chunks] - block.order.start
-            cell_sums = torch.nn.functional.embedding_bag(self.order[block.order], p, starts, mode="sum")
+            order = self.order[block.order] if dealt is None else dealt[self.order[block.order]]
+            cell_sums = torch.nn.functional.embedding_bag(order, p, starts, mode="sum")
             cells, labels = block.cells.stop - block.cells.start, block.labels.stop - block.labels.start
             if len(cell_sums) > cells:
                 chunk_sums, cell_sums = cell_sums.double(), p.new_zeros((cells, p.shape[1]), dtype=torch.float64)
@@ -121,6 +131,12 @@ class Tally:
             label_sums = p.new_zeros((labels, p.shape[1]), dtype=torch.float64)
             label_sums.index_add_(0, self.cell_label[block.cells] - block.labels.start, cell_sums.double())
             yield block, cell_sums, label_sums
+
+    def cell_totals(self, values: Tensor) -> Tensor:
+        """Sums of ``values`` [positions] per cell, float64 [cells]."""
+        running = torch.zeros(len(self.order) + 1, dtype=torch.float64, device=values.device)
+        torch.cumsum(values[self.order].double(), 0, out=running[1:])
+        return running[self.cell_start].diff()
 
 
 def _blocks(

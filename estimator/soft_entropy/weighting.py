@@ -12,17 +12,32 @@ from estimator.soft_entropy.null import NullCurve
 from estimator.text.labels import LabelSet
 
 
+def frequency_bins(counts: IntArray) -> IntArray:
+    """The bin of each label by its number of positions: 0 for 1, then 1 for 2–3, 2 for 4–7, …"""
+    bins: IntArray = np.frexp(counts)[1].astype(np.int64) - 1
+    return bins
+
+
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """Total weight π of the labels of each size, [groups + 1, sizes]: row 0 in full, row 1 + g without group g.
+    """Weights π of the labels of one set: row 0 in full, row 1 + g without document group g.
 
-    ``squared`` is Σ π² per size in full, and ``positions`` [groups + 1] the number of positions that remain.
+    ``mass`` [groups + 1, sizes] is the total weight of the labels of each size, and ``share`` [groups + 1, bins] that
+    of the labels of each bin of :func:`frequency_bins`. ``squared`` and ``cubed`` are Σ π² and Σ π³ per size in full.
+    The marginal under these weights, Σ π(x) p(·|x), weighs positions by π(x)/n(x): ``collision`` [groups + 1] is the
+    sum of their squares, 1/N for frequency weights. ``total`` [groups + 1] is what π is divided by, and ``positions``
+    [groups + 1] the number of positions that remain.
     """
 
     weights: Weights
+    min_count: int
     sizes: FloatArray
     mass: FloatArray
+    share: FloatArray
     squared: FloatArray
+    cubed: FloatArray
+    collision: FloatArray
+    total: FloatArray
     positions: FloatArray
 
     @classmethod
@@ -41,33 +56,67 @@ class Weighting:
         sizes = np.unique(np.concatenate([counts[eligible], rest[rest > 0]]))
         size_of = np.zeros(int(sizes[-1]) + 1, dtype=np.int64)
         size_of[sizes] = np.arange(len(sizes))
+        bins = frequency_bins(counts)
 
         def unnormalised(n: IntArray) -> FloatArray:
             return n.astype(np.float64) if weights == "frequency" else (n > 0).astype(np.float64)
 
-        def by_group(n: IntArray) -> FloatArray:
-            place = cell_group * len(sizes) + size_of[n]
-            mass: FloatArray = np.bincount(place, unnormalised(n), groups * len(sizes)).astype(np.float64)
-            return mass.reshape(groups, len(sizes))
+        def without_each(places: tuple[IntArray, IntArray, IntArray], width: int, power: int = 1) -> FloatArray:
+            """Totals of π^power / n^(power − 1) by place [groups + 1, width]; π is not yet normalised.
 
-        full = np.bincount(size_of[counts[eligible]], unnormalised(counts[eligible]), len(sizes))
-        mass = np.concatenate([full[None], full - by_group(counts[cell_label]) + by_group(rest)])
+            ``places`` are those of each eligible label, of the label of each cell, and of that label without the cell.
+            """
+            of_label, before, after = places
+
+            def total(place: IntArray, n: IntArray, rows: int) -> FloatArray:
+                weight = unnormalised(n) ** power / np.maximum(n, 1) ** (power - 1)
+                return np.bincount(place, weight, rows * width).reshape(rows, width)
+
+            full = total(of_label, counts[eligible], 1)
+            lost = total(cell_group * width + before, counts[cell_label], groups)
+            left = total(cell_group * width + after, rest, groups)
+            return np.concatenate([full, full - lost + left])
+
+        mass = without_each((size_of[counts[eligible]], size_of[counts[cell_label]], size_of[rest]), len(sizes))
+        share = without_each((bins[eligible], bins[cell_label], bins[cell_label]), int(bins.max()) + 1)
+        nowhere = np.zeros_like(cell_label)
+        collision = without_each((np.zeros_like(counts[eligible]), nowhere, nowhere), 1, power=2)
         mass[mass < 0.5] = 0.0
-        total = mass.sum(1, keepdims=True)
+        share[share < 0.5] = 0.0
+        total = np.maximum(mass.sum(1, keepdims=True), 1)
         positions = len(group) - np.concatenate([[0], np.bincount(group, minlength=groups)]).astype(np.float64)
-        squared = full * (sizes if weights == "frequency" else 1) / total[0] ** 2
-        return cls(weights, sizes.astype(np.float64), mass / np.maximum(total, 1), squared, positions)
+        each = np.bincount(size_of[counts[eligible]], minlength=len(sizes)) / total[0] ** 2
+        weight = unnormalised(sizes)
+        return cls(
+            weights=weights,
+            min_count=min_count,
+            sizes=sizes.astype(np.float64),
+            mass=mass / total,
+            share=share / total,
+            squared=each * weight**2,
+            cubed=each * weight**3 / total[0],
+            collision=collision[:, 0] / total[:, 0] ** 2,
+            total=total[:, 0],
+            positions=positions,
+        )
 
     def null(self, curve: NullCurve, scale: FloatArray) -> FloatArray:
         """Null information [groups + 1]: in full and without each group.
 
-        ``scale`` [groups + 1] converts the deficits of the full curve to those of the remaining positions.
+        The labels' apparent information, less that of the weighted marginal itself. ``scale`` [groups + 1] converts the
+        deficits of the full curve to those of the remaining positions.
         """
-        ratio = curve.ratio_at(self.sizes)
-        return scale * (self.mass @ (ratio / self.sizes) - (self.mass @ ratio) / self.positions)
+        ratio, marginal = curve.ratio_at(self.sizes), curve.ratio_at(1 / self.collision)
+        labels = self.mass @ (ratio / self.sizes) - (self.mass @ ratio) / self.positions
+        return scale * (labels - marginal * (self.collision - 1 / self.positions))
 
-    def variance(self, curve: NullCurve) -> float:
-        """Variance of the null information under shuffled labels, plus that of the estimated curve itself."""
-        shuffling = curve.scatter.variance(self.sizes, self.mass[0], self.squared)
-        estimate = float(self.mass[0] @ curve.error_at(self.sizes))
-        return shuffling + estimate**2
+    def shuffling(self, curve: NullCurve, factor: FloatArray | None = None) -> float:
+        """Variance of the information under shuffled labels; ``factor`` [bins] multiplies the labels of each bin."""
+        each = np.ones(len(self.sizes)) if factor is None else factor[frequency_bins(self.sizes.astype(np.int64))]
+        return curve.scatter.variance(
+            self.sizes, self.mass[0] * each, self.squared * each**2, self.cubed * each**2, float(self.collision[0])
+        )
+
+    def curve_error(self, curve: NullCurve) -> float:
+        """Standard error of the null that is due to the estimated curve."""
+        return float(self.mass[0] @ curve.error_at(self.sizes))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,8 @@ from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 from estimator.text.pairs import Message, Pair
-from estimator.text.sample import Sample
+from estimator.text.alike import sharing
+from estimator.text.sample import SHORTEST, Sample
 
 _CHARACTERS_PER_TOKEN = 100
 _REPORT_EVERY = 32
@@ -54,6 +56,21 @@ class PairSample(Sample):
         document = self.document_of_position()
         first = self.first_position()[:-1]
         return np.arange(self.positions) + (self.offsets[:-1] + self.starts - first)[document]
+
+    def units(self) -> IntArray:
+        """What belongs together, int64 [documents]: pairs that share a prompt or a completion have the same number."""
+        documents = [self.tokens[start:end].tobytes() for start, end in itertools.pairwise(self.offsets)]
+        starts = 4 * self.starts
+
+        def keys(pair: int) -> Iterator[tuple[str, bytes]]:
+            for document in (2 * pair, 2 * pair + 1):
+                prompt, completion = documents[document][: starts[document]], documents[document][starts[document] :]
+                if prompt:
+                    yield "prompt", prompt
+                if len(completion) >= 4 * SHORTEST:
+                    yield "completion", completion
+
+        return np.repeat(sharing(map(keys, range(self.pairs))), 2)
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""

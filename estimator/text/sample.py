@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from estimator.errors import InputError
 from estimator.progress import Progress
+from estimator.text.alike import alike_documents
 from estimator.text.corpus import Corpus
 from estimator.text.tables import Document
 
@@ -77,6 +78,10 @@ class Sample:
     def first_position(self) -> npt.NDArray[np.int64]:
         """The number of each document's first measured position, int64 [documents + 1]; the last entry is the total."""
         return self.offsets - np.arange(self.documents + 1, dtype=np.int64) * (SHORTEST - 1)
+
+    def units(self) -> npt.NDArray[np.int64]:
+        """What belongs together of the documents, int64 [documents]: copies and near copies have the same number."""
+        return alike_documents(self.tokens.astype(np.int64), self.offsets)
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""

@@ -8,8 +8,9 @@ import torch
 
 from estimator.errors import InputError
 from estimator.measurement import Information, Weights
-from estimator.soft_entropy.documents import DocumentEstimator, unit_groups
+from estimator.soft_entropy.documents import DocumentEstimator
 from estimator.soft_entropy.information import LayerInformation
+from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.plane import label_estimator
 from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelText, label_set
@@ -63,13 +64,11 @@ def values(found: LayerInformation) -> dict[Weights, Information]:
 @pytest.mark.parametrize("pairs", [2, 3, 40, 400])
 def test_pairs_are_never_split_between_groups(pairs: int) -> None:
     sample = pair_sample(pairs, pairs, (1, 200))
-    group = unit_groups(sample.document_of_position() // 2)
-    assert len(group) == pairs
+    pair = sample.units()[sample.document_of_position()]
+    group = document_groups(pair)
     assert (np.diff(group) >= 0).all()
     assert 2 <= len(np.unique(group)) <= 16
-    by_position = group[sample.document_of_position() // 2]
-    positions = np.bincount(by_position)
-    assert positions.min() > 0
+    assert len(np.unique(np.stack([pair, group]), axis=1).T) == pairs
 
 
 def test_identical_completions_tell_nothing() -> None:
@@ -132,10 +131,11 @@ def test_plugin_is_the_definition(in_pairs: bool) -> None:
     def h(q: np.ndarray) -> float:
         return float(-(q * np.log(q)).sum() / np.log(len(q)))
 
-    each = [h(p[label == side].mean(0)) for side in range(label.max() + 1)]
+    means = np.stack([p[label == side].mean(0) for side in range(label.max() + 1)])
+    each = [h(mean) for mean in means]
     shares = {"frequency": np.bincount(label) / len(label), "uniform": np.full(len(each), 1 / len(each))}
     for weights, information in values(measured(sample, z, weights=BOTH)).items():
-        assert information.plugin == pytest.approx(h(p.mean(0)) - float(shares[weights] @ each), abs=1e-6)
+        assert information.plugin == pytest.approx(h(shares[weights] @ means) - float(shares[weights] @ each), abs=1e-6)
 
 
 def test_rare_labels_have_no_part_in_uniform_weights() -> None:
@@ -148,7 +148,8 @@ def test_rare_labels_have_no_part_in_uniform_weights() -> None:
     def h(q: np.ndarray) -> float:
         return float(-(q * np.log(q)).sum() / np.log(len(q)))
 
-    expected = np.mean([h(q.mean(0)) - (h(q[label == 0].mean(0)) + h(q[label == 1].mean(0))) / 2 for q in p])
+    classes = [(q[label == 0].mean(0), q[label == 1].mean(0)) for q in p]
+    expected = np.mean([h((one + other) / 2) - (h(one) + h(other)) / 2 for one, other in classes])
     assert values(measured(sample, z, weights=("uniform",), min_count=12))["uniform"].plugin == pytest.approx(
         expected, abs=1e-6
     )

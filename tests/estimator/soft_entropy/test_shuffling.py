@@ -11,7 +11,7 @@ from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
 from estimator.soft_entropy.jackknife import document_groups
 from estimator.soft_entropy.null import NullCurve, null_curve
-from estimator.soft_entropy.random_groups import RandomGroups, random_groups, random_rows
+from estimator.soft_entropy.random_groups import Orders, RandomGroups, random_groups
 from estimator.soft_entropy.weighting import Weighting
 from estimator.text.labels import label_set
 
@@ -46,8 +46,9 @@ def _scores(noise: str, positions: int, seed: int) -> torch.Tensor:
 def states(request: pytest.FixtureRequest) -> tuple[torch.Tensor, NullCurve]:
     """Soft assignments [draws, positions, anchors] of one kind of noise, and the curve of their mean over draws."""
     draws = [soft_assignments(scores, TEMPERATURE) for scores in _scores(request.param, POSITIONS, 1)]
-    rows = torch.from_numpy(random_rows(POSITIONS))
-    groups = RandomGroups.mean([random_groups(p, h, rows) for p, h in draws])
+    orders = Orders.of(POSITIONS)
+    groups = [random_groups(p, h, orders.of_draw(draw, DRAWS)) for draw, (p, h) in enumerate(draws)]
+    groups = RandomGroups.mean(groups, len(orders.shared))
     deficit = np.mean([float(entropy(p.mean(0)) - h.mean()) for p, h in draws])
     return torch.stack([p for p, _ in draws]), null_curve(groups, groups.moments().numpy(), float(deficit), POSITIONS)
 
@@ -69,15 +70,16 @@ def test_the_error_is_the_scatter_of_shuffled_labels(
     for _ in range(SHUFFLES):
         mixed = p[:, torch.from_numpy(rng.permutation(POSITIONS))]
         means = mixed.new_zeros((DRAWS, len(counts), ANCHORS)).index_add_(1, ids, mixed) / counts[:, None]
-        shuffled.append(float((entropy(means).double() @ pi).mean() / pi.sum()))
-    error = curve.scatter.variance(weighting.sizes, weighting.mass[0], weighting.squared) ** 0.5
+        marginal = torch.einsum("rxa,x->ra", means.double(), pi) / pi.sum()
+        shuffled.append(float((entropy(marginal) - entropy(means).double() @ pi / pi.sum()).mean()))
+    error = weighting.shuffling(curve) ** 0.5
     assert 0.85 < error / np.std(shuffled, ddof=1) < 1.25
 
 
 def test_one_label_for_all_positions_cannot_scatter(states: tuple[torch.Tensor, NullCurve]) -> None:
     _, curve = states
     whole = np.array([float(POSITIONS)])
-    assert curve.scatter.variance(whole, np.ones(1), np.ones(1)) == pytest.approx(0, abs=1e-12)
+    assert curve.scatter.variance(whole, np.ones(1), np.ones(1), np.ones(1), 1 / POSITIONS) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("noise", NOISES)
