@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from estimator.curve import BoundCurve
-from estimator.measurement import CheckpointMeasurements, Granularity, Information, Measurement
+from estimator.measurement import MARGIN, CheckpointMeasurements, Granularity, Information, Measurement
 from estimator.states.layers import site
 from estimator.text.kinds import NGRAMS
 
@@ -17,8 +17,20 @@ Sides = Callable[[int, Granularity], tuple[Information, Information | None]]
 
 
 def information(corrected: float, null: float, labels: int = 100, se: float = 0.002) -> Information:
-    """Information with a bracket of half its null."""
-    return Information(corrected + null, null, corrected + null / 2, se, 0.003, labels, 0.25)
+    """Information with a bracket of half its null, and nothing of documents."""
+    return Information(
+        plugin=corrected + null,
+        null=null,
+        high=corrected + null / 2,
+        se=se,
+        spread=0.003,
+        labels=labels,
+        singletons=0.25,
+        within=null,
+        low=corrected - MARGIN * se,
+        adjusted=corrected,
+        adjusted_se=se,
+    )
 
 
 def rows(

@@ -5,3 +5,5 @@ Independent of the screen, the cache and the command line. torch is imported onl
 
 ESTIMATOR_VERSION = "3"
 """Part of every measurement's key: increase it with every change that alters a number."""
+SCORES_VERSION = "2"
+"""Part of the key of scores: increase it with every change that alters one, so that models run again."""

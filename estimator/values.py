@@ -91,6 +91,9 @@ VALUES = Registry(
 )
 """All values, in the order in which the screen cycles through them; the first is the default."""
 
+USUAL = next(iter(VALUES))
+"""The name of the default value."""
+
 
 def added_values() -> list[Value]:
     """The values that are not built in; their columns follow the standard columns of a CSV."""

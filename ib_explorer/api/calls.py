@@ -16,9 +16,10 @@ from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
+from estimator.values import USUAL
 from ib_explorer.api.bars import ProgressChoice, listening
 from ib_explorer.api.keywords import read_keywords
-from ib_explorer.api.results import CORRECTED, CheckpointList, Curves, Result
+from ib_explorer.api.results import CheckpointList, Curves, Result
 from ib_explorer.cached import cached_measurements
 from ib_explorer.config import request_from, settle
 from ib_explorer.tables.measurements import points_asked, points_of
@@ -67,7 +68,7 @@ def measure(
     stored = Cache(folder).measurements
     found = [stored.load(event.key) for event in events if isinstance(event, Measured)]
     points = points_asked([one for one in found if one is not None], requests[0])
-    return Result(tuple(points), folder, options.get("preset") or CORRECTED)
+    return Result(tuple(points), folder, options.get("preset") or USUAL)
 
 
 def load(model: Folder | Sequence[Folder] | None = None, *, cache_dir: Folder | None = None, **filters: Any) -> Result:

@@ -22,15 +22,13 @@ from estimator.measurement import (
     Variant,
     Weights,
 )
-from estimator.values import VALUES, Value
+from estimator.values import USUAL, VALUES, Value
 from ib_explorer.api.table import Table, counted
 from ib_explorer.tables.bounds import COLUMNS as BOUND_COLUMNS
 from ib_explorer.tables.bounds import corner_rows
 from ib_explorer.tables.checkpoints import COLUMNS as CHECKPOINT_COLUMNS
 from ib_explorer.tables.checkpoints import revision_row
 from ib_explorer.tables.measurements import Row, columns
-
-CORRECTED = VALUES["corrected"].name
 
 
 class Picture(str):
@@ -49,7 +47,7 @@ class Result(Table):
 
     points: tuple[Row, ...]
     cache_dir: Path
-    preset: str = CORRECTED
+    preset: str = USUAL
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -123,7 +121,7 @@ class Result(Table):
 
 def _summary(record: CheckpointMeasurements, row: Measurement, value: Value) -> Mapping[str, str]:
     def shown(information: Information | None) -> str:
-        return "" if information is None else f"{value.of(information):z.4f} ± {information.se:.4f}"
+        return "" if information is None else f"{value.of(information):z.4f} ± {value.error(information):.4f}"
 
     ratio = value.optimality(row)
     return {

@@ -12,7 +12,7 @@ from estimator.measurement import MIN_COUNT, Information
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.accumulator import AnyArray, LabelInformation, StateAccumulator
 from estimator.soft_entropy.temperature import parse_temperature
-from estimator.values import VALUES
+from estimator.values import USUAL, VALUES
 from ib_explorer.api.keywords import read_keywords
 from ib_explorer.api.table import Table, counted
 from ib_explorer.config import request_from, settle
@@ -33,7 +33,7 @@ class Estimate(Table):
             raise InputError("labels", f"There are no labels {labels!r}: choose from {', '.join(names)}.")
         return next(value.information for value in self.values if value.labels == labels)
 
-    def ratio(self, output: str, over: str, preset: str = "corrected") -> float | None:
+    def ratio(self, output: str, over: str, preset: str = USUAL) -> float | None:
         """I(output;Z) / I(over;Z), the optimality where these are what follows and what was read.
 
         ``preset`` names the value; None where it is withheld because I(over;Z) cannot be told from zero.
@@ -50,11 +50,12 @@ class Estimate(Table):
         """What was measured."""
         one = self.values[0]
         return (
-            f"{counted(one.positions, 'state')} of {counted(one.documents, 'document')}: corrected values ± standard "
+            f"{counted(one.positions, 'state')} of {counted(one.documents, 'document')}: {USUAL} values ± standard "
             f"error, as fractions of log {one.anchors}"
         )
 
     def _summaries(self) -> Iterator[Mapping[str, str]]:
+        usual = VALUES[USUAL]
         for value in self.values:
             low, high = value.information.bracket
             yield {
@@ -64,7 +65,7 @@ class Estimate(Table):
                 "H(Z)": f"{value.entropy:.4f}",
                 "plug-in": f"{value.information.plugin:.4f}",
                 "null": f"{value.information.null:.4f}",
-                "I(X;Z)": f"{value.information.corrected:z.4f} ± {value.information.se:.4f}",
+                "I(X;Z)": f"{usual.of(value.information):z.4f} ± {usual.error(value.information):.4f}",
                 "bracket": f"{low:z.4f} to {high:z.4f}",
             }
 
@@ -78,6 +79,10 @@ def _row(value: LabelInformation) -> dict[str, Any]:
         "information_corrected": information.corrected,
         "information_high": information.high,
         "information_se": information.se,
+        "information_within": information.within,
+        "information_adjusted": information.adjusted,
+        "information_adjusted_se": information.adjusted_se,
+        "information_low": information.low,
         "information_spread": information.spread,
         "distinct": information.labels,
         "singletons": information.singletons,

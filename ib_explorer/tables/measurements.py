@@ -46,6 +46,16 @@ def _information(quantity: str) -> dict[str, Column]:
     }
 
 
+def _adjusted(quantity: str) -> dict[str, Column]:
+    return {
+        f"{quantity}_within": _part(quantity, lambda one: one.within),
+        f"{quantity}_document": _part(quantity, lambda one: one.document_part),
+        f"{quantity}_adjusted": _part(quantity, lambda one: one.adjusted),
+        f"{quantity}_adjusted_se": _part(quantity, lambda one: one.adjusted_se),
+        f"{quantity}_low": _part(quantity, lambda one: one.low),
+    }
+
+
 def _optimality(value: Value) -> dict[str, Column]:
     return {value.column("optimality"): lambda _, row: value.optimality(row)}
 
@@ -72,6 +82,11 @@ _COLUMNS: dict[str, Column] = {
     **_of_row("resultant_length", "participation_ratio"),
     **_of_checkpoint("corpus", "estimator_version"),
     "key": row_key,
+    **_adjusted("complexity"),
+    **_adjusted("expressivity"),
+    **_optimality(VALUES["adjusted"]),
+    "optimality_adjusted_se": lambda _, row: None if row.complexity.is_adjusted_zero else row.optimality_se,
+    **_of_row("predictive_share", "predictive_share_se"),
 }
 
 

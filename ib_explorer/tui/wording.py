@@ -6,7 +6,7 @@ import math
 
 from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
-from estimator.values import VALUES
+from estimator.values import USUAL, VALUES
 
 WITHHELD = "–"
 
@@ -56,5 +56,12 @@ def layer_name(layer: int | str) -> str:
 
 
 def why_withheld(row: Measurement) -> str:
-    """The reason why corrected optimality is withheld, in one clause; empty if it is not."""
-    return "" if VALUES["corrected"].optimality(row) is not None else "withheld: I(X;Z) is at most 3 errors"
+    """The reason why the default optimality is withheld, in one clause; empty if it is not."""
+    sides = [side for side in (row.complexity, row.expressivity) if side is not None]
+    if VALUES[USUAL].optimality(row) is not None:
+        return ""
+    if any(side.within is None for side in sides):
+        return "measured by an earlier version: measure again"
+    if any(side.adjusted is None for side in sides):
+        return "withheld: no label repeats"
+    return "withheld: I(X;Z) is at most 3 errors"

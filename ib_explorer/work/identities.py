@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from estimator import ESTIMATOR_VERSION
+from estimator import ESTIMATOR_VERSION, SCORES_VERSION
 from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
 from estimator.states.anchors import anchors_digest
@@ -52,7 +52,8 @@ def checkpoint_identity(
 
 def scores_identity(checkpoint: dict[str, Any], layers: str, variant: str) -> dict[str, Any]:
     """Identifies the scores of some layers (as a request names them) of a checkpoint, in one variant."""
-    return {**checkpoint, "kind": "layer scores", "layers": layers, "variant": variant}
+    scores = {"kind": "layer scores", "estimator": SCORES_VERSION, "layers": layers, "variant": variant}
+    return {**checkpoint, **scores}
 
 
 def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[LabelKind]) -> dict[str, Any]:

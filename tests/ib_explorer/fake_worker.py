@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import made_up
+from benchmarks.made_up import information
 from estimator.bottleneck.bounds import BOUNDS
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
-from estimator.measurement import CheckpointMeasurements, Granularity, Information
+from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.progress import Progress
 from ib_explorer.worker.__main__ import take_pipes
 from ib_explorer.worker.messages import (
@@ -35,10 +36,10 @@ from ib_explorer.worker.process import serve
 
 def fabricated_checkpoint(key: str, model: str, revision: str, *, noise: bool = False) -> CheckpointMeasurements:
     """Two layers and two granularities of a checkpoint that was never measured."""
-    side = Information(plugin=0.3, null=0.1, high=0.25, se=0.01, spread=0.002, labels=50, singletons=0.125)
-    complexity = replace(side, plugin=0.1, se=0.02) if noise else side
+    side = information(corrected=0.2, null=0.1, labels=50, se=0.01)
+    complexity = replace(side, plugin=0.1, se=0.02, adjusted=0.0, adjusted_se=0.02) if noise else side
     rows = made_up.rows(
-        lambda *_: (complexity, replace(side, plugin=0.2)),
+        lambda *_: (complexity, replace(side, plugin=0.2, adjusted=0.1)),
         depth=2,
         first=1,
         granularities=("token", "bigram"),

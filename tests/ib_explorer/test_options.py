@@ -142,7 +142,7 @@ def test_a_file_may_use_numbers_and_lists(config, text, name, value):
         ("anchors = true", "anchors cannot be True"),
         ("anchors = 1.5", "whole numbers"),
         ("granularity = 'word'", "choose from token"),
-        ("preset = 'best'", "choose from corrected"),
+        ("preset = 'best'", "choose from adjusted"),
         ("corpus = ['a', 'b']", "corpus cannot be"),
         ("loss = 3", "yes or no"),
     ],

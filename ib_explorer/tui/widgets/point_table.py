@@ -131,7 +131,7 @@ def _cells(point: Point) -> list[str]:
     row = point.measurement
     cells = [point.checkpoint.model[-14:], ending(checkpoint_name(revision_of(point.checkpoint)), 14), str(row.layer)]
     for side in sides(row).values():
-        cells += [value(number) for number in (point.value.of(side), side.bracket[1], side.se)]
+        cells += [value(number) for number in (point.value.of(side), side.bracket[1], point.value.error(side))]
     if row.expressivity is not None:
         cells.append(value(point.value.optimality(row), 10))
     return [*cells, value(row.entropy), count(point.checkpoint.positions, 9)]

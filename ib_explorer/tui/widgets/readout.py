@@ -34,22 +34,22 @@ class _Column:
         return cls(shown.title, width, lambda side: value(shown.of(side)), shown)
 
 
-def _values() -> list[_Column]:
+def _values(drawn: Value) -> list[_Column]:
     return [
-        _Column.of(VALUES["corrected"], 9),
-        _Column("±error", 8, lambda side: value(side.se)),
+        _Column.of(VALUES["adjusted"], 9),
+        _Column.of(VALUES["corrected"], 10),
         _Column.of(VALUES["paper"], 8),
+        _Column("±error", 7, lambda side: value(drawn.error(side), 6)),
     ]
 
 
 def _parts() -> list[_Column]:
     return [
-        _Column("null", 7, lambda side: value(side.null)),
+        _Column("docs", 7, lambda side: value(side.document_part, 6)),
         _Column("low", 8, lambda side: value(side.bracket[0])),
-        _Column("high", 7, lambda side: value(side.bracket[1])),
-        _Column("draws", 7, lambda side: value(side.spread)),
-        _Column("labels", 8, lambda side: count(side.labels)),
-        _Column("once", 6, lambda side: percent(side.singletons)),
+        _Column("high", 7, lambda side: value(side.bracket[1], 6)),
+        _Column("labels", 7, lambda side: count(side.labels)),
+        _Column("once", 5, lambda side: percent(side.singletons)),
     ]
 
 
@@ -91,7 +91,7 @@ def title(scene: Scene) -> str:
 def readout(point: Point) -> Text:
     """The numbers of ``point``, with the plotted value emphasised."""
     row, record = point.measurement, point.checkpoint
-    columns = [*_values(), *_parts(), *_added()]
+    columns = [*_values(point.value), *_parts(), *_added()]
     text = Text(no_wrap=True)
     text.append(" " * _NAME + "".join(f"{one.title:>{one.width}}" for one in columns) + "\n", style="dim")
     for name, side in sides(row).items():
@@ -101,7 +101,10 @@ def readout(point: Point) -> Text:
         text.append("\n")
     if row.expressivity is not None:
         text.append(_optimality(row, point.value))
-    text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ε {row.temperature:.4g}   ")
+    text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ")
+    if row.expressivity is not None:
+        share, error = (value(number, 6) for number in (row.predictive_share, row.predictive_share_se))
+        text.append(f"share {share} ± {error}   ")
     text.append(f"N {count(record.positions)} in {sample_size(record)}\n", style="dim")
     return text.append(_about_states(row, record))
 
@@ -115,7 +118,7 @@ def _optimality(row: Measurement, drawn: Value) -> Text:
             number = "" if column.value is None else value(column.value.optimality(row))
             text.append(f"{number:>{column.width}}", style="bold" if column.value is drawn else "not bold")
 
-    ratios(_values())
+    ratios(_values(drawn))
     text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts())), style="dim not bold")
     ratios(_added())
     text.rstrip()
@@ -123,11 +126,11 @@ def _optimality(row: Measurement, drawn: Value) -> Text:
 
 
 def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
-    text = Text(f"resultant {value(row.resultant_length, 6)}   ", no_wrap=True)
+    text = Text(f"ε {row.temperature:.4g}  resultant {value(row.resultant_length, 6)}  ", no_wrap=True)
     ratio, bits = row.participation_ratio, record.bits_per_byte
     text.append(f"dims {WITHHELD if ratio is None else f'{ratio:.1f}'} of {record.width}")
     if record.loss is not None:
-        text.append(f"   loss {record.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
+        text.append(f"  loss {record.loss:.3f} nats" + (f" {bits:.3f} bits/byte" if bits is not None else ""))
     return text.append("\n")
 
 
@@ -138,8 +141,10 @@ def bound_line(scene: Scene) -> Text:
     if scene.point is None or curve is None:
         said = "being computed" if scene.is_bounding else "not computed for these labels"
         return text.append(said, style="dim not bold")
+    if not scene.point.is_finite:
+        return text.append("no distance: this value of the point is not known", style="dim not bold")
     found = distance(scene.point, curve)
-    side = "below" if found.gap >= 0 else "above"
+    side = "under" if found.gap >= 0 else "over"
     text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
     shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
     return text.append(shares, style="dim not bold")

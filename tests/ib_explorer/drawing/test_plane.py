@@ -27,11 +27,13 @@ def test_points_are_in_training_order_whatever_order_they_were_measured_in() -> 
     assert [point.checkpoint.step for point in series.points] == list(STEPS)
 
 
-def test_the_corrected_preset_shows_corrected_values_and_the_paper_preset_plug_in_values() -> None:
+def test_each_preset_shows_its_values() -> None:
     record = checkpoint(64)
-    (corrected,) = plane([record], View(layer=2), None).points
+    (adjusted,) = plane([record], View(layer=2), None).points
+    (corrected,) = plane([record], View(layer=2, preset="corrected"), None).points
     (paper,) = plane([record], View(layer=2, preset="paper"), None).points
     row = corrected.measurement
+    assert (adjusted.x, adjusted.y) == (row.complexity.adjusted, row.expressivity.adjusted)
     assert (corrected.x, corrected.y) == (row.complexity.corrected, row.expressivity.corrected)
     assert (paper.x, paper.y) == (row.complexity.plugin, row.expressivity.plugin)
     assert corrected.x_bracket == paper.x_bracket == row.complexity.bracket

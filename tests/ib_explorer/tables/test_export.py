@@ -17,7 +17,10 @@ DESIGN = """model, revision, commit, stage, step, tokens, layer, site, granulari
 anchor_seeds, temperature_rule, temperature, documents, positions, entropy, ceiling, complexity, complexity_null,
 complexity_corrected, complexity_high, complexity_se, expressivity, expressivity_null, expressivity_corrected,
 expressivity_high, expressivity_se, optimality, optimality_corrected, input_labels, output_labels, input_singletons,
-output_singletons, loss, resultant_length, participation_ratio, corpus, estimator_version, key"""
+output_singletons, loss, resultant_length, participation_ratio, corpus, estimator_version, key,
+complexity_within, complexity_document, complexity_adjusted, complexity_adjusted_se, complexity_low,
+expressivity_within, expressivity_document, expressivity_adjusted, expressivity_adjusted_se, expressivity_low,
+optimality_adjusted, optimality_adjusted_se, predictive_share, predictive_share_se"""
 
 
 @pytest.fixture
@@ -44,6 +47,9 @@ def test_values_survive_at_full_precision(checkpoint):
     assert float(first["expressivity_se"]) == row.expressivity.se
     assert float(first["optimality"]) == VALUES["paper"].optimality(row)
     assert float(first["optimality_corrected"]) == VALUES["corrected"].optimality(row)
+    assert float(first["complexity_adjusted"]) == row.complexity.adjusted
+    assert float(first["complexity_document"]) == row.complexity.within - row.complexity.null
+    assert float(first["predictive_share"]) == row.expressivity.adjusted / row.ceiling
     assert (first["input_labels"], first["input_singletons"], first["loss"]) == ("50", "0.125", "2.5")
 
 
@@ -56,7 +62,8 @@ def test_what_is_not_defined_is_empty(checkpoint):
 def test_optimality_of_noise_is_withheld():
     noise = fabricated_checkpoint("k", "m", "step1", noise=True)
     first = read(points_text(points_of(noise)))[0]
-    assert first["optimality_corrected"] == "" and first["optimality"] != ""
+    assert first["optimality_corrected"] == first["optimality_adjusted"] == first["optimality_adjusted_se"] == ""
+    assert first["optimality"] != ""
 
 
 def test_the_header_is_there_without_rows_and_lines_end_as_rfc_4180_says():

@@ -18,7 +18,7 @@ from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy import memory
-from estimator.soft_entropy.memory import estimate_bytes, score_bytes
+from estimator.soft_entropy.memory import SHARE, estimate_bytes, score_bytes
 from estimator.states import loading
 from ib_explorer.work import selection as checkpoints
 from ib_explorer.work.runner import Runner
@@ -87,7 +87,7 @@ def test_a_card_with_room_holds_the_scores_until_they_are_estimated(
     ((_, expected),) = measure(runner, asked)
     needed = 6 * score_bytes(expected.positions, 2, expected.anchors)
     estimate = estimate_bytes(expected.positions, expected.anchors, copied=True)
-    _on_the_card(monkeypatch, 2 * (needed + estimate) if room else 2 * needed - 1)
+    _on_the_card(monkeypatch, 2 * (needed + estimate) if room else int((estimate + needed / 2) / SHARE))
     other = Runner(runner._cache.root.parent / "other", "cuda")
     other._cache.scores.budget *= admitted
     heard = Notes()
