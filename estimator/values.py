@@ -24,10 +24,10 @@ class Value:
     """One value of a measurement, and the preset that selects it.
 
     ``of`` computes it from the parts of an :class:`Information`, ``error`` its standard error (NaN where they are
-    unknown); ``null`` is its expected value for labels that are independent of Z. ``title`` heads its column on the screen, and ``suffix`` ends the names of its CSV columns, as in
-    ``complexity_corrected``. ``may_divide`` says whether I(X;Z) may be the denominator of a ratio; if not, the ratio is
-    withheld. ``options`` are the measurement options that its preset sets, by name, and ``bound`` the only bound that
-    it may be compared with (None: any).
+    unknown); ``null`` is its expected value for labels that are independent of Z. ``title`` heads its column on the
+    screen, and ``suffix`` ends the names of its CSV columns, as in ``complexity_corrected``. ``may_divide`` says
+    whether I(X;Z) may be the denominator of a ratio; if not, the ratio is withheld. ``options`` are the measurement
+    options that its preset sets, by name, and ``bound`` the only bound that it may be compared with (None: any).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Value:
         return None if row.expressivity is None else self.ratio(row.expressivity, row.complexity)
 
     def ratio(self, information: Information, over: Information) -> float | None:
-        """The ratio of two informations; withheld (None) where ``over`` is not distinguishable from zero, or unknown."""
+        """The ratio of two informations; withheld (None) where one is unknown, or ``over`` cannot be told from zero."""
         if not self.may_divide(over) or math.isnan(self.of(information)):
             return None
         return self.of(information) / self.of(over)

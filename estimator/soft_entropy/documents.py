@@ -156,8 +156,8 @@ class DocumentEstimator:
             *p_sum, rows, count = sums.sum((0, 1))
             entropies.append(float(_entropy(np.array(p_sum) / count)))
             ceilings.append(entropies[-1] - rows / count)
-            for weights, found in self._plugin(sums).items():
-                values.setdefault(weights, []).append(found)
+            for weights, plugin in self._plugin(sums).items():
+                values.setdefault(weights, []).append(plugin)
         found = [(weights, self._bracketed(draws)) for weights, draws in values.items()]
         return LayerInformation(
             float(np.mean(entropies)),

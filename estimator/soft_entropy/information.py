@@ -29,6 +29,7 @@ from estimator.soft_entropy.tally import Tally
 from estimator.soft_entropy.weighting import Weighting
 from estimator.text.labels import LabelSet
 
+
 @dataclass(frozen=True, slots=True)
 class LayerInformation:
     """Estimates of one layer, averaged over draws: H(Z), the ceiling, an Information per label set and weights.

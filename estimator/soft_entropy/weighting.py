@@ -70,7 +70,8 @@ class Weighting:
 
             def total(place: IntArray, n: IntArray, rows: int) -> FloatArray:
                 weight = unnormalised(n) ** power / np.maximum(n, 1) ** (power - 1)
-                return np.bincount(place, weight, rows * width).reshape(rows, width)
+                sums: FloatArray = np.bincount(place, weight, rows * width).astype(np.float64)
+                return sums.reshape(rows, width)
 
             full = total(of_label, counts[eligible], 1)
             lost = total(cell_group * width + before, counts[cell_label], groups)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from estimator.arrays import IntArray
 from estimator.errors import InputError
 from estimator.progress import Progress
+from estimator.text.alike import sharing
 from estimator.text.corpus import Corpus
 from estimator.text.pairs import Message, Pair
-from estimator.text.alike import sharing
 from estimator.text.sample import SHORTEST, Sample
 
 _CHARACTERS_PER_TOKEN = 100

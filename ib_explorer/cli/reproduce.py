@@ -58,26 +58,36 @@ def digits(cache_dir: Path | None) -> int:
 @measurement_options("device")
 @cache_dir_option
 def findings(cache_dir: Path | None, settings: Settings) -> int:
-    """Show raw and corrected optimality of pure noise, of an untrained and of the trained demo model.
+    """Show published and adjusted values of states without skill, and of an untrained and a trained model.
 
-    The demo is trained first if needed, about two minutes on two cores. Values are means over the layers.
+    The states are pure noise, or know their document only, or the next token only. The demo is trained first if needed,
+    about two minutes on two cores. Values of models are means over the layers.
     """
     request = replace(demo_request(settings["device"].value), revision="log:2")
     session, measured = measure_all([request], cache_dir)
     if session.failures:
         return session.exit_code
     untrained, trained = (_layer_means(measurements) for measurements in measured)
-    random = _computed("noise", "--cache-dir", str(locations(cache_dir).cache))
-    print(f"{'':28}{'raw':^22}    {'corrected ± error':^42}")
-    print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22}    {'I(X;Z)':>8}{'I(Y;Z)':>18}{'ratio':>16}")
+    references = _computed("references", "--cache-dir", str(locations(cache_dir).cache))
+    print(f"{'':26}{'published':^22} {'adjusted ± error':^45}  {'predictive':>14}")
+    print(f"{'':26}{'I(X;Z)  I(Y;Z)  ratio':22} {'I(X;Z)':>7}{'I(Y;Z)':>18}{'ratio':>16}{'share':>14}")
     for granularity in NGRAMS:
-        sides = random[granularity]
-        noise = Information(**sides["input"]), Information(**sides["output"])
         print(granularity)
-        print(_line("pure noise", replace(trained[granularity], complexity=noise[0], expressivity=noise[1])))
+        for name, known in references.items():
+            print(_line(name, _reference(trained[granularity], known[granularity])))
         print(_line(f"untrained ({measured[0].revision})", untrained[granularity]))
         print(_line(f"trained ({measured[1].revision})", trained[granularity]))
     return DONE
+
+
+def _reference(like: Measurement, known: Mapping[str, Any]) -> Measurement:
+    return replace(
+        like,
+        complexity=Information(**known["input"]),
+        expressivity=Information(**known["output"]),
+        ceiling=known["ceiling"],
+        covariance=known["covariance"],
+    )
 
 
 def _computed(*arguments: str) -> Mapping[str, Any]:
@@ -102,11 +112,13 @@ def _layer_means(measurements: CheckpointMeasurements) -> dict[str, Measurement]
 def _line(name: str, row: Measurement) -> str:
     x, y = row.complexity, row.expressivity
     assert y is not None, "n-grams have two sides"
-    plugin, ratio = (_ratio(VALUES[name].optimality(row)) for name in ("paper", "corrected"))
-    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {plugin}"
-    corrected = f"{x.corrected:8.4f} ± {x.se:.4f}  {y.corrected:7.4f} ± {y.se:.4f}  {ratio}"
-    return f"  {name:26}{raw:22}    {corrected}"
+    published, ratio = (VALUES[preset].optimality(row) for preset in ("paper", "adjusted"))
+    raw = f"{x.plugin:6.4f}  {y.plugin:6.4f}  {_number(published, 5, 2)}"
+    sides = [f"{_number(side.adjusted, 7, 4)} ± {_number(side.adjusted_se, 6, 4)}" for side in (x, y)]
+    optimality = f"{_number(ratio, 5, 2)} ± {_number(None if ratio is None else row.optimality_se, 4, 2)}"
+    share = f"{_number(row.predictive_share, 6, 3)} ± {_number(row.predictive_share_se, 5, 3)}"
+    return f"  {name:24}{raw:22} {'  '.join([*sides, optimality, share])}"
 
 
-def _ratio(value: float | None) -> str:
-    return "–".rjust(5) if value is None else f"{value:5.2f}"
+def _number(value: float | None, width: int, digits: int) -> str:
+    return "–".rjust(width) if value is None else f"{value:z{width}.{digits}f}"

@@ -9,9 +9,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,22 +61,35 @@ def digits() -> dict[str, float]:
     }
 
 
-def noise(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, Mapping[str, float]]]:
-    """Complexity and expressivity per granularity of states that are pure noise, at the labels of a real text.
+def references(sample: Sample, width: int, seed: int = 0) -> dict[str, dict[str, dict[str, Any]]]:
+    """Information of states that are pure noise, that know their document only, and that know the next token only.
 
-    The states are independent normal vectors of size ``width``; anchors and temperature are the defaults.
+    By state and granularity: the parts of ``input`` and ``output`` information, with the ``ceiling`` and the
+    ``covariance`` of :class:`estimator.measurement.Measurement`. States are normal vectors of size ``width``, one for
+    each position, document or token; anchors and temperature are the defaults.
     """
     request = demo_request()
-    states = np.random.Generator(np.random.PCG64(seed)).standard_normal((sample.positions, width))
-    states /= np.linalg.norm(states, axis=1, keepdims=True)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    following = np.unique(sample.tokens[sample.position_index() + 1], return_inverse=True)[1]
+    same = {
+        "pure noise": np.arange(sample.positions),
+        "document only": sample.document_of_position(),
+        "next token only": following,
+    }
     # Distinct from the anchor seeds: states drawn with an anchors' seed would equal the anchors.
     anchors = stack_anchors(request.anchors, width, [10_000 + s for s in request.anchor_seeds])
-    scores = torch.from_numpy(np.einsum("pd,rad->rpa", states, anchors, optimize=True)).float()
-    found = ngram_estimator(sample, ("frequency",)).measure(scores, exact_temperature(request.anchors, width))
-    values: dict[str, dict[str, Mapping[str, float]]] = {}
-    for labels, _, value in found.information:
-        values.setdefault(labels.granularity, {})[labels.side] = asdict(value)
-    return values
+    prepared, temperature = ngram_estimator(sample, ("frequency",)), exact_temperature(request.anchors, width)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, of in same.items():
+        states = rng.standard_normal((int(of.max()) + 1, width))
+        states /= np.linalg.norm(states, axis=1, keepdims=True)
+        scores = torch.from_numpy(np.einsum("pd,rad->rpa", states, anchors, optimize=True)).float()[:, of]
+        layer = prepared.measure(scores, temperature)
+        for labels, weights, value in layer.information:
+            row = found.setdefault(name, {}).setdefault(labels.granularity, {})
+            row |= {labels.side: asdict(value), "ceiling": layer.ceiling}
+            row["covariance"] = layer.covariance(labels.granularity, weights)
+    return found
 
 
 def demo_sample(cache_dir: Path) -> Sample:
@@ -90,13 +103,13 @@ def demo_sample(cache_dir: Path) -> Sample:
 def main() -> int:
     """Print the requested values as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("digits", "noise"))
+    parser.add_argument("what", choices=("digits", "references"))
     parser.add_argument("--cache-dir", type=Path)
     arguments = parser.parse_args()
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # output of libraries must not mix with the JSON
     try:
-        found = digits() if arguments.what == "digits" else noise(demo_sample(arguments.cache_dir), RECIPE.width)
+        found = digits() if arguments.what == "digits" else references(demo_sample(arguments.cache_dir), RECIPE.width)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -113,7 +113,7 @@ def test_installed_packages_extend_the_command_line_the_cache_and_the_csv(
     stored = {name for record in Cache(tmp_path / "cache").measurements.all() for name in _granularities(record)}
     assert {"word-length", "column:animal"} <= stored
     for row in rows:
-        low = float(row["complexity_corrected"]) - 2 * float(row["complexity_se"])
+        low = float(row["complexity_low"])
         high = float(row["complexity_high"]) + 2 * float(row["complexity_se"])
         assert float(row["complexity_middle"]) == pytest.approx((low + high) / 2, abs=1e-12)
         assert (row["expressivity_middle"] == "") == (row["granularity"] == "column:animal")
@@ -169,7 +169,7 @@ async def test_a_value_is_stepped_to_and_shown(added: object) -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: app.scene.point is not None)
         before = app.scene.point
-        await pilot.press("p", "p")
+        await pilot.press("p", "p", "p")
         assert app.state.view.preset == "middle"
         side = app.scene.point.measurement.complexity
         assert app.scene.point.x == sum(side.bracket) / 2 != before.x

@@ -24,11 +24,10 @@ _NUMBERS = (
     ("docs", "the document part: what labels shuffled within their documents keep"),
     ("low, high", "the bracket, which should contain the value for a new document"),
     ("share", "I(Y;Z) / I(context;Z): the part of all that is retained that tells what follows"),
-    ("draws", "standard deviation over draws of the anchors"),
     ("labels", "number of distinct labels; once: share of positions whose label occurs once"),
     ("ceiling", "plug-in estimate with a distinct label at every position"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) is at most 3 errors"),
-    ("bits below, ε", "vertical distance to the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
+    ("bits under, ε", "vertical distance to the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
     ("one successor", "share of positions whose X has a single Y; near 100 % the curve is the diagonal"),
 )
 

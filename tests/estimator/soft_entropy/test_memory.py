@@ -44,7 +44,7 @@ def test_the_least_room_holds_a_layer_and_the_one_before_and_less_is_refused(mon
     assert plan.on_device == 2 * SCORES + ESTIMATE
     assert _plan(monkeypatch, SCORES + ESTIMATE, layers=1).on_device == SCORES + ESTIMATE
     with pytest.raises(
-        MeasurementError, match=r"1,000,000 positions needs 2\.08 GB of memory on cpu .* lower --documents"
+        MeasurementError, match=r"1,000,000 positions needs 2\.1 GB of memory on cpu .* lower --documents"
     ):
         _plan(monkeypatch, 2 * SCORES + ESTIMATE - 10)
 

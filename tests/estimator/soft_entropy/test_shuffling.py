@@ -79,7 +79,9 @@ def test_the_error_is_the_scatter_of_shuffled_labels(
 def test_one_label_for_all_positions_cannot_scatter(states: tuple[torch.Tensor, NullCurve]) -> None:
     _, curve = states
     whole = np.array([float(POSITIONS)])
-    assert curve.scatter.variance(whole, np.ones(1), np.ones(1), np.ones(1), 1 / POSITIONS) == pytest.approx(0, abs=1e-12)
+    assert curve.scatter.variance(whole, np.ones(1), np.ones(1), np.ones(1), 1 / POSITIONS) == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -50,7 +50,7 @@ def test_values_survive_at_full_precision(checkpoint):
     assert float(first["complexity_adjusted"]) == row.complexity.adjusted
     assert float(first["complexity_document"]) == row.complexity.within - row.complexity.null
     assert float(first["predictive_share"]) == row.expressivity.adjusted / row.ceiling
-    assert (first["input_labels"], first["input_singletons"], first["loss"]) == ("50", "0.125", "2.5")
+    assert (first["input_labels"], first["input_singletons"], first["loss"]) == ("50", "0.25", "2.5")
 
 
 def test_what_is_not_defined_is_empty(checkpoint):

@@ -70,16 +70,18 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
         drawn = picture(app)
         assert "IB curve" in drawn
         assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
-        assert "step 256" in text_of(app, Headline) and "corrected" in text_of(app, Headline)
+        assert "step 256" in text_of(app, Headline) and "adjusted" in text_of(app, Headline)
         readout = text_of(app, Readout)
         for word in (
-            "plug-in",
-            "null",
+            "adjusted",
             "corrected",
-            "high",
+            "plug-in",
             "±error",
-            "draws",
+            "docs",
+            "low",
+            "high",
             "ceiling",
+            "share",
             "H(Z)",
             "labels",
             "once",
@@ -129,13 +131,13 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
         assert [job.granularity for job in client.jobs if isinstance(job, ComputeBound)] == ["token", "bigram"]
         assert "IB curve" in picture(app)
         bound = text_of(app, Readout).splitlines()[-1]
-        assert "bits below" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
+        assert "bits under" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
         assert len(bound) <= app.screen.query_one(Readout).content_size.width
         await pilot.press("b", "b")
         assert app.state.view.bound == "diagonal" and "IB curve" not in picture(app)
         await pilot.press("b")
         assert "data processing" in picture(app)
-        await pilot.press("b", "p")
+        await pilot.press("b", "p", "p")
         assert app.state.view.bound == "ib" and "IB curve" not in picture(app)
 
 
@@ -166,13 +168,13 @@ async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_b
         assert "held-out IB curve" in picture(app) and "held-out" in text_of(app, ViewPanel)
         shown = text_of(app, Readout).splitlines()[-1]
         gap = distance(app.scene.point, curve("token", "held-out")).gap
-        assert shown.startswith(f"held-out  {abs(gap):.3f} bits {'below' if gap >= 0 else 'above'}")
+        assert shown.startswith(f"held-out  {abs(gap):.3f} bits {'under' if gap >= 0 else 'over'}")
         assert shown[10:] != raw[10:]
         await pilot.press("B", "b")
         app._complete_view()
         await settled(pilot)
         assert len(held) == 1
-        await pilot.press("p")
+        await pilot.press("p", "p")
         assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
 
 
@@ -214,7 +216,7 @@ async def test_single_keys_step_everything_either_way(size: tuple[int, int]) -> 
         assert "layer 3" in picture(app)
         await pilot.press("down")
         assert app.scene.point.measurement.layer == 2
-        await pilot.press("L", "G", "t", "p")
+        await pilot.press("L", "G", "t", "p", "p")
         view = app.state.view
         assert (view.layer, view.granularity, view.temperature_rule, view.preset) == (
             "mean",

@@ -44,7 +44,7 @@ def test_preference_is_drawn_over_training_where_doubled_steps_are_evenly_apart(
     assert drawn.x_axis.title == "training step" and drawn.y_axis.title == "I(pref;Z)"
     assert [name for _, name in drawn.x_axis.marks] == ["0", "1", "3", "7"]
     side = series.points[-1].measurement.complexity
-    assert series.points[-1].y == side.corrected
+    assert series.points[-1].y == side.adjusted
     assert series.points[-1].y_bracket == side.bracket
     (paper,) = plane(preferred((7,)), replace(PREFERENCE, preset="paper"), None).points
     assert (paper.y, paper.null) == (side.plugin, (3, side.null))
@@ -113,14 +113,25 @@ async def test_preference_comes_after_the_n_grams_and_steps_like_them(size: tupl
         assert "diagonal" not in drawn and "256" in drawn.splitlines()[-2]
         assert "preference" in text_of(app, Headline) and f"6 of {len(STEPS)}" in text_of(app, Headline)
         said = text_of(app, Readout)
-        for word in ("I(pref;Z)", "corrected", "high", "plug-in", "null", "±error", "draws", "labels", "ceiling", "ε"):
+        for word in (
+            "I(pref;Z)",
+            "adjusted",
+            "corrected",
+            "high",
+            "plug-in",
+            "±error",
+            "docs",
+            "labels",
+            "ceiling",
+            "ε",
+        ):
             assert word in said
         assert "N 5,000 in 16 pairs" in said and "H(Z)" in said
         assert "optimality" not in said and "IB curve" not in said
         await pilot.press("k", "k")
         assert step(app) == STEPS[-3]
         before = picture(app)
-        await pilot.press("plus", "p")
+        await pilot.press("plus", "p", "p")
         assert picture(app) != before and "×" in picture(app)
         await pilot.press("p", "0", "l")
         assert len(app.scene.plane.series) == DEPTH and "layer 3" in picture(app)

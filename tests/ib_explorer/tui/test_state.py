@@ -87,7 +87,7 @@ def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
         seen.add(getattr(there.view, aspect))
     assert (
         len(seen)
-        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 2, "bound": 4}[aspect]
+        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 3, "bound": 4}[aspect]
     )
     assert moves.stepped_view(scene(moves.stepped_view(scene(state), aspect, 1)), aspect, -1) == state
 

@@ -61,18 +61,25 @@ def test_a_computation_that_breaks_is_exit_1(computed, capsys):
     assert capsys.readouterr().err == "ib-explorer: The computation failed: SystemError: broken.\n"
 
 
-def test_noise_scores_a_raw_optimality_of_one_and_no_corrected_one():
+def test_states_without_skill_have_no_adjusted_optimality():
+    """Documents alone and pure noise score as published; within documents nothing remains of either."""
     tokens = np.minimum(np.random.default_rng(5).zipf(1.3, 4000), 400).astype(np.int32)
     sample = Sample(tokens, np.arange(0, 4001, 200), "zipf", "no digest", 200)
-    found = reproduction.noise(sample, 64)
-    assert tuple(found) == NGRAMS
-    for sides in found.values():
-        x, y = (Information(**sides[side]) for side in ("input", "output"))
-        assert y.plugin / x.plugin == pytest.approx(1, abs=0.02)
-        assert x.is_zero and y.is_zero
+    found = reproduction.references(sample, 64)
+    assert tuple(found) == ("pure noise", "document only", "next token only")
+    for name in ("pure noise", "document only"):
+        assert tuple(found[name]) == NGRAMS
+        for row in found[name].values():
+            x, y = (Information(**row[side]) for side in ("input", "output"))
+            assert y.plugin / x.plugin == pytest.approx(1, abs=0.02)
+            assert x.is_adjusted_zero and y.is_adjusted_zero
+    for row in found["document only"].values():
+        assert Information(**row["input"]).adjusted == pytest.approx(0, abs=1e-6)
+    following = found["next token only"]["token"]
+    assert following["output"]["adjusted"] == pytest.approx(following["ceiling"], abs=1e-5)
 
 
-def test_findings_show_noise_untrained_and_trained(computed, capsys, monkeypatch):
+def test_findings_show_states_without_skill_untrained_and_trained(computed, capsys, monkeypatch):
     measured = []
     for step in (0, 400):
         checkpoint = fabricated_checkpoint("k", "demo", f"step{step}")
@@ -83,10 +90,12 @@ def test_findings_show_noise_untrained_and_trained(computed, capsys, monkeypatch
         reproduce, "measure_all", lambda requests, cache_dir: (asked.extend(requests), (Session((), ()), measured))[1]
     )
     side = asdict(Information(plugin=0.2, null=0.2, high=0.21, se=0.01, spread=0.0, labels=9, singletons=0.0))
-    computed(f"print({json.dumps({g: {'input': side, 'output': side} for g in NGRAMS})!r})")
+    side |= {"within": 0.2, "low": -0.02, "adjusted": 0.0, "adjusted_se": 0.01}
+    row = {"input": side, "output": side, "ceiling": 0.5, "covariance": 0.0}
+    computed(f"import json; print(json.dumps({ {'pure noise': {g: row for g in NGRAMS}}!r}))")
     assert main(["reproduce", "findings"]) == 0
     assert [(request.model, request.revision) for request in asked] == [("demo", "log:2")]
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == list(NGRAMS)
-    assert "pure noise" in lines[3] and "1.00" in lines[3] and lines[3].endswith("–")
-    assert "step0" in lines[4] and "step400" in lines[5] and lines[5].endswith("0.50")
+    assert "pure noise" in lines[3] and "1.00" in lines[3] and "–" in lines[3] and lines[3].endswith("0.000 ± 0.020")
+    assert "step0" in lines[4] and "step400" in lines[5] and "0.50 ±" in lines[5]
