@@ -89,8 +89,9 @@ class Measurement:
     ``entropy`` is H(Z) and ``ceiling`` the value for one label per position, both as fractions of log n. ``complexity``
     is I(X;Z) and ``expressivity`` I(Y;Z), None for labels with one side. ``layer`` 0 is the embedding; ``"mean"``
     averages layers 1 to the depth. ``covariance`` is that of the two adjusted values. ``variant`` is the transformation
-    applied to hidden states before their directions are taken, and ``min_count`` the minimum count of a label with weight (1 for frequency weights).
-    ``resultant_length`` and ``participation_ratio`` are those of :class:`estimator.states.geometry.Geometry`.
+    applied to hidden states before their directions are taken, and ``min_count`` the minimum count of a label with
+    weight (1 for frequency weights). ``resultant_length`` and ``participation_ratio`` are those of
+    :class:`estimator.states.geometry.Geometry`.
     """
 
     layer: Layer

@@ -69,8 +69,8 @@ def findings(cache_dir: Path | None, settings: Settings) -> int:
         return session.exit_code
     untrained, trained = (_layer_means(measurements) for measurements in measured)
     references = _computed("references", "--cache-dir", str(locations(cache_dir).cache))
-    print(f"{'':26}{'published':^22} {'adjusted ± error':^45}  {'predictive':>14}")
-    print(f"{'':26}{'I(X;Z)  I(Y;Z)  ratio':22} {'I(X;Z)':>7}{'I(Y;Z)':>18}{'ratio':>16}{'share':>14}")
+    print(f"{'':28}{'published':^22} {'adjusted ± error':^45}  {'predictive':>14}")
+    print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22} {'I(X;Z)':>7}{'I(Y;Z)':>18}{'ratio':>16}{'share':>14}")
     for granularity in NGRAMS:
         print(granularity)
         for name, known in references.items():
@@ -117,7 +117,7 @@ def _line(name: str, row: Measurement) -> str:
     sides = [f"{_number(side.adjusted, 7, 4)} ± {_number(side.adjusted_se, 6, 4)}" for side in (x, y)]
     optimality = f"{_number(ratio, 5, 2)} ± {_number(None if ratio is None else row.optimality_se, 4, 2)}"
     share = f"{_number(row.predictive_share, 6, 3)} ± {_number(row.predictive_share_se, 5, 3)}"
-    return f"  {name:24}{raw:22} {'  '.join([*sides, optimality, share])}"
+    return f"  {name:26}{raw:22} {'  '.join([*sides, optimality, share])}"
 
 
 def _number(value: float | None, width: int, digits: int) -> str:

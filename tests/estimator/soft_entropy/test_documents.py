@@ -166,3 +166,37 @@ def test_labels_that_differ_within_a_document_are_refused() -> None:
     sample = text_sample(np.arange(10), 8)
     with pytest.raises(ValueError, match="the same at all positions"):
         DocumentEstimator(sample.document_of_position(), label_set(np.arange(sample.positions)))
+
+
+def test_pairs_that_share_texts_do_not_pass_for_information() -> None:
+    """Best of n without signal: twelve prompts four times each, whose answers belong to one text of the chosen side."""
+    beyond = {"together": 0, "apart": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        sample = pair_sample(48, seed, (20, 21))
+        style = np.repeat(rng.standard_normal((12, 2, 32)), 4, axis=0).reshape(96, 32)
+        z = rng.standard_normal((sample.positions, 32)) + style[sample.document_of_position()]
+        document, labels = sample.document_of_position(), label_set(sample.document_of_position() % 2)
+        units = {"together": np.repeat(np.arange(48) // 4, 2), "apart": np.repeat(np.arange(48), 2)}
+        for name, unit in units.items():
+            prepared = DocumentEstimator(document, labels, in_pairs=True, unit=unit)
+            value = prepared.measure(scores(z, seed), 0.1).information[0][2]
+            beyond[name] += abs(value.corrected) > 2 * value.se
+    assert beyond["together"] <= 4 < beyond["apart"]
+
+
+def test_longer_completions_do_not_move_the_null() -> None:
+    """Three times as long and without signal: the corrected value is 0 with either weighting."""
+    z_scores: dict[Weights, list[float]] = {weights: [] for weights in BOTH}
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        sizes = np.tile([15, 45], 60) + 5
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        tokens = rng.integers(0, 50, offsets[-1]).astype(np.int32)
+        sample = PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(120, 5, dtype=np.int64))
+        topic = np.repeat(rng.standard_normal((60, 32)), 2, axis=0)[sample.document_of_position()]
+        found = values(measured(sample, scores(rng.standard_normal(topic.shape) + topic, seed), weights=BOTH))
+        for weights, value in found.items():
+            z_scores[weights].append(value.corrected / value.se)
+    for found in z_scores.values():
+        assert abs(np.mean(found)) < 4 / np.sqrt(30)
