@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class JointLabels:
     """Labels of both sides at the same positions, for every width up to the bounded one, which is last.
 
-    The last sets are X and Y. ``document`` [positions] is the number of each position's document, or of the unit of copies
-    that it belongs to.
+    The last sets are X and Y. ``document`` [positions] is the number of each position's document, or of the
+    unit of copies that the document belongs to.
     """
 
     inputs: tuple[LabelSet, ...]
