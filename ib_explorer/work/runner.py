@@ -70,7 +70,7 @@ class Runner:
                 assert_never(request)
 
     def _list(self, job: ListRevisions, emit: Emit, progress: Progress) -> None:
-        revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model)
+        revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model, progress)
         if job.revision is not None:
             revisions = select(revisions, job.revision)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in revisions)))
