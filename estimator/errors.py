@@ -47,7 +47,9 @@ def foreseen(error: BaseException) -> InputError | MeasurementError:
         return InputError("disk", f"There is no space left ({error.filename or 'disk full'}): free some and try again.")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
         return MeasurementError("memory", f"There is too little memory: {first_lines(error)}")
-    return MeasurementError("internal", f"an unexpected error: {type(error).__name__}: {first_lines(error)}")
+    return MeasurementError(
+        "internal", f"This failed with an unexpected error: {type(error).__name__}: {first_lines(error)}"
+    )
 
 
 def first_lines(error: BaseException, count: int = 1) -> str:

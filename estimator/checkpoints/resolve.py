@@ -13,7 +13,15 @@ from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
 from estimator.progress import Progress
 
-__all__ = ["content_files", "is_local", "list_revisions", "model_folder", "resolve", "split_reference"]
+__all__ = [
+    "begin_downloads",
+    "content_files",
+    "is_local",
+    "list_revisions",
+    "model_folder",
+    "resolve",
+    "split_reference",
+]
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -63,6 +71,11 @@ def resolve(model: str, selection: str | None, progress: Progress) -> list[Revis
         chosen = _selected(model, revisions, selection, progress)
     progress.phase("resolve", len(chosen), len(chosen), "revisions")
     return chosen
+
+
+def begin_downloads() -> None:
+    """Begin a job: the hub is waited for again if it was out of reach in an earlier one."""
+    hub.PATIENCE.renew()
 
 
 def model_folder(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
