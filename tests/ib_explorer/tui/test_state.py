@@ -9,6 +9,7 @@ from ib_explorer.tui import moves
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, WAITING, scene
 from ib_explorer.tui.state import LOG_LINES, State, same_sample, with_event, with_job, with_log, with_records
+from ib_explorer.tui.widgets.checkpoint_tree import _label
 from ib_explorer.worker.messages import CheckpointFailed, Failed, Finished, Measured, Note, PhaseProgress, Started
 from tests.ib_explorer.synthetic import DEPTH, REQUEST, STEPS, curve, listed, trajectory
 
@@ -143,6 +144,7 @@ def test_the_tree_marks_what_failed_with_its_reason_until_it_is_measured() -> No
     (branch,) = scene(state).branches
     assert [leaf.mark for leaf in branch.leaves] == [WAITING, FAILED, RUNNING] + [WAITING] * 3
     assert branch.leaves[1].reason == ("weights", "They are damaged.")
+    assert _label(branch.leaves[1], False).plain.split() == ["✗", "step", "1", "weights"]
     assert state.log[-1] == "Failed: demo step1: They are damaged."
     state = with_event(state, Finished(1), 0)
     assert state.jobs[0].status == "done" and "1 of 6 checkpoints" in state.log[-1]
