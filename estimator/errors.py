@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
 _LONGEST = 300
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class InputError(Exception):
@@ -27,6 +30,26 @@ class MeasurementError(Exception):
 
 class Cancelled(Exception):
     """Raised at a safe point of a running task after its user has requested cancellation."""
+
+
+def foreseen(error: BaseException) -> InputError | MeasurementError:
+    """``error`` as one whose message is for users: itself, or a :class:`MeasurementError` (``"internal"``) around it.
+
+    A full disk becomes an :class:`InputError` (``"disk"``), a lack of memory a :class:`MeasurementError`
+    (``"memory"``). Raises ``error`` again if it is :class:`Cancelled`, or an exception that ends the process. Panics of
+    Rust libraries are no ``Exception``, so that callers catch ``BaseException``.
+    """
+    if isinstance(error, Cancelled | KeyboardInterrupt | SystemExit | GeneratorExit):
+        raise error
+    if isinstance(error, InputError | MeasurementError):
+        return error
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return InputError("disk", f"There is no space left ({error.filename or 'disk full'}): free some and try again.")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
+        return MeasurementError("memory", f"There is too little memory: {first_lines(error)}")
+    return MeasurementError(
+        "internal", f"This failed with an unexpected error: {type(error).__name__}: {first_lines(error)}"
+    )
 
 
 def first_lines(error: BaseException, count: int = 1) -> str:

@@ -92,9 +92,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) ->
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty loopback hub (``tests/hub.py``) that the hub client of this process uses, with an empty cache."""
+    """An empty loopback hub (``tests/hub.py``) that the hub client of this process uses, with an empty cache.
+
+    Waits for it take no time; their lengths are in ``waited``.
+    """
     from huggingface_hub import constants
 
+    from estimator.checkpoints import hub as hub_module
+    from estimator.checkpoints.patience import Patience
     from tests.hub import loopback_hub
 
     with loopback_hub() as served:
@@ -104,4 +109,5 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(hub_module, "PATIENCE", Patience(sleep=served.waited.append))
         yield served

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Files = dict[str, bytes]
+_LOCK = threading.Lock()
 
 
 def folder_files(folder: Path) -> Files:
@@ -52,13 +54,32 @@ class Repository:
 
 @dataclass
 class LoopbackHub:
-    """What the server serves and what it was asked: set ``status`` to make every answer that error."""
+    """What the server serves and what it was asked: set ``status`` to make every answer that error.
+
+    ``faults`` are what happens to coming requests whose path contains the first part, each once: an error's status, or
+    an effect (``"short"``: half of the content, ``"wrong length"``: announced in the answer to HEAD, ``"silent"``: no
+    answer until the hub is closed, ``"html"``: a page of another site). ``headers`` are added to every answer.
+    ``login`` is the name and password that it asks for.
+    """
 
     url: str
     models: dict[str, Repository] = field(default_factory=dict)
     datasets: dict[str, Repository] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     status: int | None = None
+    faults: list[tuple[str, int | str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    login: tuple[str, str] | None = None
+    waited: list[float] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def fault(self, path: str) -> int | str | None:
+        """What happens to a request of ``path``, taken from ``faults``."""
+        with _LOCK:
+            found = next((one for one in self.faults if one[0] in path), None)
+            if found is not None:
+                self.faults.remove(found)
+        return None if found is None else found[1]
 
     def environment(self, cache: Path) -> dict[str, str]:
         """Variables by which a child process uses this hub, with caches of its own."""
@@ -83,6 +104,7 @@ def loopback_hub() -> Iterator[LoopbackHub]:
     try:
         yield hub
     finally:
+        hub.closed.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -114,9 +136,21 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path).strip("/")
         hub.requests.append(f"{self.command} /{path}")
+        self._effect = hub.fault(f"{self.command} /{path}")
         try:
+            if hub.login is not None and self.headers.get("Authorization") != _basic(hub.login):
+                raise _Refused(401)
             if hub.status is not None:
                 raise _Refused(hub.status)
+            if isinstance(self._effect, int):
+                raise _Refused(self._effect)
+            if self._effect == "silent":
+                hub.closed.wait(60)
+                self.close_connection = True
+                return
+            if self._effect == "html":
+                self._send(200, b"<html>Sign in to the network</html>", {"Content-Type": "text/html"})
+                return
             self._route(hub, path, json.loads(body) if body[:1] == b"{" else {})
         except _Refused as refusal:
             headers = {"X-Error-Code": refusal.code} if refusal.code else {}
@@ -185,12 +219,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        hub: LoopbackHub = self.server.hub  # type: ignore[attr-defined]
+        for name, value in ((headers or {}) | hub.headers).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        is_head = self.command == "HEAD"
+        self.send_header("Content-Length", str(len(content) + (is_head and self._effect == "wrong length")))
         self.end_headers()
-        if self.command != "HEAD":
+        if self._effect == "short":
+            content, self.close_connection = content[: len(content) // 2], True
+        if not is_head:
             self.wfile.write(content)
+
+
+def _basic(login: tuple[str, str]) -> str:
+    return "Basic " + base64.b64encode(":".join(login).encode()).decode()
 
 
 def _find(repositories: dict[str, Repository], name: str) -> Repository:

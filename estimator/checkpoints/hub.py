@@ -2,76 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import (
-    DryRunError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import HFValidationError, HTTPError, LocalEntryNotFoundError, XetDownloadError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import get_session, validate_repo_id
-from huggingface_hub.utils import tqdm as hub_tqdm
 
+from estimator.checkpoints import hub_client
 from estimator.checkpoints.folders import CONFIG, TOKENIZER_FILES, check_model_folder, holds_model, tokenizer_files
+from estimator.checkpoints.hub_client import endpoint, is_commit, is_reference
+from estimator.checkpoints.hub_errors import explained, is_no_answer, out_of_reach
+from estimator.checkpoints.hub_meter import Meter, Watch, silent_bar
+from estimator.checkpoints.patience import Patience, Unavailable, attended
 from estimator.checkpoints.revision import Revision
-from estimator.errors import Cancelled, InputError
+from estimator.errors import InputError
 from estimator.progress import Progress
 
+__all__ = ["answers", "api", "asked", "cached_refs", "download", "endpoint", "is_commit", "list_refs"]
+
+PATIENCE = Patience()
+"""The hub's: one for the process, so that every request knows whether it is out of reach."""
 ANSWER_WITHIN = 5.0
 """Seconds the hub has to respond."""
 
-_MB = 1_000_000
-_REPORT_EVERY = 0.1
 _SMALL_FILES = [CONFIG, *TOKENIZER_FILES]
 _WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
 _NOT_WANTED = ["*/*", "consolidated*"]
 
 
 def answers(within: float = ANSWER_WITHIN) -> bool:
-    """Whether the hub is usable: offline mode is off and it responds ``within`` seconds without a server error.
-
-    Checked before every other request, because the client waits without limit, and retries server errors for a long
-    time.
-    """
+    """Whether the hub is usable: offline mode is off and it responds ``within`` seconds without a server error."""
     if constants.is_offline_mode():
         return False
     try:
-        return get_session().head(constants.ENDPOINT, timeout=within).status_code < 500
-    except (HTTPError, OSError):
+        hub_client.prepare()
+        return bool(get_session().head(constants.ENDPOINT, timeout=within).status_code < 500)
+    except (HTTPError, OSError, InputError):
         return False
 
 
-def list_refs(model: str) -> list[tuple[str, str]]:
-    """(name, commit) of every branch and tag of a hub model, from the local cache if the hub does not respond.
+def list_refs(model: str, progress: Progress) -> list[tuple[str, str]]:
+    """(name, commit) of every branch and tag of a hub model, from the local cache if the hub is out of reach.
 
-    Raises :class:`InputError`: ``"model"`` when there is no such model, or the hub is unreachable and nothing of it is
-    cached; ``"access"`` when it is gated or private.
+    Names and commits that cannot be such are left out, with a note: they would become paths. Raises
+    :class:`InputError`: ``"model"`` when there is no such model, or in offline mode nothing of it is cached;
+    ``"access"`` when it is gated or private; ``"hub"`` when the address is no hub's. Raises :class:`MeasurementError`
+    (``"network"``) when the hub is out of reach and nothing of it is cached.
     """
     check_id(model)
-    if not answers():
-        return _cached_refs_or_error(model)
-    try:
-        refs = HfApi().list_repo_refs(model)
-    except RepositoryNotFoundError as error:
-        raise _repository_error(model, error) from error
-    except (HTTPError, OfflineModeIsEnabled):
-        return _cached_refs_or_error(model)
-    listed = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
-    if not listed:
+    cached = cached_refs(model)
+    if constants.is_offline_mode():
+        if not cached:
+            raise out_of_reach(model)
+        return cached
+    with explained(model):
+        try:
+            refs = asked(
+                lambda: api().list_repo_refs(model), progress, lambda error: bool(cached) and not error.has_answered
+            )
+        except Unavailable as error:
+            if not cached:
+                raise
+            progress.note(
+                f"The hub {error.reason}: of {model}, only the {len(cached)} revisions in the local cache are known."
+            )
+            return cached
+        listed = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
+    sound = {name: commit for name, commit in listed.items() if is_reference(name) and is_commit(commit)}
+    if left_out := listed.keys() - sound.keys():
+        progress.note(f"The hub lists {len(left_out)} names or commits of {model} that git does not allow; left out.")
+    if not sound:
         raise InputError("model", f"{model} has no branch on the hub, so it cannot be loaded: check the name.")
-    return list(listed.items())
+    return list(sound.items())
 
 
 def cached_refs(model: str) -> list[tuple[str, str]]:
@@ -79,27 +88,31 @@ def cached_refs(model: str) -> list[tuple[str, str]]:
     folder = _cache_folder(model)
     refs = folder / "refs"
     named = [
-        (path.relative_to(refs).as_posix(), path.read_text("utf-8").strip())
+        (path.relative_to(refs).as_posix(), path.read_text("utf-8", "replace").strip())
         for path in sorted(refs.rglob("*"))
         if path.is_file()
     ]
-    commits = {path.name for path in folder.glob("snapshots/*")}
+    commits = {path.name for path in folder.glob("snapshots/*") if is_commit(path.name)}
     known = {commit for _, commit in named}
     return [(name, commit) for name, commit in named if commit in commits] + [
         (commit, commit) for commit in sorted(commits - known)
     ]
 
 
-def commit_exists(model: str, commit: str) -> bool:
-    """Whether a hub model has a commit that no branch or tag points to (in the cache or on the hub)."""
+def commit_exists(model: str, commit: str, progress: Progress) -> bool:
+    """Whether a hub model has a commit that no branch or tag points to (in the cache or on the hub).
+
+    Raises :class:`MeasurementError` (``"network"``) if the hub is out of reach.
+    """
     if (_cache_folder(model) / "snapshots" / commit).is_dir():
         return True
-    if not answers():
+    if constants.is_offline_mode():
         return False
-    try:
-        HfApi().model_info(model, revision=commit, timeout=ANSWER_WITHIN)
-    except (HTTPError, OfflineModeIsEnabled):
-        return False
+    with explained(model):
+        try:
+            asked(lambda: api().model_info(model, revision=commit), progress)
+        except HTTPError:
+            return False
     return True
 
 
@@ -107,39 +120,27 @@ def download(revision: Revision, progress: Progress, *, weights: bool = True) ->
     """The local folder of a hub revision's configuration, tokenizer and (``weights``) safetensors.
 
     Files that are missing are downloaded. Reports phase ``"download"`` in MB and stops with :class:`Cancelled` when
-    that raises. Raises :class:`InputError`: ``"revision"``, ``"access"``, ``"model"`` (unreachable and not cached),
-    ``"disk"`` (no space left), ``"config"`` or ``"weights"`` (absent from the revision).
+    that raises. Raises :class:`InputError`: ``"revision"``, ``"access"``, ``"model"`` (offline and not cached),
+    ``"hub"`` (not the address of a hub), ``"disk"`` (no space, or not writable), ``"config"`` or ``"weights"`` (absent
+    from the revision); and :class:`MeasurementError` (``"network"``) when the hub failed at every attempt.
     """
     options: dict[str, Any] = {
         "repo_id": revision.model,
         "revision": revision.commit,
         "allow_patterns": _SMALL_FILES + (_WEIGHTS if weights else []),
         "ignore_patterns": _NOT_WANTED,
+        "library_name": hub_client.NAME,
     }
+    what = f"{revision.model}@{revision.name}"
+    if not is_commit(revision.commit):
+        raise InputError("revision", f"{what} has no commit: name a revision that the hub lists.")
     if cached := _cached_snapshot(options, weights):
         return cached
-    if not answers():
-        raise _out_of_reach(f"{revision.model}@{revision.name}")
-    try:
-        folder = _fetch(options, progress)
-    except RevisionNotFoundError as error:
-        raise InputError(
-            "revision", f"{revision.model} no longer has a revision {revision.name}: choose another one."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise _repository_error(revision.model, error) from error
-    except DryRunError as error:
-        if isinstance(error.__cause__, RepositoryNotFoundError):
-            raise _repository_error(revision.model, error.__cause__) from error
-        raise _out_of_reach(f"{revision.model}@{revision.name}") from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        raise InputError("model", f"The hub refused {revision.model} (status {status}): try again later.") from error
-    except (HTTPError, LocalEntryNotFoundError) as error:
-        raise InputError(
-            "model", f"The download of {revision.model} was interrupted: run the command again to resume it."
-        ) from error
-    _remember_name(revision)
+    if constants.is_offline_mode():
+        raise out_of_reach(what)
+    with explained(revision.model, revision.name):
+        folder = PATIENCE.persist(lambda: _fetch(options, progress), _waiting(progress, "download"), progress.note)
+        _remember_name(revision)
     if weights:
         _check_snapshot(revision, folder)
     return folder
@@ -179,8 +180,32 @@ def _check_snapshot(revision: Revision, folder: Path) -> None:
         ) from error
 
 
+def api() -> HfApi:
+    """The client's functions, whose requests carry our name and have a limit."""
+    hub_client.prepare()
+    return HfApi(library_name=hub_client.NAME)
+
+
+def asked(
+    question: Callable[[], Any], progress: Progress, gives_up: Callable[[Unavailable], bool] = lambda _: False
+) -> Any:
+    """The hub's answer, asked for again while it is out of reach; ends when ``progress`` raises.
+
+    Raises :class:`Unavailable` unless the hub answers at last.
+    """
+    waiting = _waiting(progress, "resolve")
+    return PATIENCE.persist(lambda: attended(question, waiting), waiting, progress.note, gives_up)
+
+
+def _waiting(progress: Progress, phase: Literal["resolve", "download"]) -> Callable[[], None]:
+    return lambda: progress.phase(phase, 0, None, "revisions" if phase == "resolve" else "MB")
+
+
 def _fetch(options: dict[str, Any], progress: Progress) -> Path:
-    files = snapshot_download(**options, dry_run=True, tqdm_class=_silent_bar())
+    hub_client.prepare()
+    with _unanswered():
+        list_files: Callable[[], Any] = partial(snapshot_download, **options, dry_run=True, tqdm_class=silent_bar())
+        files = attended(list_files, _waiting(progress, "download"))
     wanted = sum(file.file_size or 0 for file in files if file.will_download)
     cache = Path(constants.HF_HUB_CACHE)
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
@@ -191,64 +216,31 @@ def _fetch(options: dict[str, Any], progress: Progress) -> Path:
             "GB are free: "
             "free some space, or set HF_HOME to a folder on a larger disk.",
         )
-    meter = _Meter()
-    with ThreadPoolExecutor(1, "download") as client:
-        fetched = client.submit(lambda: str(snapshot_download(**options, tqdm_class=meter.bar())))
-        try:
-            _report(fetched, meter, wanted, progress)
-        finally:
-            meter.stopped = True  # after a cancellation, ends the client's threads
-    return Path(fetched.result())
+    meter = Meter()
+    try:
+        with _unanswered():
+            watch = Watch(meter, wanted, progress)
+            folder = attended(lambda: str(snapshot_download(**options, tqdm_class=meter.bar())), watch.report)
+            watch.report()
+            return Path(folder)
+    finally:
+        meter.stopped = True  # ends the client's threads if they are still at work
 
 
-def _report(fetched: Future[str], meter: _Meter, total: int, progress: Progress) -> None:
-    """Report a download from the calling thread until it is finished."""
-    over = False
-    progress.phase("download", 0, total // _MB, "MB")
-    while not over:
-        over = bool(wait([fetched], _REPORT_EVERY).done)
-        progress.phase("download", meter.received // _MB, max(total, meter.received) // _MB, "MB")
-
-
-class _Meter:
-    """Counts the bytes received by the client's threads, and ends them once ``stopped``."""
-
-    def __init__(self) -> None:
-        self.received = 0
-        self.stopped = False
-
-    def bar(self) -> type[hub_tqdm]:
-        """A progress bar class for the client that draws nothing."""
-        meter = self
-
-        class Bar(_silent_bar()):  # type: ignore[misc]
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                self._counts_bytes = kwargs.get("unit") == "B"
-                self._bytes = 0
-                super().__init__(*args, **kwargs)
-
-            def update(self, n: float | None = 1) -> None:
-                if self._counts_bytes:
-                    self._bytes += int(n or 0)
-                    meter.received = self._bytes
-                if meter.stopped:
-                    raise Cancelled
-
-        return Bar
-
-
-def _silent_bar() -> type[hub_tqdm]:
-    class Silent(hub_tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            kwargs.pop("name", None)
-            super().__init__(*args, **{**kwargs, "disable": True})
-
-    return Silent
+@contextlib.contextmanager
+def _unanswered() -> Iterator[None]:
+    """Raise :class:`Unavailable` for what the client reports of a hub that failed in the middle of an answer."""
+    try:
+        yield
+    except (HTTPError, OSError, XetDownloadError, RuntimeError) as error:
+        if (reason := is_no_answer(error)) is None:
+            raise
+        raise Unavailable(reason, has_answered=True) from error
 
 
 def _remember_name(revision: Revision) -> None:
     """Store the branch's name in the cache, which a download by commit does not, so that it resolves offline."""
-    if revision.commit is None or revision.name == revision.commit:
+    if revision.commit is None or revision.name == revision.commit or not is_reference(revision.name):
         return
     path = _cache_folder(revision.model) / "refs" / revision.name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -259,34 +251,3 @@ def _remember_name(revision: Revision) -> None:
 
 def _cache_folder(model: str) -> Path:
     return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model, repo_type="model")
-
-
-def _cached_refs_or_error(model: str) -> list[tuple[str, str]]:
-    refs = cached_refs(model)
-    if not refs:
-        raise _out_of_reach(model)
-    return refs
-
-
-def _out_of_reach(what: str) -> InputError:
-    why = (
-        "offline mode is on (HF_HUB_OFFLINE)"
-        if constants.is_offline_mode()
-        else f"{constants.ENDPOINT} does not answer"
-    )
-    return InputError(
-        "model", f"{what} is neither a local folder nor in the local hub cache, and {why}: download it while online."
-    )
-
-
-def _repository_error(model: str, error: Exception) -> InputError:
-    if isinstance(error, GatedRepoError):
-        return InputError(
-            "access",
-            f"{model} is gated: accept its terms at {constants.ENDPOINT}/{model} and sign in with `hf auth login`.",
-        )
-    return InputError(
-        "model",
-        f"There is no local folder and no public model {model} on the hub: check the name, or sign in with `hf "
-        "auth login`.",
-    )

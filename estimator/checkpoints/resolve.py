@@ -7,14 +7,21 @@ from pathlib import Path
 
 from estimator.checkpoints import hub
 from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions
+from estimator.checkpoints.hub_client import is_commit
 from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
 from estimator.progress import Progress
 
-__all__ = ["content_files", "is_local", "list_revisions", "model_folder", "resolve", "split_reference"]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+__all__ = [
+    "begin_downloads",
+    "content_files",
+    "is_local",
+    "list_revisions",
+    "model_folder",
+    "resolve",
+    "split_reference",
+]
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -40,14 +47,15 @@ def is_local(model: str) -> bool:
     return model.startswith(("/", "./", "../", "~")) or model in (".", "..") or Path(model).exists()
 
 
-def list_revisions(model: str) -> list[Revision]:
-    """All revisions of a hub id or local folder, in training order; if the hub is unreachable, the cached ones.
+def list_revisions(model: str, progress: Progress) -> list[Revision]:
+    """All revisions of a hub id or local folder, in training order; if the hub is out of reach, the cached ones.
 
-    Raises :class:`InputError`: ``"model"``, ``"access"``, ``"config"``, ``"weights"``.
+    Raises :class:`InputError`: ``"model"``, ``"access"``, ``"hub"``, ``"config"``, ``"weights"``; and
+    :class:`MeasurementError` (``"network"``) if the hub is out of reach and nothing is cached.
     """
     if is_local(model):
         return folder_revisions(model)
-    return in_training_order(parse_checkpoint(model, name, commit) for name, commit in hub.list_refs(model))
+    return in_training_order(parse_checkpoint(model, name, commit) for name, commit in hub.list_refs(model, progress))
 
 
 def resolve(model: str, selection: str | None, progress: Progress) -> list[Revision]:
@@ -56,13 +64,18 @@ def resolve(model: str, selection: str | None, progress: Progress) -> list[Revis
     Raises :class:`InputError` as :func:`list_revisions` does, and ``"revision"`` when nothing matches.
     """
     progress.phase("resolve", 0, None, "revisions")
-    revisions = list_revisions(model)
+    revisions = list_revisions(model, progress)
     if selection is None:
         chosen = [next((revision for revision in revisions if revision.name == "main"), revisions[-1])]
     else:
-        chosen = _selected(model, revisions, selection)
+        chosen = _selected(model, revisions, selection, progress)
     progress.phase("resolve", len(chosen), len(chosen), "revisions")
     return chosen
+
+
+def begin_downloads() -> None:
+    """Begin a job: the hub is waited for again if it was out of reach in an earlier one."""
+    hub.PATIENCE.renew()
 
 
 def model_folder(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
@@ -72,7 +85,7 @@ def model_folder(revision: Revision, progress: Progress, *, weights: bool = True
     return hub.download(revision, progress, weights=weights)
 
 
-def _selected(model: str, revisions: list[Revision], selection: str) -> list[Revision]:
+def _selected(model: str, revisions: list[Revision], selection: str, progress: Progress) -> list[Revision]:
     try:
         return select(revisions, selection)
     except InputError:
@@ -80,6 +93,6 @@ def _selected(model: str, revisions: list[Revision], selection: str) -> list[Rev
             folder = Path(model).expanduser() / selection
             if folder.is_dir():
                 check_model_folder(folder)
-        elif _COMMIT.fullmatch(selection) and hub.commit_exists(model, selection):
+        elif is_commit(selection) and hub.commit_exists(model, selection, progress):
             return [parse_checkpoint(model, selection, selection)]
         raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HFValidationError, HTTPError, RepositoryNotFoundError
 
 from estimator.checkpoints import hub
+from estimator.checkpoints.patience import Unavailable
 from estimator.errors import InputError, MeasurementError, first_lines
 from estimator.progress import Progress
 from estimator.quiet import quiet_libraries
@@ -30,7 +30,7 @@ def open_dataset(spec: str, progress: Progress) -> Corpus:
         raise InputError("corpus", f"{spec!r} is not a hub dataset: write it as name:config:split.")
     config, split = [*(part or None for part in rest), None, None][:2]
     progress.phase("text", 0, None, "documents")
-    commit = _commit(name)
+    commit = _commit(name, progress)
     split, rows = _open(name, config, split, commit)
     table = Records(name, lambda: _guarded(name, rows), _DECIDING)
     identity = {"source": "hub", "dataset": name, "config": config, "split": split, "commit": commit}
@@ -38,26 +38,24 @@ def open_dataset(spec: str, progress: Progress) -> Corpus:
 
 
 def _guarded(name: str, rows: Iterable[Record]) -> Iterator[Record]:
-    """The rows; raises :class:`MeasurementError` (``"network"``) when the stream is interrupted."""
+    """The rows; raises :class:`MeasurementError` (``"corpus"``) when the stream is interrupted."""
     from datasets.exceptions import DatasetsError
     from pyarrow import ArrowException
 
     try:
         yield from rows
     except (HTTPError, OSError) as error:
-        raise MeasurementError("network", f"Reading {name} from the hub was interrupted: try again.") from error
+        raise MeasurementError("corpus", f"Reading {name} from the hub was interrupted: try again.") from error
     except (DatasetsError, ArrowException, ValueError) as error:
         raise InputError("corpus", f"The files of {name} cannot be read: {first_lines(error, 2)}") from error
 
 
-def _commit(name: str) -> str:
+def _commit(name: str, progress: Progress) -> str:
+    def asked() -> str | None:
+        return hub.api().dataset_info(name).sha
+
     try:
-        if not hub.answers():
-            raise InputError(
-                "corpus",
-                f"There is no local file {name}, and the hub cannot be reached: name a file, or use docstrings.",
-            )
-        commit = HfApi().dataset_info(name, timeout=hub.ANSWER_WITHIN).sha
+        commit = hub.asked(asked, progress, lambda error: not error.has_answered)
     except HFValidationError as error:
         raise InputError(
             "corpus", f"{name!r} is neither a local file or folder nor the name of a hub dataset."
@@ -70,17 +68,26 @@ def _commit(name: str) -> str:
         raise InputError(
             "corpus", f"There is no local file {name} and no such dataset on the hub: check the name."
         ) from error
-    except (HTTPError, OSError) as error:
+    except (Unavailable, HTTPError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            "corpus", f"Could not fetch the metadata of the dataset {name} from the hub: try again later."
+            "corpus",
+            f"There is no local file {name}, and the hub cannot be reached ({first_lines(error)[:-1]}): name a file, "
+            "or use docstrings.",
         ) from error
+    if not hub.is_commit(commit):
+        raise InputError(
+            "corpus", f"The hub names {commit!r} as the commit of {name}, which is none: check HF_ENDPOINT."
+        )
     return str(commit)
 
 
 def _open(name: str, config: str | None, split: str | None, commit: str) -> tuple[str, Any]:
     """The name of the split, and its stream of rows."""
+    from datasets import config as datasets_config
     from datasets import load_dataset
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+    datasets_config.HF_ENDPOINT = hub.endpoint()  # its own still has a password in it
 
     try:
         with quiet_libraries():
@@ -96,7 +103,7 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
     except (DatasetsError, ValueError, FileNotFoundError) as error:
         raise InputError("corpus", f"{name} cannot be opened: {first_lines(error, 2)}") from error
     except (HTTPError, OSError) as error:
-        raise MeasurementError("network", f"Reading {name} from the hub was interrupted: try again.") from error
+        raise MeasurementError("corpus", f"Reading {name} from the hub was interrupted: try again.") from error
     if split is None:
         split = next((usual for usual in _PREFERRED_SPLITS if usual in splits), next(iter(splits)))
     if split not in splits:

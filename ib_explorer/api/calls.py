@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ from cache.locations import locations
 from estimator.bottleneck.bounds import BOUNDS, IB
 from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError
+from estimator.errors import InputError, MeasurementError
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.values import USUAL
 from ib_explorer.api.bars import ProgressChoice, listening
 from ib_explorer.api.keywords import read_keywords
-from ib_explorer.api.results import CheckpointList, Curves, Result
+from ib_explorer.api.results import CheckpointList, Curves, Failure, Result
 from ib_explorer.cached import cached_measurements
 from ib_explorer.config import request_from, settle
 from ib_explorer.tables.measurements import points_asked, points_of
 from ib_explorer.worker.messages import (
     BoundReady,
+    CheckpointFailed,
     ComputeBound,
     Event,
     ListRevisions,
@@ -61,14 +63,25 @@ def measure(
     ``progress`` shows bars in a notebook or a terminal (``"auto"``), always (True), never (False), or informs a
     :class:`estimator.progress.Progress`, which may raise to stop. Nothing else is written. Raises :class:`InputError`
     for what the caller can correct, :class:`MeasurementError` when a measurement fails; what was measured is cached.
+    Of several checkpoints, one that fails does not end the others: it is in the result's ``failures``, with a warning;
+    calling the function again retries it. :class:`MeasurementError` is raised when all failed.
     """
     requests = _requests(model, revision, options)
-    tasks = [Measure(0, request) for request in requests]
+    tasks = [Measure(number, request) for number, request in enumerate(requests)]
     folder, events = _run(tasks, requests[0].device, cache_dir, progress)
     stored = Cache(folder).measurements
     found = [stored.load(event.key) for event in events if isinstance(event, Measured)]
     points = points_asked([one for one in found if one is not None], requests[0])
-    return Result(tuple(points), folder, options.get("preset") or USUAL)
+    failures = tuple(
+        Failure(requests[event.job].model, event.revision, event.kind, event.message)
+        for event in events
+        if isinstance(event, CheckpointFailed)
+    )
+    if failures and not points:
+        raise MeasurementError(failures[0].kind, f"No checkpoint could be measured; the first: {failures[0].message}")
+    for failure in failures:
+        warnings.warn(f"{failure.model} {failure.revision} was not measured: {failure.message}", stacklevel=2)
+    return Result(tuple(points), folder, options.get("preset") or USUAL, failures)
 
 
 def load(model: Folder | Sequence[Folder] | None = None, *, cache_dir: Folder | None = None, **filters: Any) -> Result:

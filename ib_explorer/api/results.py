@@ -38,16 +38,28 @@ class Picture(str):
         return str(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A checkpoint that could not be measured: its name, a short stable word for the kind, and a sentence."""
+
+    model: str
+    revision: str
+    kind: str
+    message: str
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Result(Table):
     """Measured points, each with the checkpoint it belongs to.
 
-    ``cache_dir`` is the cache that holds them, and ``preset`` names the value that is shown of them.
+    ``cache_dir`` is the cache that holds them, and ``preset`` names the value that is shown of them. ``failures`` are
+    the checkpoints that have no points because they could not be measured.
     """
 
     points: tuple[Row, ...]
     cache_dir: Path
     preset: str = USUAL
+    failures: tuple[Failure, ...] = ()
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -64,8 +76,9 @@ class Result(Table):
     def title(self) -> str:
         """What the points are of."""
         checkpoints = {(record.model, record.commit) for record, _ in self.points}
+        lost = f" ({counted(len(self.failures), 'checkpoint')} failed, see .failures)" if self.failures else ""
         return (
-            f"{counted(len(self.points), 'point')} of {counted(len(checkpoints), 'checkpoint')}: "
+            f"{counted(len(self.points), 'point')} of {counted(len(checkpoints), 'checkpoint')}{lost}: "
             f"{VALUES.find(self.preset).title} values ± standard error, as fractions of log(anchors)"
         )
 

@@ -79,8 +79,8 @@ def _hub() -> tuple[str, str]:
     from estimator.checkpoints import hub
 
     if constants.is_offline_mode():
-        return constants.ENDPOINT, "offline mode is on: only local files are used"
-    return constants.ENDPOINT, "answers" if hub.answers() else "does not answer: only local files are used"
+        return hub.endpoint(), "offline mode is on: only local files are used"
+    return hub.endpoint(), "answers" if hub.answers() else "does not answer: only local files are used"
 
 
 async def _device(cache_dir: Path | None, device: str) -> str:

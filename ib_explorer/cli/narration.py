@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from estimator.progress import PHASE_NAMES
-from ib_explorer.worker.messages import Event, Measured, Note, PhaseProgress, Ready
+from ib_explorer.worker.messages import CheckpointFailed, Event, Measured, Note, PhaseProgress, Ready
 
 LINE_EVERY = 5.0
 """Seconds between two lines of progress without a terminal."""
@@ -25,7 +25,7 @@ class Narration:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._labels = labels
+        self.labels = labels
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._clock = clock
@@ -39,6 +39,8 @@ class Narration:
             self._progress(event)
         elif isinstance(event, Measured):
             self.say(f"{self._name(event.job, event.revision)}: {'cached' if event.cached else 'measured'}")
+        elif isinstance(event, CheckpointFailed):
+            self.say(f"{self._name(event.job, event.revision)}: failed, going on with the next: {event.message}")
         elif isinstance(event, Note):
             self.say(f"{self._name(event.job, None)}: {event.text}")
         elif isinstance(event, Ready):
@@ -73,7 +75,7 @@ class Narration:
             self.say(text)
 
     def _name(self, job: int, revision: str | None) -> str:
-        return " ".join(filter(None, [self._labels.get(job, f"job {job}"), revision]))
+        return " ".join(filter(None, [self.labels.get(job, f"job {job}"), revision]))
 
 
 def describe(event: PhaseProgress, rate: float) -> str:

@@ -65,7 +65,7 @@ def findings(cache_dir: Path | None, settings: Settings) -> int:
     """
     request = replace(demo_request(settings["device"].value), revision="log:2")
     session, measured = measure_all([request], cache_dir)
-    if session.failures:
+    if session.exit_code != DONE:
         return session.exit_code
     untrained, trained = (_layer_means(measurements) for measurements in measured)
     references = _computed("references", "--cache-dir", str(locations(cache_dir).cache))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, PhaseProgress, Task
+from ib_explorer.worker.messages import (
+    CancelledJob,
+    CheckpointFailed,
+    Event,
+    Failed,
+    Finished,
+    PhaseProgress,
+    Revisions,
+    Task,
+)
 
 PendingJob = Callable[[int], Task]
 """A job without its number."""
@@ -19,17 +28,34 @@ PendingJob = Callable[[int], Task]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The results of a command's jobs: their events without progress, and the failures among them."""
+    """The results of a command's jobs: their events without progress, the failures among them, and the jobs' names."""
 
     events: tuple[Event, ...]
     failures: tuple[Failed, ...]
+    labels: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> tuple[CheckpointFailed, ...]:
+        """The checkpoints that failed while their jobs went on."""
+        return tuple(event for event in self.events if isinstance(event, CheckpointFailed))
 
     @property
     def exit_code(self) -> int:
-        """0 if all jobs succeeded, 1 if a measurement failed, 2 if all failures are input errors."""
-        if not self.failures:
+        """0 if all jobs succeeded, 1 if a measurement failed, 2 if all failures are input errors of whole jobs."""
+        if not self.failures and not self.lost:
             return DONE
-        return WRONG if all(failure.input_error for failure in self.failures) else FAILED
+        return WRONG if not self.lost and all(failure.input_error for failure in self.failures) else FAILED
+
+    @property
+    def summary(self) -> str:
+        """What failed in jobs of several checkpoints, and what to do; empty if nothing did."""
+        if not self.lost:
+            return ""
+        listed = {event.job: len(event.revisions) for event in self.events if isinstance(event, Revisions)}
+        lines = [f"  {self.labels[one.job]} {one.revision}: {one.message}" for one in self.lost]
+        count = f"{len(self.lost)} of {sum(listed.values())} checkpoints"
+        again = "What was measured is cached: run the same command again to retry only these."
+        return "\n".join([f"ib-explorer: {count} failed:", *lines, again])
 
 
 def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
@@ -75,4 +101,7 @@ async def _follow(client: WorkerClient, unfinished: set[int], narration: Narrati
             unfinished.discard(event.job)
             if not unfinished:
                 break
-    return Session(tuple(events), tuple(failures))
+    session = Session(tuple(events), tuple(failures), narration.labels)
+    if session.summary:
+        narration.say(session.summary)
+    return session

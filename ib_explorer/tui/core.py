@@ -40,7 +40,7 @@ from ib_explorer.tui.state import (
     with_records,
 )
 from ib_explorer.tui.tabs import TABS
-from ib_explorer.worker.messages import BoundReady, CancelledJob, Failed, Finished, Measured
+from ib_explorer.worker.messages import BoundReady, CancelledJob, CheckpointFailed, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
 """Seconds between redraws for background messages; key presses redraw at once."""
@@ -137,6 +137,8 @@ class Core(App[None], inherit_bindings=False):
             self._give(lacking.precomputable(self.scene))
         if isinstance(event, Failed):
             self._failed(event)
+        elif isinstance(event, CheckpointFailed):
+            self.notify(f"{event.revision} failed: {event.message}", severity="warning", markup=False)
 
     def _read(self, event: Measured) -> None:
         job = self.state.job(event.job)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from estimator.bottleneck.bounds import BOUNDS, IB
@@ -64,7 +65,8 @@ class Job:
 
     A job for a bound computes the curve of ``bound``. ``only`` restricts the job to the named checkpoints, and
     ``stored_only`` to those whose scores are stored: it loads no model and does not wait for other work. ``measured``
-    are the checkpoints that the worker has measured, ``unread`` those whose records are still being read from the
+    are the checkpoints that the worker has measured, ``lost`` those that failed, each with the kind of its failure and
+    a sentence, ``unread`` those whose records are still being read from the
     cache. ``since`` is the start of the phase, and ``heard`` its last report, in seconds of a monotonic clock.
     """
 
@@ -85,6 +87,7 @@ class Job:
     heard: float = 0.0
     revisions: tuple[Revision, ...] = ()
     measured: tuple[str, ...] = ()
+    lost: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
     @property

@@ -21,16 +21,20 @@ from ib_explorer.tui.state import State, bound_jobs, same_sample
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that are always available; other measured rules follow them."""
 
-MEASURED, RUNNING, WAITING = "●", "◐", "○"
+MEASURED, RUNNING, WAITING, FAILED = "●", "◐", "○", "✗"
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A checkpoint in the tree; ``mark`` is measured, running (``percent`` of its phase) or waiting."""
+    """A checkpoint in the tree; ``mark`` is measured, running (``percent`` of its phase), waiting or failed.
+
+    ``reason`` is the kind of a failure, and a sentence.
+    """
 
     checkpoint: Revision
     mark: str
     percent: int | None = None
+    reason: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ def _branches(
 ) -> tuple[Branch, ...]:
     """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
     groups = by_trajectory(all_records.value)
-    jobs = [job for job in all_jobs.value if job.kind.extends_trajectory and job.is_open]
+    jobs = _unfinished(all_jobs.value)
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
     names = list(titles.values())
@@ -236,6 +240,16 @@ def _branches(
             name = _titled(_model_of(job), job.request.granularities)
             branches.append(Branch(name, None, _leaves([], [job])))
     return tuple(branches)
+
+
+def _unfinished(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs that measure checkpoints, or lost some unless a later job measures the same."""
+    ours = [job for job in jobs if job.kind.extends_trajectory]
+    return [
+        job
+        for place, job in enumerate(ours)
+        if job.is_open or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
+    ]
 
 
 def _name(model: str, *shelves: Shelf) -> str:
@@ -276,12 +290,14 @@ def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     ordered = list(leaves)
     for job in jobs:
         for revision in job.revisions:
-            if revision.name not in leaves:
+            if revision.name not in leaves and (job.is_open or revision.name in job.lost):
                 ordered.append(revision.name)
                 leaves[revision.name] = Leaf(revision, WAITING)
         if job.revision in leaves and job.revision not in job.measured and job.status == "running":
             percent = None if job.share is None else int(100 * job.share)
             leaves[job.revision] = Leaf(leaves[job.revision].checkpoint, RUNNING, percent)
+        for name in job.lost.keys() & leaves.keys() - {revision.name for revision in measured}:
+            leaves[name] = Leaf(leaves[name].checkpoint, FAILED, reason=job.lost[name])
         if job.revisions:
             listed = {revision.name: index for index, revision in enumerate(job.revisions)}
             ordered.sort(key=lambda name: listed.get(name, -1))

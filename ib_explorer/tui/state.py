@@ -21,6 +21,7 @@ from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.worker.messages import (
     CancelledJob,
+    CheckpointFailed,
     Event,
     Failed,
     Finished,
@@ -170,12 +171,20 @@ def with_event(state: State, event: Event, now: float) -> State:
         if job.stored_only:  # the plane already shows it
             return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
+    if isinstance(event, CheckpointFailed):
+        state = with_job(state, replace(job, lost={**job.lost, event.revision: (event.kind, event.message)}))
+        return with_log(state, f"Failed: {job.request.model} {event.revision}: {event.message}")
     if isinstance(event, Started):
         return with_job(state, replace(job, status="running", since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
         if job.kind.is_speculative and job.measured:
             return with_log(state, f"Precomputed {job.target} at all temperatures and weightings.")
+        if job.lost:
+            return with_log(
+                state,
+                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press m to retry them.",
+            )
         return state
     if isinstance(event, CancelledJob):
         state = with_job(state, replace(job, status="cancelled"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from estimator.checkpoints.folders import weight_files
-from estimator.errors import Cancelled, InputError
+from estimator.errors import Cancelled
 from estimator.progress import Phase, Progress
 
 _BLOCK = 1 << 24
@@ -43,8 +44,10 @@ class Prefetch(Progress):
     def finish(self) -> None:
         """Wait until fetching is finished, reporting the download's progress as that of the task."""
         while self._thread is not None and self._thread.is_alive():
+            self._forward()
             self._progress.phase(*self._fetching.latest)
             self._thread.join(0.1)
+        self._forward()
 
     def stop(self) -> None:
         """Stop fetching, and wait briefly until it has stopped."""
@@ -52,17 +55,26 @@ class Prefetch(Progress):
         if self._thread is not None:
             self._thread.join(_PATIENCE)
 
+    def _forward(self) -> None:
+        while self._fetching.notes:
+            self._progress.note(self._fetching.notes.popleft())
+
     def _run(self) -> None:
-        with contextlib.suppress(InputError, Cancelled, OSError):
+        with contextlib.suppress(Exception):
             self._fetch(self._fetching)
 
 
 class Fetching(Progress):
-    """The thread's progress listener: stores the ``latest`` report, and ends the thread once it ``is_stopped``."""
+    """The thread's progress listener: stores the ``latest`` report and ``notes``; ``is_stopped`` ends the thread."""
 
     def __init__(self) -> None:
         self.latest: tuple[Phase, int, int | None, str] = ("download", 0, None, "MB")
+        self.notes: deque[str] = deque()
         self.is_stopped = False
+
+    def note(self, text: str) -> None:
+        """Store the note."""
+        self.notes.append(text)
 
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
         """Store the report; raises :class:`Cancelled` once stopped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -14,9 +15,9 @@ from cache.keys import key
 from cache.locations import prepare, score_budget
 from estimator.bottleneck.bounds import BOUNDS, JointLabels
 from estimator.checkpoints.names import select
-from estimator.checkpoints.resolve import list_revisions, model_folder
+from estimator.checkpoints.resolve import begin_downloads, list_revisions, model_folder
 from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError, MeasurementError
+from estimator.errors import InputError, MeasurementError, foreseen
 from estimator.measurement import SIDES
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
@@ -27,15 +28,26 @@ from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelKind, LabelText
 from ib_explorer.work.checkpoint import CheckpointWork
 from ib_explorer.work.demo_run import DEMO, demo_revisions
+from ib_explorer.work.faults import ends_sweep
 from ib_explorer.work.identities import bound_identity, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
-from ib_explorer.worker.messages import BoundReady, ComputeBound, Event, ListRevisions, Measure, Revisions, Task
+from ib_explorer.worker.messages import (
+    BoundReady,
+    CheckpointFailed,
+    ComputeBound,
+    Event,
+    ListRevisions,
+    Measure,
+    Revisions,
+    Task,
+)
 
 if TYPE_CHECKING:
     from ib_explorer.work.measurer import Measurer
 
+_LOG = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
 
 
@@ -59,6 +71,7 @@ class Runner:
         if not request.is_small:
             self._samples.begin()
             self._checkpoints.begin()
+            begin_downloads()
         match request:
             case Measure():
                 self._measure(request, emit, progress)
@@ -70,7 +83,7 @@ class Runner:
                 assert_never(request)
 
     def _list(self, job: ListRevisions, emit: Emit, progress: Progress) -> None:
-        revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model)
+        revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model, progress)
         if job.revision is not None:
             revisions = select(revisions, job.revision)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in revisions)))
@@ -87,19 +100,11 @@ class Runner:
         else:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
+        chosen = [revision for revision in chosen if revision.name not in job.skip]
         if chosen and not job.stored_only:
-            self._check(request, chosen[0], progress)
-        is_fetched = request.model != DEMO and not job.stored_only
-        prefetch: Prefetch | None = None
+            self._check(request, chosen, progress)
         try:
-            for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
-                progress.revision = revision.name
-                if prefetch is not None:
-                    prefetch.finish()
-                following = chosen[number:] if is_fetched else []
-                prefetch = Prefetch(progress, partial(self._fetch, following, request))
-                for measured in self._work.measure(job, revision, prefetch):
-                    emit(measured)
+            self._measure_each(job, chosen, emit, progress)
             if not job.stored_only:
                 self._settle(progress)
         except (InputError, MeasurementError):
@@ -107,13 +112,48 @@ class Runner:
                 with contextlib.suppress(InputError):  # it would hide why the job failed
                     self._settle(progress)
             raise
+
+    def _measure_each(self, job: Measure, chosen: list[Revision], emit: Emit, progress: Progress) -> None:
+        """Measure checkpoint after checkpoint; one that fails is reported and left out, unless it is the only one."""
+        is_fetched = job.request.model != DEMO and not job.stored_only
+        is_sweep = len(chosen) + len(job.skip) > 1
+        is_any_measured = bool(job.skip)
+        prefetch: Prefetch | None = None
+        try:
+            for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
+                progress.revision = revision.name
+                if prefetch is not None:
+                    prefetch.finish()
+                following = chosen[number:] if is_fetched else []
+                prefetch = Prefetch(progress, partial(self._fetch, following, job.request))
+                try:
+                    for measured in self._work.measure(job, revision, prefetch):
+                        emit(measured)
+                        is_any_measured = True
+                except BaseException as error:
+                    failure = foreseen(error)
+                    if not is_sweep or ends_sweep(failure, is_any_measured=is_any_measured):
+                        if failure is error or (failure.kind == "internal" and isinstance(error, Exception)):
+                            raise
+                        raise failure from error
+                    _LOG.info("%s was not measured:", revision.name, exc_info=True)
+                    emit(CheckpointFailed(job.job, revision.name, failure.kind, str(failure)))
         finally:
             if prefetch is not None:
                 prefetch.stop()
 
-    def _check(self, request: MeasurementRequest, first: Revision, progress: Progress) -> None:
-        """Reject invalid input before lengthy training, tokenisation or downloads."""
-        parse_layers(request.layers, self._checkpoints.depth(first, progress))
+    def _check(self, request: MeasurementRequest, chosen: Sequence[Revision], progress: Progress) -> None:
+        """Reject invalid input before lengthy training, tokenisation or downloads.
+
+        A sweep whose first checkpoint cannot be read goes on: layers are checked again at each checkpoint.
+        """
+        try:
+            depth = self._checkpoints.depth(chosen[0], progress)
+        except (InputError, MeasurementError) as error:
+            if len(chosen) == 1 or ends_sweep(error, is_any_measured=False):
+                raise
+        else:
+            parse_layers(request.layers, depth)
         self._samples.open(request, progress)
 
     def _in_turn(self, job: Measure, chosen: list[Revision], progress: Progress) -> Iterable[Revision]:

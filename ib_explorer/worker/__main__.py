@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import logging
 import os
 import sys
 from pathlib import Path
@@ -50,6 +51,9 @@ def main() -> None:
     if arguments.background:
         os.nice(10)
     stdin, stdout = take_pipes(arguments.log)
+    ours = logging.getLogger("ib_explorer")
+    ours.setLevel(logging.INFO)
+    ours.addHandler(logging.StreamHandler())
 
     def runner() -> JobRunner:
         from ib_explorer.work.runner import Runner

@@ -8,13 +8,14 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ib_explorer.worker.messages import (
     PROTOCOL,
     Cancel,
     CancelledJob,
+    CheckpointFailed,
     Event,
     Failed,
     Finished,
@@ -25,9 +26,13 @@ from ib_explorer.worker.messages import (
     decode_event,
     encode,
 )
+from ib_explorer.worker.unfinished import Unfinished, cause_of_exit
 
 NO_JOB = 0
 """The job number of a failure of the worker itself, such as a failed start."""
+
+DEATHS = 3
+"""Workers that die one after another at a job's checkpoints, without measuring any, before the job fails."""
 
 LINE_LIMIT = 16 * 2**20
 """Maximum bytes of a line written by a worker."""
@@ -40,14 +45,6 @@ class Patience:
     terminate: float = 3.0
     kill: float = 10.0
     close: float = 1.0
-
-
-@dataclass(slots=True)
-class _Unfinished:
-    job: Task
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    cancelled: bool = False
-    told: bool = False
 
 
 class Lane:
@@ -63,10 +60,10 @@ class Lane:
     ) -> None:
         self._command = command
         self._environment = environment
-        self._log = log
+        self._see_log = f"see its log at {log}"
         self._deliver = deliver
         self._patience = patience
-        self._unfinished: dict[int, _Unfinished] = {}
+        self._unfinished: dict[int, Unfinished] = {}
         self._process: Process | None = None
         self._starting = asyncio.Lock()
         self._ready = False
@@ -93,7 +90,7 @@ class Lane:
                     start_new_session=True,  # Ctrl-C in the terminal must reach the client only
                 )
             except OSError as error:
-                self._fail(f"The worker could not be started: {error}.")
+                self._fail(f"The worker could not be started: {error}.", *self._unfinished.values())
                 return
             for unfinished in self._unfinished.values():
                 self._send(unfinished.job)
@@ -104,10 +101,10 @@ class Lane:
     async def submit(self, job: Task) -> None:
         """Queue a job, and start the worker if it is not running."""
         if self._process is None:
-            self._unfinished[job.job] = _Unfinished(job)
+            self._unfinished[job.job] = Unfinished(job)
             await self.start()
         else:
-            self._unfinished[job.job] = _Unfinished(job)
+            self._unfinished[job.job] = Unfinished(job)
             self._send(job)
 
     def cancel(self, number: int) -> None:
@@ -141,7 +138,9 @@ class Lane:
 
     @property
     def _at_work(self) -> int | None:
-        return next(iter(self._unfinished), None)
+        """The job that the worker runs: the one started last, because a small one interrupts a long one."""
+        started = [number for number, unfinished in self._unfinished.items() if unfinished.started]
+        return started[-1] if started else next(iter(self._unfinished), None)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -175,21 +174,22 @@ class Lane:
         unfinished = self._unfinished.get(event.job)
         if unfinished is None:
             return
+        unfinished.hear(event)
         if isinstance(event, Finished | CancelledJob | Failed):
             self._end(unfinished)
         if not unfinished.told:
             self._deliver(event)
 
-    def _tell(self, unfinished: _Unfinished) -> None:
+    def _tell(self, unfinished: Unfinished) -> None:
         if not unfinished.told:
             unfinished.told = True
             self._deliver(CancelledJob(unfinished.job.job))
 
-    def _end(self, unfinished: _Unfinished) -> None:
+    def _end(self, unfinished: Unfinished) -> None:
         del self._unfinished[unfinished.job.job]
         unfinished.over.set()
 
-    async def _insist(self, unfinished: _Unfinished) -> None:
+    async def _insist(self, unfinished: Unfinished) -> None:
         """Enforce the cancellation of a job: while queued it may wait, but once running it has three seconds."""
         while not await self._is_over(unfinished, self._patience.terminate):
             process = self._process
@@ -200,31 +200,50 @@ class Lane:
             if not await self._is_over(unfinished, self._patience.kill - self._patience.terminate):
                 self._signal(process, signal.SIGKILL)
 
-    async def _is_over(self, unfinished: _Unfinished, seconds: float) -> bool:
+    async def _is_over(self, unfinished: Unfinished, seconds: float) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(unfinished.over.wait(), seconds)
         return unfinished.over.is_set()
 
     async def _recover(self, code: int) -> None:
-        """Handle the worker's exit.
+        """Handle the worker's exit: cancelled jobs end, the one that it ran fails, the others go on in a new worker.
 
-        Cancelled jobs end; the others fail, or restart in a new worker if this lane killed the old one.
+        Of a job that measures several checkpoints, only the one at work fails, unless workers die at one after another.
+        None fails if this lane ended the worker to enforce a cancellation; all fail if the worker could not start.
         """
+        at_fault = self._unfinished.get(self._at_work) if self._at_work is not None else None
         for unfinished in list(self._unfinished.values()):
             if unfinished.cancelled:
                 self._tell(unfinished)
                 self._end(unfinished)
         if not self._killed:
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            if not self._unfinished and not self._ready:
-                sentence = f"The worker process exited ({how}) while starting: see its log at {self._log}."
-                self._deliver(Failed(NO_JOB, "worker", sentence, input_error=False))
-            self._fail(f"The worker process exited ({how}) before this job finished: see its log at {self._log}.")
+            how = cause_of_exit(code)
+            if not self._ready or (at_fault is not None and not at_fault.started):
+                if not self._unfinished and not self._ready:
+                    sentence = f"The worker process {how} while it started: {self._see_log}."
+                    self._deliver(Failed(NO_JOB, "worker", sentence, input_error=False))
+                self._fail(
+                    f"The worker process {how} before this job began: {self._see_log}.", *self._unfinished.values()
+                )
+            elif at_fault is not None and not at_fault.cancelled:
+                self._blame(at_fault, how)
+        for unfinished in self._unfinished.values():
+            if unfinished.started:
+                unfinished.restart(without_last=unfinished is at_fault and not self._killed)
         if self._unfinished:
             await self.start()
 
-    def _fail(self, sentence: str) -> None:
-        for unfinished in list(self._unfinished.values()):
+    def _blame(self, unfinished: Unfinished, how: str) -> None:
+        """Fail the checkpoint that the worker died at, or the job if there are no others or too many such."""
+        sentence = f"The worker process {how} during this job: {self._see_log}."
+        unfinished.deaths += 1
+        if unfinished.is_sweep and unfinished.begun and unfinished.deaths < DEATHS:
+            self._deliver(CheckpointFailed(unfinished.job.job, unfinished.begun[-1], "worker", sentence))
+        else:
+            self._fail(sentence, unfinished)
+
+    def _fail(self, sentence: str, *failed: Unfinished) -> None:
+        for unfinished in failed:
             self._end(unfinished)
             self._deliver(Failed(unfinished.job.job, "worker", sentence, input_error=False))
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from estimator.errors import InputError
 from estimator.measurement import Granularity
 from estimator.request import MeasurementRequest
 
-PROTOCOL = 4
+PROTOCOL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Measure:
     """Measure a model (its selected checkpoints one after another), reading and filling the cache.
 
     ``increments`` also requests the information that each further token of context adds. ``only`` restricts the
-    checkpoints to those named. ``stored_only`` measures from stored scores and skips checkpoints without them, so that
-    no model is loaded.
+    checkpoints to those named, ``skip`` leaves those out that an earlier worker is done with. ``stored_only`` measures
+    from stored scores and skips checkpoints without them, so that no model is loaded.
     """
 
     job: int
@@ -31,6 +31,7 @@ class Measure:
     increments: bool = False
     stored_only: bool = False
     only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
     type: ClassVar[str] = "measure"
 
     @property
@@ -128,6 +129,17 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointFailed:
+    """One of a job's checkpoints failed, and the job goes on with the next; ``kind`` and ``message`` say why."""
+
+    job: int
+    revision: str
+    kind: str
+    message: str
+    type: ClassVar[str] = "checkpoint-failed"
+
+
+@dataclass(frozen=True, slots=True)
 class BoundReady:
     """The curve of a bound is in the cache under ``key``."""
 
@@ -175,12 +187,21 @@ class Failed:
 Task = Measure | ComputeBound | ListRevisions
 """A job for the worker, under its number."""
 Request = Task | Cancel | Shutdown
-Event = Ready | Started | PhaseProgress | Revisions | Measured | BoundReady | Note | Finished | CancelledJob | Failed
-_REQUESTS = {kind.type: kind for kind in (Measure, ComputeBound, ListRevisions, Cancel, Shutdown)}
-_EVENTS = {
-    kind.type: kind
-    for kind in (Ready, Started, PhaseProgress, Revisions, Measured, BoundReady, Note, Finished, CancelledJob, Failed)
-}
+Event = (
+    Ready
+    | Started
+    | PhaseProgress
+    | Revisions
+    | Measured
+    | CheckpointFailed
+    | BoundReady
+    | Note
+    | Finished
+    | CancelledJob
+    | Failed
+)
+_REQUESTS = {kind.type: kind for kind in get_args(Request)}
+_EVENTS = {kind.type: kind for kind in get_args(Event)}
 
 
 def encode(message: Request | Event) -> bytes:
@@ -208,8 +229,8 @@ def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
             fields["request"] = MeasurementRequest.from_json(fields["request"])
         if "revisions" in fields:
             fields["revisions"] = tuple(fields["revisions"])
-        if "only" in fields:
-            fields["only"] = tuple(fields["only"])
+        for name in fields.keys() & {"only", "skip"}:
+            fields[name] = tuple(fields[name])
         return kind(**fields)
     except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
         raise ValueError(f"not a message of protocol {PROTOCOL}: {line[:200]!r}") from error

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import BinaryIO, Protocol
 
-from estimator.errors import Cancelled, InputError, MeasurementError
+from estimator.errors import Cancelled, InputError, MeasurementError, foreseen
 from estimator.progress import Progress
 from ib_explorer.worker.jobs import JobProgress, JobQueue
 from ib_explorer.worker.messages import (
@@ -134,15 +134,12 @@ def _run(
         runner.run(job, emit, progress)
     except Cancelled:
         emit(CancelledJob(job.job))
-    except InputError as error:
-        emit(Failed(job.job, error.kind, str(error), input_error=True))
-    except MeasurementError as error:
-        traceback.print_exc()
-        emit(Failed(job.job, error.kind, str(error), input_error=False))
-    except Exception as error:  # the outermost boundary: a fault in one job must not end the others
-        traceback.print_exc()
-        sentence = f"This job failed with an unexpected error: {type(error).__name__}: {error}"
-        emit(Failed(job.job, "internal", sentence, input_error=False))
+    except BaseException as error:  # the outermost boundary: a fault in one job must not end the others
+        failure = foreseen(error)
+        is_input = isinstance(failure, InputError)
+        if not is_input:
+            traceback.print_exc()
+        emit(Failed(job.job, failure.kind, str(failure), is_input))
     else:
         progress.flush()
         emit(Finished(job.job))

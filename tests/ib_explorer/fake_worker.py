@@ -80,6 +80,8 @@ class FakeRunner:
             emit(Revisions(request.job, ({"model": name, "name": "step1", "step": 1, "folder": "/x"},)))
         elif name == "kept":
             self.measurements(request, emit)
+        elif name.startswith("sweep-"):
+            self.sweep(request, name, emit, progress)
         else:
             getattr(self, name.replace("-", "_"))(request.job, emit, progress)
 
@@ -130,6 +132,24 @@ class FakeRunner:
 
     def dying(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def leaving(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
+        os._exit(70)
+
+    def sweep(self, request: Measure, name: str, emit: Callable[[Event], None], progress: Progress) -> None:
+        """Five checkpoints: those from the second on are deadly, or wait for small jobs, as the name says."""
+        deadly = {f"step{2 + number}" for number in range(int(name[11]) if name.endswith("deadly") else 0)}
+        names = [f"step{number + 1}" for number in range(5 if deadly else 3)]
+        emit(Revisions(request.job, tuple({"model": name, "name": one} for one in names)))
+        for one in (one for one in names if one not in request.skip):
+            progress.revision = one
+            progress.phase("forward", 0, 2, "documents")
+            if one in deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if name == "sweep-that-waits" and one == "step2" and not request.skip:
+                while True:  # small jobs run meanwhile
+                    progress.phase("forward", 1, 2, "documents")
+            emit(Measured(request.job, one.encode().hex().zfill(64), one, cached=False))
 
     def chatty(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
         print("{not json")

@@ -1,4 +1,4 @@
-"""The tree of models and their checkpoints, with their status: measured, running or waiting."""
+"""The tree of models and their checkpoints, with their status: measured, running, waiting or failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.widgets.tree import TreeNode
 
 from estimator.checkpoints.revision import Revision
 from ib_explorer.drawing.plane import Trajectory
-from ib_explorer.tui.scene import MEASURED, RUNNING, Branch, Leaf, Scene
+from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name, ending
 
 _UNREAD = Text()
@@ -70,12 +70,17 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
 
     def get_label_width(self, node: TreeNode[tuple[Trajectory, Revision] | None]) -> int:
         """The width of a checkpoint's line, without rendering it."""
+        if node in self._shown and (reason := self._shown[node][0].reason) is not None:
+            return _WIDTH - 5 + len(reason[0])
         return _WIDTH if node in self._shown else super().get_label_width(node)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[tuple[Trajectory, Revision] | None]) -> None:
-        """Post the selected checkpoint."""
+        """Post the selected checkpoint, or tell why one that failed is not measured."""
         event.stop()
-        if event.node.data is not None:
+        leaf, _ = self._shown.get(event.node, (None, False))
+        if leaf is not None and leaf.reason is not None:
+            self.notify(leaf.reason[1], title=f"{leaf.checkpoint.name} failed", severity="warning", markup=False)
+        elif event.node.data is not None:
             self.post_message(self.Chosen(*event.node.data))
 
     def _rebuild(self, branches: tuple[Branch, ...]) -> None:
@@ -98,12 +103,14 @@ def _shape(branches: tuple[Branch, ...]) -> list[tuple[str, list[str]]]:
 
 
 def _label(leaf: Leaf, current: bool) -> Text:
-    style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)"}.get(leaf.mark, "dim")
+    style = {MEASURED: "rgb(0,158,115)", RUNNING: "rgb(230,159,0)", FAILED: "rgb(213,94,0)"}.get(leaf.mark, "dim")
     text = Text(no_wrap=True)
     text.append(f"{leaf.mark} ", style=style)
     name = ending(checkpoint_name(leaf.checkpoint), _NAME)
     text.append(name, style="bold reverse" if current else "")
     text.append(" " * (_NAME - len(name)))
+    if leaf.reason is not None:
+        text.append(f" {leaf.reason[0]}", style="dim")
     if leaf.percent is not None:
         text.append(f" {leaf.percent:>3} %", style="dim")
     return text

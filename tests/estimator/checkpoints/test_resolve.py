@@ -18,7 +18,7 @@ from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.resolve import content_files, list_revisions, model_folder, resolve, split_reference
 from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tokenizer import load_tokenizer
-from estimator.errors import Cancelled, InputError
+from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
 from estimator.states.loading import load_model
 from tests.hub import LoopbackHub, Repository, folder_files
@@ -67,12 +67,12 @@ def run_folder(tiny_model, tmp_path) -> Path:
 
 def test_a_model_folder_is_one_revision(tiny_model):
     folder = tiny_model("olmo2")
-    assert list_revisions(str(folder)) == [Revision(str(folder), "olmo2", None, str(folder))]
+    assert list_revisions(str(folder), Progress()) == [Revision(str(folder), "olmo2", None, str(folder))]
     assert names(resolve(str(folder), None, Progress())) == ["olmo2"]
 
 
 def test_a_run_folder_has_its_whole_checkpoints_in_training_order(run_folder):
-    found = list_revisions(str(run_folder))
+    found = list_revisions(str(run_folder), Progress())
     assert names(found) == ["checkpoint-30", "checkpoint-200", "checkpoint-1000"]
     assert [revision.step for revision in found] == [30, 200, 1000]
     assert found[0].folder == str(run_folder / "checkpoint-30")
@@ -82,7 +82,7 @@ def test_a_run_folder_has_its_whole_checkpoints_in_training_order(run_folder):
 
 def test_a_model_saved_beside_its_checkpoints_is_main(run_folder, tiny_model):
     shutil.copytree(tiny_model("olmo2"), run_folder, dirs_exist_ok=True)
-    assert names(list_revisions(str(run_folder)))[-1] == "main"
+    assert names(list_revisions(str(run_folder), Progress()))[-1] == "main"
     assert names(resolve(str(run_folder), None, Progress())) == ["main"]
 
 
@@ -99,7 +99,7 @@ def test_a_folder_that_holds_no_model(tmp_path, tiny_model):
 
     def refused() -> str:
         with pytest.raises(InputError) as error:
-            list_revisions(str(model))
+            list_revisions(str(model), Progress())
         kinds[str(error.value)] = error.value.kind
         return str(error.value)
 
@@ -118,9 +118,9 @@ def test_a_folder_that_holds_no_model(tmp_path, tiny_model):
 def test_paths_that_are_no_folders(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):
-        list_revisions(str(tmp_path / "file"))
+        list_revisions(str(tmp_path / "file"), Progress())
     with pytest.raises(InputError, match="There is no folder"):
-        list_revisions(str(tmp_path / "none"))
+        list_revisions(str(tmp_path / "none"), Progress())
 
 
 def test_content_files_are_those_that_decide_the_numbers(tiny_model, tmp_path):
@@ -142,7 +142,7 @@ def test_shards_and_their_index_are_content(tiny_model, tmp_path):
     AutoModelForCausalLM.from_pretrained(tiny_model("olmo2")).save_pretrained(folder, max_shard_size="40KB")
     found = [file.name for file in content_files(folder)]
     assert "model.safetensors.index.json" in found and sum(name.endswith(".safetensors") for name in found) > 1
-    assert load_model(list_revisions(str(folder))[0], "cpu", "auto", Progress()).depth == 3
+    assert load_model(list_revisions(str(folder), Progress())[0], "cpu", "auto", Progress()).depth == 3
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,10 @@ def unplug(hub: LoopbackHub, monkeypatch, how: str) -> None:
     elif how == "no server":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
+            address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     else:
         hub.status = 503
 
@@ -216,7 +219,7 @@ WAYS = ["offline", "no server", "server errors"]
 
 
 def test_hub_revisions_are_branches_and_tags(published):
-    revisions = list_revisions("org/tiny")
+    revisions = list_revisions("org/tiny", Progress())
     assert names(revisions) == ["stage1-step20-tokens1B", "stage1-step1000-tokens2B", "main", "v1"]
     assert revisions[0].commit == published.models["org/tiny"].branches["stage1-step20-tokens1B"]
     assert names(resolve("org/tiny", None, Progress())) == ["main"]
@@ -227,7 +230,8 @@ def test_hub_revisions_are_branches_and_tags(published):
 def test_listing_follows_hf_endpoint_and_needs_no_torch(published, tmp_path):
     program = (
         "import sys; from estimator.checkpoints.resolve import list_revisions; "
-        "print(*(revision.name for revision in list_revisions('org/tiny'))); "
+        "from estimator.progress import Progress; "
+        "print(*(revision.name for revision in list_revisions('org/tiny', Progress()))); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'datasets')))"
     )
     environment = {**os.environ, **published.environment(tmp_path / "home")}
@@ -297,7 +301,7 @@ def test_out_of_reach_what_is_cached_is_used(published, monkeypatch, how):
     revision = resolve("org/tiny", "stage1-step1000-tokens2B", Progress())[0]
     folder = model_folder(revision, Progress())
     unplug(published, monkeypatch, how)
-    assert list_revisions("org/tiny") == [revision]
+    assert list_revisions("org/tiny", Progress()) == [revision]
     assert resolve("org/tiny", revision.commit, Progress()) == [revision]
     assert model_folder(revision, Progress()) == folder
 
@@ -307,10 +311,12 @@ def test_out_of_reach_what_is_not_cached_is_one_sentence(published, monkeypatch,
     known = resolve("org/tiny", None, Progress())[0]
     load_tokenizer(known)  # leaves a snapshot without weights in the cache
     unplug(published, monkeypatch, how)
-    for attempt in (lambda: list_revisions("org/other"), lambda: model_folder(known, Progress())):
-        with pytest.raises(InputError, match=r"(HF_HUB_OFFLINE|does not answer|try again)") as error:
+    for attempt in (lambda: list_revisions("org/other", Progress()), lambda: model_folder(known, Progress())):
+        says = r"(HF_HUB_OFFLINE|does not answer|answers 503)"
+        with pytest.raises((InputError, MeasurementError), match=says) as error:
             attempt()
-        assert error.value.kind == "model" and "\n" not in str(error.value)
+        expected = (InputError, "model") if how == "offline" else (MeasurementError, "network")
+        assert (error.type, error.value.kind) == expected and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

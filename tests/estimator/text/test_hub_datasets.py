@@ -125,7 +125,7 @@ def test_a_stream_that_breaks_off_is_bad_luck(published, monkeypatch):
     monkeypatch.setattr("datasets.IterableDataset.__iter__", lambda _self: broken())
     with pytest.raises(MeasurementError, match="was interrupted") as error:
         list(itertools.islice(corpus.texts(), 5))
-    assert error.value.kind == "network"
+    assert error.value.kind == "corpus"
 
 
 def test_the_default_is_c4_where_the_hub_answers(published):

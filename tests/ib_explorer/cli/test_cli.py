@@ -77,7 +77,7 @@ def test_measure_with_csv_prints_the_path(run, tmp_path):
     [
         (["wrong-input"], 2, "There is no model here."),
         (["bad-luck"], 1, "The device is out of memory."),
-        (["dying"], 1, "The worker process exited (signal 9)"),
+        (["dying"], 1, "The worker process was killed by signal 9 (SIGKILL, out of memory?)"),
         (["fault"], 1, "ZeroDivisionError"),
     ],
 )
@@ -86,6 +86,14 @@ def test_a_failure_is_one_sentence_and_an_exit_code(run, models, code, sentence)
     assert (got, out) == (code, "")
     lines = [line for line in err.splitlines() if line.startswith("ib-explorer: ")]
     assert len(lines) == 1 and sentence in lines[0] and "Traceback" not in err
+
+
+def test_checkpoints_that_failed_are_summed_up_with_exit_code_1(run):
+    code, _, err = run("measure", "sweep-with-2-deadly", "kept")
+    assert code == 1 and "Traceback" not in err
+    summary = err[err.index("ib-explorer: 2 of 5 checkpoints failed:") :].splitlines()
+    assert [line.split(":")[0] for line in summary[1:3]] == [f"  sweep-with-2-deadly step{step}" for step in (2, 3)]
+    assert summary[3] == "What was measured is cached: run the same command again to retry only these."
 
 
 def test_what_could_be_measured_is_printed_although_another_model_failed(run):

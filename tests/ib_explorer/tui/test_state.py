@@ -7,9 +7,10 @@ import pytest
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.tui import moves
 from ib_explorer.tui.jobs import Job, JobKind
-from ib_explorer.tui.scene import MEASURED, RUNNING, WAITING, scene
+from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, WAITING, scene
 from ib_explorer.tui.state import LOG_LINES, State, same_sample, with_event, with_job, with_log, with_records
-from ib_explorer.worker.messages import Failed, Measured, Note, PhaseProgress, Started
+from ib_explorer.tui.widgets.checkpoint_tree import _label
+from ib_explorer.worker.messages import CheckpointFailed, Failed, Finished, Measured, Note, PhaseProgress, Started
 from tests.ib_explorer.synthetic import DEPTH, REQUEST, STEPS, curve, listed, trajectory
 
 JOB = Job(1, JobKind.MEASURE, REQUEST)
@@ -134,6 +135,30 @@ def test_the_tree_marks_what_is_measured_running_and_waiting() -> None:
     (branch,) = scene(state).branches
     assert [leaf.mark for leaf in branch.leaves] == [MEASURED, RUNNING] + [WAITING] * 4
     assert branch.leaves[1].percent == 30
+
+
+def test_the_tree_marks_what_failed_with_its_reason_until_it_is_measured() -> None:
+    state = with_event(with_event(with_job(State(), JOB), Started(1), 0), listed(1), 0)
+    state = with_event(state, CheckpointFailed(1, "step1", "weights", "They are damaged."), 0)
+    state = with_event(state, PhaseProgress(1, "forward", 3, 10, "documents", f"step{STEPS[2]}"), 0)
+    (branch,) = scene(state).branches
+    assert [leaf.mark for leaf in branch.leaves] == [WAITING, FAILED, RUNNING] + [WAITING] * 3
+    assert branch.leaves[1].reason == ("weights", "They are damaged.")
+    assert _label(branch.leaves[1], False).plain.split() == ["✗", "step", "1", "weights"]
+    assert state.log[-1] == "Failed: demo step1: They are damaged."
+    state = with_event(state, Finished(1), 0)
+    assert state.jobs[0].status == "done" and "1 of 6 checkpoints" in state.log[-1]
+    (branch,) = scene(state).branches
+    assert [(leaf.checkpoint.name, leaf.mark) for leaf in branch.leaves] == [("step1", FAILED)]
+    state = with_records(state, trajectory(steps=STEPS[:1]))
+    (branch,) = scene(state).branches
+    assert [leaf.mark for leaf in branch.leaves] == [MEASURED, FAILED]
+    again = with_event(with_event(with_job(state, replace(JOB, number=2)), Started(2), 0), listed(2), 0)
+    (branch,) = scene(again).branches
+    assert [leaf.mark for leaf in branch.leaves] == [MEASURED] + [WAITING] * 5
+    state = with_records(state, trajectory(steps=STEPS[:2]))
+    (branch,) = scene(state).branches
+    assert [leaf.mark for leaf in branch.leaves] == [MEASURED, MEASURED]
 
 
 def test_asking_for_another_temperature_adds_no_second_model_to_the_tree() -> None:

@@ -124,3 +124,18 @@ def test_a_thread_that_is_stopped_ends_at_its_next_report() -> None:
     fetching.is_stopped = True
     with pytest.raises(Cancelled):
         fetching.phase("download", 1, 1, "MB")
+
+
+def test_what_is_said_while_fetching_ahead_is_told_when_it_is_waited_for() -> None:
+    class Notes(Progress):
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    notes = Notes()
+    prefetch = Prefetch(notes, lambda fetching: fetching.note("The hub answers 503."))
+    prefetch.phase("forward", 0, 1, "positions")
+    prefetch.finish()
+    assert notes.notes == ["The hub answers 503."]

@@ -16,11 +16,13 @@ from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.lane import NO_JOB, Patience
 from ib_explorer.worker.messages import (
     CancelledJob,
+    CheckpointFailed,
     ComputeBound,
     Failed,
     Finished,
     ListRevisions,
     Measure,
+    Measured,
     Note,
     PhaseProgress,
     Ready,
@@ -38,14 +40,14 @@ class Listener:
         self.client = client
         self._events = client.events()
 
-    async def submit(self, model, kind=Measure):
+    async def submit(self, model, kind=Measure, stored_only=False):
         job = self.client.next_job()
         if kind is ListRevisions:
             await self.client.submit(ListRevisions(job, model, None))
         elif kind is ComputeBound:
             await self.client.submit(ComputeBound(job, MeasurementRequest(model=model), "token"))
         else:
-            await self.client.submit(Measure(job, MeasurementRequest(model=model)))
+            await self.client.submit(Measure(job, MeasurementRequest(model=model), stored_only=stored_only))
         return job
 
     async def until(self, wanted):
@@ -162,15 +164,52 @@ async def test_cancelling_what_is_over_is_harmless(listener):
     await listener.until(Finished(again))
 
 
-async def test_a_worker_that_dies_fails_its_jobs_and_the_next_job_gets_another(listener, tmp_path):
+async def test_a_worker_that_dies_fails_the_job_that_it_ran_and_the_others_go_on(listener, tmp_path):
     dying = await listener.submit("dying")
-    waiting = await listener.submit("quick")
-    events = await listener.until(lambda event: isinstance(event, Failed) and event.job == waiting)
-    failed = next(event for event in events if isinstance(event, Failed))
+    waiting = [await listener.submit("quick") for _ in range(2)]
+    events = await listener.until(Finished(waiting[-1]))
+    (failed,) = [event for event in events if isinstance(event, Failed)]
     assert (failed.job, failed.kind, failed.input_error) == (dying, "worker", False)
-    assert "signal 9" in failed.message and str(tmp_path) in failed.message
-    again = await listener.submit("quick")
-    await listener.until(Finished(again))
+    assert "killed by signal 9 (SIGKILL, out of memory?)" in failed.message and str(tmp_path) in failed.message
+    assert Finished(waiting[0]) in events
+
+
+async def test_a_worker_that_ends_by_itself_is_told_with_its_exit_code(listener):
+    job = await listener.submit("leaving")
+    events = await listener.until(lambda event: isinstance(event, Failed))
+    assert events[-1].job == job and "exited with code 70" in events[-1].message
+
+
+async def test_a_sweep_loses_only_the_checkpoint_at_which_its_worker_died(listener):
+    sweep = await listener.submit("sweep-with-2-deadly")
+    after = await listener.submit("quick")
+    events = await listener.until(Finished(after))
+    mine = [event for event in events if event != after and getattr(event, "job", None) == sweep]
+    measured = [event.revision for event in mine if isinstance(event, Measured)]
+    lost = [event for event in mine if isinstance(event, CheckpointFailed)]
+    assert measured == ["step1", "step4", "step5"]
+    assert [event.revision for event in lost] == ["step2", "step3"]
+    assert all("signal 9" in event.message for event in lost)
+    assert [event for event in mine if isinstance(event, Finished | Failed)] == [Finished(sweep)]
+
+
+async def test_a_sweep_ends_when_workers_die_at_one_checkpoint_after_another(listener):
+    sweep = await listener.submit("sweep-with-4-deadly")
+    events = await listener.until(lambda event: isinstance(event, Failed))
+    assert events[-1].job == sweep
+    assert [event.revision for event in events if isinstance(event, CheckpointFailed)] == ["step2", "step3"]
+
+
+async def test_a_small_job_that_hangs_is_cancelled_and_the_long_one_goes_on(listener):
+    sweep = await listener.submit("sweep-that-waits")
+    await listener.until(lambda event: isinstance(event, Measured))
+    small = await listener.submit("stuck", stored_only=True)
+    await listener.until(is_note)
+    await listener.client.cancel(small)
+    events = await listener.until(Finished(sweep))
+    assert CancelledJob(small) in events
+    assert [event.revision for event in events if isinstance(event, Measured)] == ["step2", "step3"]
+    assert not any(isinstance(event, Failed | CheckpointFailed) for event in events)
 
 
 async def test_a_worker_killed_from_outside_is_noticed(listener):
@@ -194,7 +233,7 @@ async def test_a_worker_that_dies_while_starting_is_told_of_without_a_job(tmp_pa
     client = WorkerClient(tmp_path, command=(sys.executable, "-c", "raise SystemExit(3)"))
     await client.start()
     events = await Listener(client).until(lambda event: isinstance(event, Failed))
-    assert events[-1].job == NO_JOB and "exit code 3" in events[-1].message
+    assert events[-1].job == NO_JOB and "exited with code 3" in events[-1].message
     await client.close()
 
 

@@ -9,6 +9,7 @@ from ib_explorer.worker.messages import (
     BoundReady,
     Cancel,
     CancelledJob,
+    CheckpointFailed,
     ComputeBound,
     Failed,
     Finished,
@@ -33,6 +34,7 @@ REQUEST = MeasurementRequest(model="a/b", revision="log:16", temperatures=("x0.5
     "request_",
     [
         Measure(1, REQUEST),
+        Measure(1, REQUEST, only=("a", "b"), skip=("a",)),
         ComputeBound(2, REQUEST, "token"),
         ComputeBound(2, REQUEST, "bigram", "held-out"),
         ListRevisions(3, "demo", None),
@@ -54,6 +56,7 @@ def test_requests_survive_the_pipe(request_):
         PhaseProgress(1, "forward", 3, None, "documents", "step1"),
         Revisions(1, ({"model": "m", "name": "main"},)),
         Measured(1, "k", "main", True),
+        CheckpointFailed(1, "main", "weights", "Damaged."),
         BoundReady(1, "k"),
         Note(1, "halved the batch"),
         Finished(1),

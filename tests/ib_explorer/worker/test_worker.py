@@ -116,7 +116,7 @@ def test_jobs_run_in_the_order_given(worker):
         ("bad-luck", Failed(1, "memory", "The device is out of memory.", False)),
         (
             "fault",
-            Failed(1, "internal", "This job failed with an unexpected error: ZeroDivisionError: no such luck", False),
+            Failed(1, "internal", "This failed with an unexpected error: ZeroDivisionError: no such luck.", False),
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_nothing_printed_reaches_the_pipe(tmp_path):
     worker.stdin.flush()
     events = [decode_event(worker.stdout.readline()) for _ in range(6)]
     worker.communicate(timeout=100)
-    failure = Failed(2, "internal", "This job failed with an unexpected error: ZeroDivisionError: no such luck", False)
+    failure = Failed(2, "internal", "This failed with an unexpected error: ZeroDivisionError: no such luck.", False)
     note = Note(1, "0 bytes on stdin")
     assert events == [Ready(PROTOCOL, "fake"), Started(1), note, Finished(1), Started(2), failure]
     assert worker.returncode == 0
