@@ -9,6 +9,9 @@ from estimator.errors import InputError
 
 USUAL = ("text", "content", "body", "document", "article", "passage", "story", "abstract", "sentence")
 
+_KINDS = {"dict": "records", "list": "lists", "bool": "true or false", "bytes": "bytes"}
+_NUMBERS = ("int", "float", "Decimal")
+
 
 class Columns(NamedTuple):
     """The ``names`` of a table's columns, and the ``textual`` ones among them, both in the table's order."""
@@ -18,12 +21,12 @@ class Columns(NamedTuple):
 
 
 def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns | None:
-    """The columns of the first record, textual if any of the records has text there; None without records."""
+    """The columns of some records, textual if half of their non-empty values are text; None without records."""
     records = list(records)
     if not records:
         return None
-    filled = {column for record in records for column in textual(record)}
-    return Columns(list(records[0]), [column for column in records[0] if column in filled])
+    names = list(dict.fromkeys(column for record in records for column in record))
+    return Columns(names, [column for column in names if _is_textual([record.get(column) for record in records])])
 
 
 def choose_column(columns: Sequence[str], textual: Sequence[str], named: str | None, where: str) -> str:
@@ -50,28 +53,26 @@ def check_column(columns: Sequence[str], named: str, where: str) -> None:
         raise InputError("column", f"{where} has no column {named!r}: its columns are {_listed(columns)}.")
 
 
-def textual(record: Mapping[str, Any]) -> list[str]:
-    """The columns of one record that hold text rather than numbers, lists or nothing."""
-    return [column for column, value in record.items() if isinstance(value, str) and not _is_number(value)]
+def kind_of_value(value: Any) -> str:
+    """What a value that is not text is, in the plural ("numbers", "lists")."""
+    kind = type(value).__name__
+    return _KINDS.get(kind, "numbers" if kind in _NUMBERS else f"values of the type {kind}")
 
 
-def text_of(value: Any, column: str, where: str) -> str:
-    """The text of one cell, empty if it is None; raises :class:`InputError` for any other type."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        kind = {"dict": "records", "list": "lists", "bool": "true or false"}.get(type(value).__name__, "numbers")
-        raise InputError("column", f"The column {column!r} of {where} holds {kind}, not text.")
-    return value.strip()
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(columns) or "none"
-
-
-def _is_number(value: str) -> bool:
+def is_number(value: str) -> bool:
+    """Whether a cell of text is a number."""
     try:
         float(value)
     except ValueError:
         return False
     return True
+
+
+def _is_textual(values: Iterable[Any]) -> bool:
+    filled = [value for value in values if not (value is None or (isinstance(value, str) and not value.strip()))]
+    texts = sum(isinstance(value, str) and not is_number(value) for value in filled)
+    return texts > 0 and texts * 2 >= len(filled)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns) or "none"

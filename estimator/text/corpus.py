@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from estimator.text.pairs import Pair
+from estimator.text.records import LeftOut, Unusable, usable
 from estimator.text.tables import Document, Table
 
 
@@ -32,8 +33,8 @@ class Corpus:
         """The identity of a column's texts, JSON-ready; part of the keys of samples."""
         return {**self.identity, **self.column_identity(text_column)}
 
-    def documents(self, text_column: str | None = None, columns: Sequence[str] = ()) -> Iterator[Document]:
-        """The documents, none of them empty, in order, read on demand.
+    def documents(self, text_column: str | None = None, columns: Sequence[str] = ()) -> Iterator[Document | Unusable]:
+        """The documents, none of them empty, and the records that hold none, in order, read on demand.
 
         ``text_column`` names the text column if it cannot be detected; ``columns`` are further columns whose values are
         returned with each text.
@@ -43,9 +44,9 @@ class Corpus:
 
     def texts(self, text_column: str | None = None) -> Iterator[str]:
         """The texts of :meth:`documents` alone."""
-        return (document.text for document in self.documents(text_column))
+        return (document.text for document in usable(self.documents(text_column), LeftOut()))
 
-    def pairs(self) -> Iterator[Pair]:
-        """The records as preference pairs, read on demand."""
+    def pairs(self) -> Iterator[Pair | Unusable]:
+        """The records as preference pairs, and those that are none, read on demand."""
         for table in self.tables:
             yield from table.pairs()

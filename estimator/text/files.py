@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import gzip
 import hashlib
-import io
+import itertools
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ClassVar, TypeVar
 
 from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.columns import Columns
 from estimator.text.corpus import Corpus
-from estimator.text.tables import PlainTexts, Record, Records, Table
+from estimator.text.csv_files import Layout, csv_layout, csv_records
+from estimator.text.lines import blocks_of, lines_of, readable
+from estimator.text.parquet_files import parquet_columns, parquet_records
+from estimator.text.records import Record
+from estimator.text.tables import ColumnTable, PlainTexts, Table
 
 Item = TypeVar("Item")
 
@@ -32,8 +32,7 @@ LONGEST = 2500
 """Maximum characters of a document split from a long ``.txt`` file."""
 
 _BLOCK = 1 << 20
-_ROWS = 256  # of a parquet file in memory at a time
-_LONGEST_CELL = 2**31 - 1  # the csv module's own limit, 128 KiB, is shorter than many documents
+_NAMED = 3  # files that a note names
 
 
 def is_path(spec: str) -> bool:
@@ -43,28 +42,47 @@ def is_path(spec: str) -> bool:
 
 
 def open_files(spec: str, progress: Progress) -> Corpus:
-    """The corpus in a file or folder, identified by its content; raises :class:`InputError` (``"corpus"``)."""
+    """The corpus in a file or folder, identified by its content; raises :class:`InputError` (``"corpus"``).
+
+    Notes the files of a folder that are left out, and CSV files without header.
+    """
     path = Path(spec).expanduser()
-    files = text_files(path)
+    files = text_files(path, progress)
     identity = {
         "source": "files",
         "kinds": sorted({kind for kind in map(kind_of, files) if kind}),
         "sha256": content_digest(files, progress),
     }
-    return Corpus(path.resolve().name, identity, [_table(file) for file in files])
+    layouts = {file: _guarded_layout(file) for file in files if kind_of(file) == ".csv"}
+    if bare := [file.name for file, layout in layouts.items() if not layout.has_header and layout.names]:
+        progress.note(f"The first line of {_listed(bare)} names no columns: they are called 1, 2 and so on.")
+    return Corpus(path.resolve().name, identity, [_table(file, layouts.get(file)) for file in files])
 
 
-def text_files(path: Path) -> list[Path]:
-    """``path`` itself, or all text files below that folder, sorted by name; raises :class:`InputError`."""
+def text_files(path: Path, progress: Progress) -> list[Path]:
+    """``path`` itself, or all text files below that folder, sorted by name; raises :class:`InputError`.
+
+    Hidden files of a folder and those called README are left out, and noted.
+    """
     if not path.exists():
         raise InputError("corpus", f"There is no file or folder {path}: check the path.")
     if path.is_dir():
-        found = [file for file in path.rglob("*") if kind_of(file) and file.is_file() and not _hidden(file, path)]
+        found = sorted(
+            (file for file in path.rglob("*") if kind_of(file) and file.is_file()),
+            key=lambda file: file.relative_to(path).as_posix(),
+        )
+        left_out = [file.relative_to(path).as_posix() for file in found if _is_no_text(file, path)]
+        found = [file for file in found if not _is_no_text(file, path)]
         if not found:
-            raise InputError("corpus", f"The folder {path} contains no {', '.join(KINDS)} file.")
-        return sorted(found, key=lambda file: file.relative_to(path).as_posix())
+            but = f" except {_listed(left_out)}, which no corpus has as text" if left_out else ""
+            raise InputError("corpus", f"The folder {path} contains no {', '.join(KINDS)} file{but}.")
+        if left_out:
+            progress.note(f"{path.name}: {_listed(left_out)} are no texts of the corpus and left out.")
+        return found
     if kind_of(path) is None:
         raise InputError("corpus", f"{path} has an unsupported format: use {', '.join(KINDS)}.")
+    if not path.is_file():
+        raise InputError("corpus", f"{path} is not a regular file: save the text in one.")
     return [path]
 
 
@@ -82,7 +100,7 @@ def content_digest(files: Sequence[Path], progress: Progress) -> str:
     whole, done = hashlib.sha256(), 0
     for file in files:
         digest = hashlib.sha256()
-        with _readable(file), file.open("rb") as stream:
+        with readable(file), file.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
                 done += len(block)
@@ -91,54 +109,68 @@ def content_digest(files: Sequence[Path], progress: Progress) -> str:
     return whole.hexdigest()
 
 
-def _table(file: Path) -> Table:
-    kind, where = kind_of(file), str(file)
-    if kind == ".txt":
-        return PlainTexts(where, partial(_guarded, file, _cut_documents))
-    if kind == ".parquet":
-        return _Parquet(where, partial(_guarded, file, _parquet_records), file=file)
-    return Records(where, partial(_guarded, file, _json_records if kind == ".jsonl" else _csv_records))
+def _table(file: Path, layout: Layout | None) -> Table:
+    where = str(file)
+    if layout is not None:
+        return _Lines(where, partial(_guarded, file, partial(csv_records, layout=layout)))
+    if kind_of(file) == ".jsonl":
+        return _Lines(where, partial(_guarded, file, _json_records))
+    if kind_of(file) == ".parquet":
+        return _Parquet(where, file)
+    return PlainTexts(where, partial(_guarded, file, _cut_documents))
 
 
 def _guarded(file: Path, read: Callable[[Path], Iterable[Item]]) -> Iterator[Item]:
-    with _readable(file):
+    with readable(file):
         yield from read(file)
 
 
+def _guarded_layout(file: Path) -> Layout:
+    with readable(file):
+        return csv_layout(file)
+
+
 @dataclass(frozen=True)
-class _Parquet(Records):
+class _Lines(ColumnTable):
+    """A table whose records are lines of text; ``read`` returns each with the number of its line."""
+
+    read: Callable[[], Iterable[tuple[int, Record]]]
+    unit: ClassVar[str] = "line"
+
+    def rows(self, columns: Sequence[str] | None = None) -> Iterable[tuple[int, Record]]:
+        return self.read()
+
+
+@dataclass(frozen=True)
+class _Parquet(ColumnTable):
     """A table whose columns are known from their types, and which reads only the columns needed."""
 
-    file: Path = field(kw_only=True)
+    file: Path
+    unit: ClassVar[str] = "row"
 
     @cached_property
     def columns(self) -> Columns:
-        with _readable(self.file):
-            return _parquet_columns(self.file)
+        with readable(self.file):
+            return parquet_columns(self.file)
 
-    def select(self, columns: Sequence[str]) -> Iterable[Record]:
-        return _guarded(self.file, partial(_parquet_records, columns=list(dict.fromkeys(columns))))
+    def rows(self, columns: Sequence[str] | None = None) -> Iterable[tuple[int, Record]]:
+        return enumerate(_guarded(self.file, partial(parquet_records, columns=columns)), 1)
 
 
 def _cut_documents(file: Path) -> Iterator[str]:
-    with _open(file) as stream:
-        held = stream.read(WHOLE + 1)
-        if len(held) <= WHOLE:
-            if held.strip():
-                yield held.strip()
-            return
-        while held:
-            while len(held) > LONGEST:
-                cut = _cut(held)
-                if document := held[:cut].strip():
-                    yield document
-                held = held[cut:]
-            block = stream.read(_BLOCK)
-            if not block:
-                break
-            held += block
-        if held.strip():
-            yield held.strip()
+    """The documents of a ``.txt`` file: the whole, if it is short, else parts of it."""
+    blocks = blocks_of(file)
+    held = next(blocks, "")
+    longest = WHOLE if len(held) <= WHOLE else LONGEST
+    for block in itertools.chain(blocks, [""]):
+        while len(held) > longest:
+            cut = _cut(held)
+            if document := held[:cut].strip():
+                yield document
+            held = held[cut:]
+        held += block
+    if held.strip():
+        yield held.strip()
 
 
 def _cut(text: str) -> int:
@@ -150,78 +182,26 @@ def _cut(text: str) -> int:
     return LONGEST
 
 
-def _json_records(file: Path) -> Iterator[Record]:
-    with _open(file) as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise InputError(
-                    "corpus",
-                    f'Line {number} of {file} is not JSON: write one object per line, such as {{"text": "…"}}.',
-                ) from error
-            if not isinstance(record, dict):
-                raise InputError("corpus", f'Line {number} of {file} is not a JSON object, such as {{"text": "…"}}.')
-            yield record
+def _json_records(file: Path) -> Iterator[tuple[int, Record]]:
+    for number, line in enumerate(lines_of(file), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                "corpus", f'Line {number} of {file} is not JSON: write one object per line, such as {{"text": "…"}}.'
+            ) from error
+        if not isinstance(record, dict):
+            raise InputError("corpus", f'Line {number} of {file} is not a JSON object, such as {{"text": "…"}}.')
+        yield number, record
 
 
-def _csv_records(file: Path) -> Iterator[Record]:
-    csv.field_size_limit(_LONGEST_CELL)
-    with _open(file) as stream:
-        for row in csv.DictReader(stream):
-            # Cells beyond the header are stored under None, and do not count as a column.
-            yield {str(name): cell for name, cell in row.items() if name}
+def _is_no_text(file: Path, root: Path) -> bool:
+    parts = file.relative_to(root).parts
+    return any(part.startswith(".") for part in parts) or file.name.split(".")[0].lower() == "readme"
 
 
-def _parquet_columns(file: Path) -> Columns:
-    with _parquet_file(file) as table:
-        schema = table.schema_arrow
-        strings = [part.name for part in schema if str(part.type) in ("string", "large_string", "string_view")]
-        return Columns(schema.names, strings)
-
-
-def _parquet_records(file: Path, columns: list[str] | None = None) -> Iterator[Record]:
-    with _parquet_file(file) as table:
-        for batch in table.iter_batches(_ROWS, columns=columns):
-            yield from batch.to_pylist()
-
-
-@contextlib.contextmanager
-def _parquet_file(file: Path) -> Iterator[Any]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            yield table
-    except pyarrow.ArrowException as error:
-        raise InputError("corpus", f"{file} is not a parquet file, or it is damaged.") from error
-
-
-def _open(file: Path) -> io.TextIOBase:
-    opener = gzip.open if file.suffix.lower() == ".gz" else open
-    stream: io.TextIOBase = opener(file, "rt", encoding="utf-8-sig", newline="" if kind_of(file) == ".csv" else None)
-    return stream
-
-
-@contextlib.contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    """Convert errors in reading ``file`` to :class:`InputError` (``"corpus"``)."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise InputError("corpus", f"{file} is not UTF-8 text: save it as UTF-8.") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError("corpus", f"{file} is not a gzip file, or it is truncated.") from error
-    except PermissionError as error:
-        raise InputError("corpus", f"{file} cannot be read: permission denied.") from error
-    except OSError as error:
-        raise InputError("corpus", f"{file} cannot be read: {error.strerror or error}.") from error
-    except csv.Error as error:
-        raise InputError("corpus", f"{file} is not a CSV file: {error}.") from error
-
-
-def _hidden(file: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(root).parts)
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -13,10 +13,10 @@ from estimator.errors import InputError, MeasurementError, first_lines
 from estimator.progress import Progress
 from estimator.quiet import quiet_libraries
 from estimator.text.corpus import Corpus
-from estimator.text.tables import Record, Records
+from estimator.text.records import Record
+from estimator.text.tables import Records
 
 _PREFERRED_SPLITS = ("validation", "test", "train")
-_DECIDING = 8  # rows from which the text column is detected, because single rows may have empty cells
 
 
 def open_dataset(spec: str, progress: Progress) -> Corpus:
@@ -32,7 +32,7 @@ def open_dataset(spec: str, progress: Progress) -> Corpus:
     progress.phase("text", 0, None, "documents")
     commit = _commit(name, progress)
     split, rows = _open(name, config, split, commit)
-    table = Records(name, lambda: _guarded(name, rows), _DECIDING)
+    table = Records(name, lambda: _guarded(name, rows))
     identity = {"source": "hub", "dataset": name, "config": config, "split": split, "commit": commit}
     return Corpus(spec, identity, [table], lambda column: {"column": table.text_column(column)})
 

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,11 @@ from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.alike import sharing
 from estimator.text.corpus import Corpus
-from estimator.text.pairs import Message, Pair
+from estimator.text.pair_tokens import PairTokens, Rejected, pair_encoder
+from estimator.text.pairs import Message
+from estimator.text.records import TRIED, LeftOut, usable
 from estimator.text.sample import SHORTEST, Sample
 
-_CHARACTERS_PER_TOKEN = 100
 _REPORT_EVERY = 32
 
 
@@ -74,7 +75,7 @@ class PairSample(Sample):
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""
-        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length}
+        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "notes": self.notes}
         return {"tokens": self.tokens, "offsets": self.offsets, "starts": self.starts}, values
 
     @classmethod
@@ -83,98 +84,105 @@ class PairSample(Sample):
         tokens, offsets, starts = (arrays[name] for name in ("tokens", "offsets", "starts"))
         if _digest(tokens, offsets, starts) != values["digest"]:
             raise ValueError("the arrays are not those of the sample's digest")
-        return cls(tokens, offsets, values["corpus"], values["digest"], values["max_length"], starts=starts)
+        return cls(tokens, offsets, **(values | {"notes": tuple(values["notes"])}), starts=starts)
 
 
 def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
     """The first ``pairs`` pairs of which both completions have tokens within ``max_length``, prompt included.
 
-    The tokenizer's chat template sets the roles if there are a template and a prompt; otherwise texts are concatenated
-    unchanged. Prompt and completion are tokenised separately, so that both completions follow the same tokens. Omitted
-    pairs are noted. Reports phase ``"text"`` in pairs. Raises :class:`InputError` (``"corpus"``) with fewer than 2
-    usable pairs.
+    :class:`.PairEncoder` says how a pair is tokenised. Pairs that are left out, and those without prompt, are noted.
+    Reports phase ``"text"`` in pairs. Raises :class:`InputError`: ``"corpus"`` with fewer than 2 usable pairs,
+    ``"column"`` if no record is a pair, and ``"tokenizer"`` if the chat template cannot be used.
     """
-    progress.phase("text", 0, pairs, "pairs")
-    chosen: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]] = []
-    read = empty = cut = 0
-    for pair in corpus.pairs():
-        read += 1
-        if not (_has_text(pair.chosen) and _has_text(pair.rejected)):
-            empty += 1
-            continue
-        prompt, better, worse = _encode(pair, tokenizer, max_length)
-        if len(prompt) >= max_length or not (len(better) and len(worse)):
-            cut += 1
-            continue
-        both = (np.concatenate([prompt, ids])[:max_length].astype(np.int32) for ids in (better, worse))
-        chosen.append((*both, len(prompt)))  # type: ignore[arg-type]
-        if len(chosen) % _REPORT_EVERY == 0:
-            progress.phase("text", len(chosen), pairs, "pairs")
-        if len(chosen) == pairs:
-            break
-    left_out = (
-        f"{empty} have an empty completion, and {cut} have a prompt of --max-length ({max_length}) tokens or more"
-    )
+    chosen: list[_Encoded] = []
+    left_out = LeftOut()
+    rejected = without_prompt = 0
+
+    def report() -> None:
+        progress.phase("text", len(chosen), pairs, "pairs")
+
+    report()
+    with pair_encoder(tokenizer, max_length, report) as encoder:
+        for pair in usable(corpus.pairs(), left_out):
+            if not (_has_text(pair.chosen) and _has_text(pair.rejected)):
+                left_out.add(pair.place, "a completion is empty")
+                continue
+            try:
+                tokens = encoder.encode(pair)
+            except Rejected as error:
+                left_out.add(pair.place, str(error))
+                rejected += 1
+                if rejected == TRIED and not chosen:
+                    break
+                continue
+            if len(tokens.prompt) >= max_length or not (tokens.chosen and tokens.rejected):
+                left_out.add(pair.place, f"the prompt has --max-length ({max_length}) tokens or more")
+                continue
+            without_prompt += not tokens.has_prompt
+            chosen.append(_encoded(tokens, max_length))
+            if len(chosen) % _REPORT_EVERY == 0:
+                report()
+            if len(chosen) == pairs:
+                break
+    read = len(chosen) + len(left_out)
     if len(chosen) < 2:
-        usable = f"{len(chosen)} of its {read} pairs are usable, and a sample needs at least 2: {left_out}."
-        raise InputError("corpus", f"{corpus.name}: {usable}" if read else f"{corpus.name} contains no pairs.")
-    if len(chosen) < pairs or empty or cut:
-        progress.note(f"{corpus.name}: used {len(chosen)} of the {read} pairs read; {left_out}.")
-    progress.phase("text", len(chosen), pairs, "pairs")
-    # Sorted by digest, as for texts, so that numbers do not depend on the order of reading.
-    chosen.sort(key=lambda pair: hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in pair[:2])).digest())
-    documents = [ids for pair in chosen for ids in pair[:2]]
+        raise _too_few(corpus.name, read, len(chosen), left_out)
+    notes = tuple(_notes(corpus.name, pairs, len(chosen), left_out, without_prompt))
+    for note in notes:
+        progress.note(note)
+    report()
+    return _sample(chosen, corpus.name, max_length, notes)
+
+
+def _too_few(name: str, read: int, used: int, left_out: LeftOut) -> InputError:
+    if not read:
+        return InputError("corpus", f"{name} contains no pairs.")
+    are_left_out = f"; {len(left_out)} are left out: {left_out}" if left_out else ""
+    return InputError(
+        "corpus", f"{name}: {used} of the {read} pairs read can be used, and a sample needs 2{are_left_out}."
+    )
+
+
+def _notes(name: str, pairs: int, used: int, left_out: LeftOut, without_prompt: int) -> Iterator[str]:
+    if used < pairs or left_out:
+        are_left_out = (
+            f"; {len(left_out)} of the {used + len(left_out)} read are left out: {left_out}" if left_out else ""
+        )
+        yield f"{name}: {used} of the {pairs} requested pairs are used{are_left_out}."
+    if without_prompt:
+        yield (
+            f"{name}: {without_prompt} of the {used} pairs have no prompt, neither in a column prompt nor as a common "
+            "beginning of both completions, which are measured from their first token."
+        )
+
+
+class _Encoded(NamedTuple):
+    """The two documents of a pair, which both begin with ``start`` tokens of the prompt, and their digest."""
+
+    digest: bytes
+    start: int
+    documents: list[npt.NDArray[np.int32]]
+
+
+def _encoded(pair: PairTokens, max_length: int) -> _Encoded:
+    documents = [np.array(pair.prompt + ids, dtype=np.int32)[:max_length] for ids in (pair.chosen, pair.rejected)]
+    digest = hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in documents)).digest()
+    return _Encoded(digest, len(pair.prompt), documents)
+
+
+def _sample(pairs: list[_Encoded], name: str, max_length: int, notes: tuple[str, ...]) -> PairSample:
+    """The pairs in the order of their digests, as for texts, so that numbers do not depend on the order of reading."""
+    pairs = sorted(pairs, key=lambda pair: pair.digest)
+    documents = [ids for pair in pairs for ids in pair.documents]
     tokens = np.concatenate(documents)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in documents])]).astype(np.int64)
-    starts = np.repeat(np.array([pair[2] for pair in chosen], dtype=np.int64), 2)
-    return PairSample(tokens, offsets, corpus.name, _digest(tokens, offsets, starts), max_length, starts=starts)
+    starts = np.repeat(np.array([pair.start for pair in pairs], dtype=np.int64), 2)
+    digest = _digest(tokens, offsets, starts)
+    return PairSample(tokens, offsets, name, digest, max_length, notes=notes, starts=starts)
 
 
 def _has_text(messages: Sequence[Message]) -> bool:
     return any(message["content"].strip() for message in messages)
-
-
-def _encode(pair: Pair, tokenizer: Any, max_length: int) -> tuple[list[int], list[int], list[int]]:
-    """Token ids of prompt, chosen and rejected."""
-    template = getattr(tokenizer, "chat_template", None)
-    if template and pair.prompt:
-        texts = _with_template(pair, tokenizer)
-        special = False  # the template has already added them
-    else:
-        texts = tuple(_plain(messages) for messages in (pair.prompt, pair.chosen, pair.rejected))
-        special = True
-    room = max_length * _CHARACTERS_PER_TOKEN
-    readable = [text[:room].encode("utf-8", "replace").decode("utf-8") for text in texts]
-    prompt = tokenizer(readable[0], add_special_tokens=special, verbose=False)["input_ids"]
-    better, worse = (tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in readable[1:])
-    return prompt, better, worse
-
-
-def _with_template(pair: Pair, tokenizer: Any) -> tuple[str, ...]:
-    prompt_messages = _with_roles(pair.prompt, "user")
-
-    def written(messages: list[Message], **options: Any) -> str:
-        try:
-            return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
-        except Exception as error:  # templates may raise anything
-            raise InputError("tokenizer", f"The tokenizer's chat template rejects a pair: {error}.") from error
-
-    prompt = written(prompt_messages, add_generation_prompt=True)
-    completions = []
-    for messages in (pair.chosen, pair.rejected):
-        whole = written(prompt_messages + _with_roles(messages, "assistant"))
-        # If the template does not repeat the prompt verbatim (some drop earlier reasoning), use the text itself.
-        completions.append(whole[len(prompt) :] if whole.startswith(prompt) else _plain(messages))
-    return prompt, *completions
-
-
-def _with_roles(messages: Sequence[Message], role: str) -> list[Message]:
-    return [{**message, "role": message["role"] or role} for message in messages]
-
-
-def _plain(messages: Sequence[Message]) -> str:
-    """Plain texts unchanged; messages of a conversation on separate lines."""
-    return "".join(m["content"] + ("\n" if m["role"] else "") for m in messages)
 
 
 def _digest(tokens: npt.NDArray[Any], offsets: npt.NDArray[Any], starts: npt.NDArray[Any]) -> str:

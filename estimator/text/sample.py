@@ -16,6 +16,7 @@ from estimator.errors import InputError
 from estimator.progress import Progress
 from estimator.text.alike import alike_documents
 from estimator.text.corpus import Corpus
+from estimator.text.records import LeftOut, usable
 from estimator.text.tables import Document
 
 BEFORE = 3
@@ -35,7 +36,8 @@ class Sample:
     ``tokens`` is int32 [T], ``offsets`` int64 [documents + 1]: document d is ``tokens[offsets[d]:offsets[d + 1]]``, at
     least 8 and at most ``max_length`` tokens long. ``corpus`` is the text's name for display; ``digest`` is the SHA-256
     of tokens and offsets, and identifies the sample. ``bytes`` is the length of its text in UTF-8, if known.
-    ``columns`` maps a column of the corpus to a number for the value of each document, int64 [documents].
+    ``columns`` maps a column of the corpus to a number for the value of each document, int64 [documents]. ``notes`` are
+    sentences for the user about what was left out.
     """
 
     tokens: npt.NDArray[np.int32]
@@ -45,6 +47,7 @@ class Sample:
     max_length: int
     bytes: int | None = None
     columns: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def bytes_per_token(self) -> float | None:
@@ -85,7 +88,13 @@ class Sample:
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Arrays and JSON-ready values from which :meth:`from_arrays` restores the sample."""
-        values = {"corpus": self.corpus, "digest": self.digest, "max_length": self.max_length, "bytes": self.bytes}
+        values = {
+            "corpus": self.corpus,
+            "digest": self.digest,
+            "max_length": self.max_length,
+            "bytes": self.bytes,
+            "notes": self.notes,
+        }
         columns = {f"{_COLUMN}{number}": column for number, column in enumerate(self.columns.values())}
         return {"tokens": self.tokens, "offsets": self.offsets, **columns}, values | {"columns": list(self.columns)}
 
@@ -96,7 +105,7 @@ class Sample:
         columns = {name: arrays[f"{_COLUMN}{number}"] for number, name in enumerate(values.get("columns", ()))}
         if _digest(tokens, offsets) != values["digest"]:
             raise ValueError("the arrays are not those of the sample's digest")
-        return cls(tokens, offsets, **(values | {"columns": columns}))
+        return cls(tokens, offsets, **(values | {"columns": columns, "notes": tuple(values["notes"])}))
 
 
 def tokenise(
@@ -111,15 +120,16 @@ def tokenise(
     """The first ``documents`` texts of a corpus that have 8 tokens or more, each truncated to ``max_length`` tokens.
 
     Special tokens are those the tokenizer adds by default. With fewer usable texts than requested, uses the available
-    ones and notes it. ``columns`` are the columns of the corpus to include in the sample. Reports phase ``"text"`` in
-    documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2 texts are usable or every measured token is
-    the same, and (``"column"``) as reading the columns does.
+    ones and notes it, as it does with records that hold no text. ``columns`` are the columns of the corpus to include
+    in the sample. Reports phase ``"text"`` in documents. Raises :class:`InputError` (``"corpus"``) when fewer than 2
+    texts are usable or every measured token is the same, and (``"column"``) as reading the columns does.
     """
     progress.phase("text", 0, documents, "documents")
     chosen: list[npt.NDArray[np.int32]] = []
     values: list[tuple[object, ...]] = []
     read = 0
-    for batch in _batches(corpus.documents(text_column, columns)):
+    left_out = LeftOut()
+    for batch in _batches(usable(corpus.documents(text_column, columns), left_out)):
         read += len(batch)
         short = [_readable(document.text, max_length) for document in batch]
         encoded = tokenizer(short, truncation=True, max_length=max_length, padding=False, verbose=False)["input_ids"]
@@ -133,16 +143,24 @@ def tokenise(
     chosen, values = chosen[:documents], values[:documents]
     if len(chosen) < 2:
         raise _too_short(corpus.name, read, len(chosen))
-    if len(chosen) < documents:
-        progress.note(
-            f"{corpus.name} has only {len(chosen)} of the {documents} requested documents of at least "
-            f"{SHORTEST} tokens; using these."
-        )
+    notes = tuple(_notes(corpus.name, documents, len(chosen), left_out))
+    for note in notes:
+        progress.note(note)
     text = tokenizer.batch_decode(
         [ids.tolist() for ids in chosen], skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
     by_column = dict(zip(columns, zip(*values, strict=True), strict=True))
-    return replace(_sample(chosen, corpus.name, max_length, by_column), bytes=sum(len(part.encode()) for part in text))
+    size = sum(len(part.encode()) for part in text)
+    return replace(_sample(chosen, corpus.name, max_length, by_column), bytes=size, notes=notes)
+
+
+def _notes(name: str, documents: int, used: int, left_out: LeftOut) -> Iterator[str]:
+    if used < documents:
+        yield (
+            f"{name} has only {used} of the {documents} requested documents of at least {SHORTEST} tokens; using these."
+        )
+    if left_out:
+        yield f"{name}: {len(left_out)} records are left out: {left_out}."
 
 
 def _sample(

@@ -9,6 +9,7 @@ from estimator import ESTIMATOR_VERSION, SCORES_VERSION
 from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
 from estimator.states.anchors import anchors_digest
+from estimator.text import READING_VERSION
 from estimator.text.kinds import NGRAMS
 from estimator.text.labels import LabelKind, LabelText
 
@@ -20,6 +21,7 @@ def sample_identity(corpus: dict[str, Any], tokenizer: str, request: Measurement
     return {
         "schema": SCHEMA,
         "kind": "sample",
+        "reading": READING_VERSION,
         "corpus": corpus,
         "tokenizer": tokenizer,
         "documents": request.documents,

@@ -18,6 +18,7 @@ from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelText
 from estimator.text.pair_sample import PairSample, tokenise_pairs
 from estimator.text.pairs import TULU
+from estimator.text.records import LeftOut, usable
 from estimator.text.sample import Sample, tokenise
 from estimator.text.sources import open_corpus
 from ib_explorer.work.identities import sample_identity
@@ -36,10 +37,11 @@ class Samples:
         self._corpora = {spec: corpus for spec, corpus in self._corpora.items() if spec == DOCSTRINGS}
 
     def open(self, request: MeasurementRequest, progress: Progress) -> None:
-        """Open a request's corpus and read its first record, so that a wrong name or column is rejected early."""
+        """Open a request's corpus and read up to its first usable record, so that wrong names are rejected early."""
         corpus = self._corpus_of(request, progress)
         in_pairs = request.sample_kind == "pairs"
-        next(corpus.pairs() if in_pairs else corpus.documents(request.text_column, request.columns), None)
+        records = corpus.pairs() if in_pairs else corpus.documents(request.text_column, request.columns)
+        next(usable(records, LeftOut()), None)
 
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
         """The sample of a request, tokenised if it is not cached."""
@@ -80,7 +82,10 @@ class Samples:
         in_pairs = request.sample_kind == "pairs"
         stored = self._cache.samples.get(identity)
         if stored is not None:
-            return (PairSample if in_pairs else Sample).from_arrays(stored, stored.about)
+            sample = (PairSample if in_pairs else Sample).from_arrays(stored, stored.about)
+            for note in sample.notes:
+                progress.note(note)
+            return sample
         corpus, words = self._corpus_of(request, progress), load_tokenizer(revision, progress)
         size = request.documents, request.max_length
         sample = (

@@ -17,12 +17,23 @@ import pytest
 from estimator.checkpoints import hub
 from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
+from estimator.text import lines
 from estimator.text.columns import choose_column
 from estimator.text.corpus import Corpus
 from estimator.text.docstrings import DOCSTRINGS, docstring_documents
+from estimator.text.records import LeftOut, usable
 from estimator.text.sources import C4, default_corpus, open_corpus
+from estimator.text.tables import Records
 
 TEXTS = ["The first text, which is long enough.", "A second text — with a dash.", "Third,\nover two lines."]
+
+
+class Notes(Progress):
+    def __init__(self):
+        self.said: list[str] = []
+
+    def note(self, text):
+        self.said.append(text)
 
 
 def opened(path: Path | str) -> Corpus:
@@ -151,7 +162,7 @@ def test_identity_is_the_content_not_the_name(tmp_path):
 
 def test_texts_can_be_read_twice_and_lazily(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "good"}\nnot json\n')
+    path.write_text('{"text": "good"}\n' * 8 + "not json\n")
     corpus = opened(path)
     assert [next(corpus.texts()), next(corpus.texts())] == ["good", "good"]
 
@@ -162,7 +173,17 @@ def test_texts_can_be_read_twice_and_lazily(tmp_path):
         ("a.jsonl", b'{"text": "good"}\n\n{"text": \n', "Line 3 of .* is not JSON"),
         ("a.jsonl", b'["text"]\n', "Line 1 of .* is not a JSON object"),
         ("a.txt", b"caf\xe9", "not UTF-8"),
-        ("a.csv", b"text\ncaf\xe9\n", "not UTF-8"),
+        ("a.jsonl", b'{"text": "a"}\n\n{"text": "caf\xe9"}\n', "Line 3 of .* is not UTF-8"),
+        ("a.jsonl", b"[" * 100_000, "Line 1 of .* is not JSON"),
+        ("a.jsonl", '{"text": "a"}'.encode("utf-16"), "Line 1 of .* is not UTF-8"),
+        ("a.csv", b"text\ncaf\xe9\n", "Line 2 of .* is not UTF-8"),
+        ("a.csv", b"text\none\ntw\0o\n", "Line 3 of .* contains a NUL"),
+        ("a.csv", b"id,text\n0,one\n1,two, three\n", "Line 3 of .* has 3 cells and the first line 2: .* commas"),
+        ("a.csv", b"text\nsome, words\n", "Line 2 of .* has 2 cells and the first line 1"),
+        ("a.csv", b'id,text\n0,"one\n1,two\n', "begins in line 2 of .* is not CSV: unexpected end of data"),
+        ("a.csv", b"text,text\na,b\n", "several columns named 'text'"),
+        ("a.txt", b"one\ntwo\n" + "three".encode("utf-16-le"), "Line 3 of .* contains a NUL"),
+        ("a.txt.gz", gzip.compress(b"one\n\xff\n"), "Line 2 of .* is not UTF-8"),
         ("a.parquet", b"PAR1 or not", "not a parquet file"),
         ("a.parquet", b"", "not a parquet file"),
         ("a.txt.gz", b"plain", "not a gzip file"),
@@ -264,3 +285,139 @@ def test_offline_a_hub_dataset_is_refused_with_a_way_out():
         opened("allenai/c4:en:validation")
     with pytest.raises(InputError, match="name:config:split"):
         opened("a:b:c:d")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_delimiter_of_a_csv_is_found(tmp_path, delimiter, end, mark):
+    prose = ["One, two and; more\tof it | at length.", 'It says "no".', "Over\ntwo lines, too."]
+    with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8") as stream:
+        stream.write(mark)
+        rows = csv.writer(stream, delimiter=delimiter, lineterminator=end)
+        rows.writerows([["id", "prose"], *enumerate(prose)])
+    assert texts(tmp_path / "a.csv") == prose
+    assert opened(tmp_path / "a.csv").tables[0].columns.names == ["id", "prose"]
+
+
+@pytest.mark.parametrize(
+    "first", ["7,a fox\n", '"A sentence, which ends.",a fox\n', f"{'long ' * 30},a fox\n", '"over\ntwo lines",a fox\n']
+)
+def test_a_csv_without_header_numbers_its_columns_and_keeps_its_first_line(tmp_path, first):
+    (tmp_path / "a.csv").write_text(first + "8,a crow\n9,a hare\n")
+    notes = Notes()
+    corpus = open_corpus(str(tmp_path / "a.csv"), notes)
+    assert list(corpus.texts("2")) == ["a fox", "a crow", "a hare"]
+    assert notes.said == ["The first line of a.csv names no columns: they are called 1, 2 and so on."]
+
+
+@pytest.mark.parametrize("header", ["text,2020", "What is it like?,n", ",text"])
+def test_a_header_may_have_a_number_a_question_or_an_empty_cell(tmp_path, header):
+    (tmp_path / "a.csv").write_text(f"{header}\na fox,a crow\n")
+    notes = Notes()
+    names = [name for name in header.split(",") if name]
+    corpus = open_corpus(str(tmp_path / "a.csv"), notes)
+    assert list(corpus.tables[0].columns.names) == names and notes.said == []
+    assert list(corpus.texts(names[0])) == ["a fox" if header[0] != "," else "a crow"]
+
+
+@pytest.mark.parametrize("first", [None, "", "42", 42, ["nested"], {"of": "records"}])
+def test_the_column_is_chosen_from_several_records(tmp_path, first):
+    records = [{"id": "7", "prose": first}] + [{"id": "8", "prose": text} for text in TEXTS]
+    jsonl = write_jsonl(tmp_path / "a.jsonl", records)
+    assert [text for text in texts(jsonl) if text != "42"] == TEXTS
+    assert texts(write_jsonl(tmp_path / "b.jsonl", [{"id": "7"}, *records[1:]])) == TEXTS
+    if not isinstance(first, list | dict):
+        assert [text for text in texts(write_csv(tmp_path / "a.csv", records)) if text != "42"] == TEXTS
+
+
+def test_categories_are_text_where_no_other_column_is(tmp_path):
+    words = pyarrow.array(TEXTS)
+    for named, column in [("text", {"text": words.dictionary_encode()}), ("any", {"any": words.dictionary_encode()})]:
+        path = tmp_path / f"{named}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"n": [1, 2, 3], **column}), path)
+        assert texts(path) == TEXTS
+    kinds = pyarrow.array(["a", "b", "a"]).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"kind": kinds, "prose": words}), tmp_path / "prose.parquet")
+    assert texts(tmp_path / "prose.parquet") == TEXTS
+    assert [document.columns for document in opened(tmp_path / "prose.parquet").documents(None, ["kind"])] == [
+        ("a",),
+        ("b",),
+        ("a",),
+    ]
+    source = pyarrow.table({"source": ["u", "v", "w"], "text": words.dictionary_encode()})
+    pyarrow.parquet.write_table(source, tmp_path / "source.parquet")
+    assert texts(tmp_path / "source.parquet") == TEXTS
+
+
+def test_records_that_hold_no_text_are_left_out_with_their_line(tmp_path):
+    content = ['{"text": "good"}', "", '{"text": ["a"]}', '{"text": 3}', '{"text": {"en": "a"}}', '{"text": "fine"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(content))
+    left_out = LeftOut()
+    found = usable(opened(tmp_path / "a.jsonl").documents("text"), left_out)
+    assert [document.text for document in found] == ["good", "fine"] and len(left_out) == 3
+    for number, kind in [(3, "lists"), (4, "numbers"), (5, "records")]:
+        assert f"the column 'text' holds {kind}, not text (line {number} of {tmp_path}/a.jsonl)" in str(left_out)
+    rows = [{"text": "good"}, {"text": None}, {"text": "a"}]
+    pyarrow.parquet.write_table(pyarrow.table({"text": [b"a", b"b"]}), tmp_path / "a.parquet")
+    with pytest.raises(
+        InputError, match=r"None of the 2 records read can be used: in row 1 of .* holds bytes, not text"
+    ):
+        texts(tmp_path / "a.parquet", "text")
+    assert texts(write_parquet(tmp_path / "b.parquet", rows)) == ["good", "a"]
+
+
+def test_a_set_whose_first_records_are_all_unusable_is_refused_before_the_rest_is_read():
+    read = []
+
+    def endless():
+        for number in itertools.count():
+            read.append(number)
+            yield {"text": ["no text"]}
+
+    with pytest.raises(InputError, match="None of the 32 records read can be used: in record 1 of set"):
+        list(Corpus("set", {}, [Records("set", endless)]).texts("text"))
+    assert len(read) < 100
+
+
+def test_readmes_and_hidden_files_of_a_folder_are_named_and_left_out(tmp_path):
+    (tmp_path / ".git").mkdir()
+    for name in ("README.txt", "readme.csv.gz", ".hidden.txt", ".git/config.txt"):
+        (tmp_path / name).write_bytes(b"never")
+    with pytest.raises(InputError, match=r"contains no .* file except \.git/config.txt, .* and 1 more"):
+        opened(tmp_path)
+    (tmp_path / "a.txt").write_text("text")
+    notes = Notes()
+    assert list(open_corpus(str(tmp_path), notes).texts()) == ["text"]
+    (note,) = notes.said
+    assert ".git/config.txt, .hidden.txt, README.txt and 1 more" in note
+    assert texts(tmp_path / "README.txt") == ["never"]
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(InputError, match="not a regular file"):
+        opened(tmp_path / "a.txt")
+
+
+def test_a_line_beyond_the_limit_is_refused_with_its_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST", 100)
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": "' + "b" * 200)
+    with pytest.raises(InputError, match=r"Line 2 of .* is longer than 100 characters"):
+        texts(tmp_path / "a.jsonl")
+
+
+def test_damaged_parquet_files_are_one_sentence(tmp_path):
+    path = tmp_path / "a.parquet"
+    records = [{"text": f"{text} {number}", "n": number} for number in range(100) for text in TEXTS]
+    whole = write_parquet(path, records).read_bytes()
+    refused = 0
+    for cut in range(0, len(whole), max(1, len(whole) // 60)):
+        for damaged in (whole[:cut], whole[:cut] + b"\xff" * 8 + whole[cut + 8 :]):
+            path.write_bytes(damaged)
+            try:
+                texts(path)
+            except InputError as error:
+                assert error.kind in ("corpus", "column") and "\n" not in str(error)
+                refused += 1
+    assert refused > 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from estimator.errors import InputError
+from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
 from estimator.states.batches import batched
+from estimator.text import chat_template
 from estimator.text.corpus import Corpus
 from estimator.text.pair_sample import PairSample, tokenise_pairs
 from estimator.text.pairs import Pair, read_pairs
+from estimator.text.records import Record, Unusable
 from estimator.text.sources import open_corpus
 from estimator.text.tables import Records
 
@@ -40,6 +43,29 @@ def made(pairs: list[Pair], tokenizer: Any, count: int = 100, max_length: int = 
     return tokenise_pairs(source(pairs), tokenizer, count, max_length, Progress())
 
 
+def sample_of(records: list[Record], tokenizer: Any, max_length: int = 200) -> PairSample:
+    corpus = Corpus("set", {}, [Records("set", lambda: records)])
+    return tokenise_pairs(corpus, tokenizer, 100, max_length, Progress())
+
+
+def read(record: Record) -> Pair | Unusable:
+    (found,) = read_pairs([("record 1 of set", record)])
+    return found
+
+
+def completions(sample: PairSample, tokenizer: Any) -> list[str]:
+    """The text of the measured tokens of each document."""
+    return [tokenizer.decode(_tokens(sample, d)[sample.measured(d)]) for d in range(sample.documents)]
+
+
+def prompts(sample: PairSample, tokenizer: Any) -> list[str]:
+    return [tokenizer.decode(_tokens(sample, d)[: sample.starts[d]]) for d in range(sample.documents)]
+
+
+def message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
 def test_positions_are_the_completions_tokens(tiny_tokenizer: Any) -> None:
     sample = made([Pair(text("of what "), text("it reads"), text("and forgets the rest"))] * 2, tiny_tokenizer)
     assert (sample.pairs, sample.documents) == (2, 4)
@@ -58,7 +84,7 @@ def test_positions_are_the_completions_tokens(tiny_tokenizer: Any) -> None:
 
 
 def test_a_sample_comes_back_from_its_arrays(tiny_tokenizer: Any) -> None:
-    sample = made([Pair((), text("it reads"), text(f"it forgets {n}")) for n in range(3)], tiny_tokenizer)
+    sample = made([Pair((), text("reads it"), text(f"forgets {n}")) for n in range(3)], tiny_tokenizer)
     again = PairSample.from_arrays(*sample.to_arrays())
     assert (again.digest, again.positions, again.starts.tolist()) == (sample.digest, sample.positions, [0] * 6)
     arrays, values = sample.to_arrays()
@@ -76,11 +102,11 @@ def test_long_completions_are_cut_and_long_prompts_left_out(tiny_tokenizer: Any)
     assert sample.pairs == 2
     assert np.diff(sample.offsets).max() == 20
     (note,) = notes
-    assert (
-        "2 of the 4 pairs" in note
-        and "1 have an empty completion" in note
-        and "1 have a prompt of --max-length" in note
+    assert note == (
+        "set: 2 of the 10 requested pairs are used; 2 of the 4 read are left out: 1 because the prompt has "
+        "--max-length (20) tokens or more (record 2 of set), 1 because a completion is empty (record 3 of set)."
     )
+    assert sample.notes == (note,) == PairSample.from_arrays(*sample.to_arrays()).notes
 
 
 def test_the_order_of_reading_does_not_matter(tiny_tokenizer: Any) -> None:
@@ -92,21 +118,250 @@ def test_the_order_of_reading_does_not_matter(tiny_tokenizer: Any) -> None:
 
 def test_a_chat_template_sets_the_roles(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", TEMPLATE)
-    user, better, worse = text("what?", "user"), text("this", "assistant"), text("that", "assistant")
-    for pair in (Pair(user, better, worse), Pair(text("what?"), text("this"), text("that"))):
+    user, better, worse = text("what?", "user"), text("this", "assistant"), text("no", "assistant")
+    for pair in (Pair(user, better, worse), Pair(text("what?"), text("this"), text("no"))):
         sample = made([pair] * 2, tiny_tokenizer)
         assert tiny_tokenizer.decode(sample.tokens[: sample.offsets[1]]) == "<user>what?\n<assistant>this\n"
         assert tiny_tokenizer.decode(sample.tokens[sample.measured(0)]) == "this\n"
 
 
-def test_full_conversations_share_their_prompt() -> None:
-    ask, yes, no = ({"role": role, "content": role} for role in ("user", "assistant", "other"))
-    (pair,) = read_pairs([{"chosen": [ask, yes], "rejected": [ask, no], "prompt": "ignored"}], "set")
-    assert (pair.prompt, pair.chosen, pair.rejected) == ((ask,), (yes,), (no,))
-    (pair,) = read_pairs([{"chosen": [ask, yes], "rejected": [ask, yes]}], "set")
-    assert (pair.prompt, pair.chosen, pair.rejected) == ((ask,), (yes,), (yes,))
-    (pair,) = read_pairs([{"chosen": [yes], "rejected": [no], "prompt": [ask]}], "set")
-    assert (pair.prompt, pair.chosen) == ((ask,), (yes,))
+ASK, YES, NO, MORE = (
+    message("user", "so?"),
+    message("assistant", "yes"),
+    message("assistant", "no"),
+    message("user", "why?"),
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shared", "expected"),
+    [
+        (None, [ASK], [ASK]),
+        ([ASK], [], [ASK]),
+        ([ASK], [ASK], [ASK]),
+        ("so?", [ASK], [ASK]),
+        ("so? ", [MORE, YES, ASK], [MORE, YES, ASK]),
+        ([MORE, ASK], [ASK, YES, MORE], [MORE, ASK, YES, MORE]),
+        ("User: so?\nAnswer: yes\nUser: why?", [ASK, YES, MORE], [ASK, YES, MORE]),
+        ([message("system", "be kind")], [ASK], [message("system", "be kind"), ASK]),
+        ("be kind", [ASK], [message("", "be kind"), ASK]),
+        ([ASK], [NO, MORE], [ASK, NO, MORE]),
+    ],
+)
+def test_a_column_prompt_precedes_what_conversations_share_unless_they_repeat_it(
+    prompt: Any, shared: list[Any], expected: list[Any]
+) -> None:
+    for rejected in (NO, YES):
+        pair = read({"prompt": prompt, "chosen": [*shared, YES], "rejected": [*shared, rejected]})
+        assert isinstance(pair, Pair)
+        assert (list(pair.prompt), pair.chosen, pair.rejected) == (expected, (YES,), (rejected,))
+
+
+def test_completions_of_several_messages_follow_their_prompt(tiny_tokenizer: Any) -> None:
+    records = [{"prompt": f"of {n} ", "chosen": [YES, MORE, NO], "rejected": [NO, MORE, YES]} for n in range(3)]
+    sample = sample_of(records, tiny_tokenizer)
+    assert sorted(prompts(sample, tiny_tokenizer)) == ["of 0 ", "of 0 ", "of 1 ", "of 1 ", "of 2 ", "of 2 "]
+    assert completions(sample, tiny_tokenizer) == ["yes\nwhy?\nno\n", "no\nwhy?\nyes\n"] * 3
+
+
+@pytest.mark.parametrize(
+    "encode", [json.dumps, str, lambda messages: json.dumps(messages, indent=2), lambda messages: messages]
+)
+def test_messages_encoded_as_strings_are_decoded(encode: Callable[[Any], Any]) -> None:
+    pair = read({"chosen": encode([ASK, YES]), "rejected": encode([ASK, NO])})
+    assert pair == Pair((ASK,), (YES,), (NO,))
+    pair = read({"prompt": encode(ASK), "chosen": encode(YES), "rejected": encode([NO])})
+    assert pair == Pair((ASK,), (YES,), (NO,))
+
+
+@pytest.mark.parametrize("words", ['["role", "content"]', "[1] is cited", '{"a": 1}', "{", "role: content"])
+def test_other_text_in_brackets_is_text(words: str) -> None:
+    assert read({"chosen": words, "rejected": "b"}) == Pair((), text(words), text("b"))
+
+
+def test_whole_conversations_as_text_give_the_sample_of_their_parts(tiny_tokenizer: Any) -> None:
+    """As in hh-rlhf: only the answers, after the common beginning, are labelled."""
+    parts = [
+        {"prompt": f"\n\nHuman: what of {n}?\n\nAssistant:", "chosen": " it reads", "rejected": " no, it writes"}
+        for n in range(4)
+    ]
+    apart = sample_of(parts, tiny_tokenizer)
+    wholes = [{name: part["prompt"] + part[name] for name in ("chosen", "rejected")} for part in parts]
+    repeated = [{"prompt": part["prompt"], **whole} for part, whole in zip(parts, wholes, strict=True)]
+    for records in (wholes, repeated):
+        sample = sample_of(records, tiny_tokenizer)
+        assert completions(sample, tiny_tokenizer) == completions(apart, tiny_tokenizer)
+        assert sample.notes == () or "requested" in sample.notes[0]
+    assert set(completions(apart, tiny_tokenizer)) <= {" it reads", " no, it writes", "it reads", "no, it writes"}
+    assert prompts(sample_of(wholes, tiny_tokenizer), tiny_tokenizer) == prompts(apart, tiny_tokenizer)
+
+
+def test_a_common_beginning_is_prompt_but_one_token_of_each_remains(tiny_tokenizer: Any) -> None:
+    records = [{"prompt": f"{n}", "chosen": "it reads", "rejected": "it reads the rest"} for n in range(2)]
+    sample = sample_of(records, tiny_tokenizer)
+    ids = tiny_tokenizer("it reads")["input_ids"]
+    chosen = [_tokens(sample, d)[sample.measured(d)].tolist() for d in (0, 2)]
+    assert chosen == [ids[-1:]] * 2
+    same = sample_of([{"prompt": "a", "chosen": "it reads", "rejected": "it reads"}] * 2, tiny_tokenizer)
+    assert np.diff(same.first_position()).tolist() == [1, 1, 1, 1]
+
+
+def test_pairs_without_prompt_are_noted(tiny_tokenizer: Any) -> None:
+    records = [{"chosen": "reads it", "rejected": "forgets"}] * 2 + [{"chosen": "it is", "rejected": "it was"}]
+    (few, none) = sample_of(records, tiny_tokenizer).notes
+    assert few == "set: 3 of the 100 requested pairs are used."
+    assert none.startswith("set: 2 of the 3 pairs have no prompt, neither in a column prompt nor as a common beginning")
+
+
+def test_an_end_token_does_not_separate_prompt_and_completion(tiny_tokenizer: Any) -> None:
+    from tokenizers import AddedToken
+    from tokenizers.processors import TemplateProcessing
+
+    adding = copy.deepcopy(tiny_tokenizer)
+    adding.add_tokens([AddedToken("<s>", special=True), AddedToken("</s>", special=True)])
+    begin, end = adding.convert_tokens_to_ids(["<s>", "</s>"])
+    adding.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", begin), ("</s>", end)]
+    )
+    assert adding("a")["input_ids"][::2] == [begin, end]
+    for prompt in ("of what ", None):
+        records = [{"prompt": prompt, "chosen": f"reads {n}", "rejected": "forgets"} for n in range(2)]
+        sample, plain = sample_of(records, adding), sample_of(records, tiny_tokenizer)
+        assert end not in sample.tokens and len(sample.tokens) == len(plain.tokens) + 4
+        assert (sample.tokens[sample.offsets[:-1]] == begin).all()
+        assert completions(sample, adding) == completions(plain, tiny_tokenizer)
+        assert any("have no prompt" in note for note in sample.notes) == (prompt is None)
+
+
+def test_bad_records_are_left_out_and_counted_with_the_line_of_the_first(tiny_tokenizer: Any, tmp_path: Path) -> None:
+    good = [{"prompt": f"p{n}", "chosen": f"c{n}", "rejected": f"r{n}"} for n in range(4)]
+    bad = [
+        {"prompt": "p", "chosen": 3, "rejected": "r"},
+        {"prompt": "p", "chosen": "c"},
+        {"prompt": "p", "chosen": [{"role": "user"}], "rejected": "r"},
+        {"prompt": "p", "chosen": '[{"role": "user", "content": "cut o', "rejected": "r"},
+        {"prompt": "p", "chosen": 4, "rejected": "r"},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*bad, *good])))
+    sample = tokenise_pairs(open_corpus(str(path), Progress()), tiny_tokenizer, 9, 64, Progress())
+    note = sample.notes[0]
+    assert sample.pairs == 4 and note.startswith(
+        "a.jsonl: 4 of the 9 requested pairs are used; 5 of the 9 read are left out"
+    )
+    for reason in (
+        f"2 because the column 'chosen' holds numbers, neither text nor messages (first: line 1 of {path})",
+        f"1 because a completion is empty (line 2 of {path})",
+        f"1 because the column 'chosen' holds lists that are not messages with role and content (line 3 of {path})",
+        f"1 because the column 'chosen' holds messages as a string that is not JSON (line 4 of {path})",
+    ):
+        assert reason in note
+    path.write_text("\n".join(map(json.dumps, bad[:1] * 3)))
+    with pytest.raises(InputError, match=r"None of the 3 records read can be used: in line 1 of .*holds numbers"):
+        tokenise_pairs(open_corpus(str(path), Progress()), tiny_tokenizer, 9, 64, Progress())
+
+
+REJECTING = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+)
+
+
+def chats(count: int = 3, **more: Any) -> list[Record]:
+    return [{"prompt": [message("user", f"so {n}?")], "chosen": [YES], "rejected": [NO]} | more for n in range(count)]
+
+
+def test_pairs_that_a_chat_template_rejects_are_left_out(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", REJECTING + TEMPLATE.removeprefix("{% for m in messages %}"))
+    odd = chats(1, prompt=[message("system", "be kind"), ASK])
+    (note,) = sample_of(odd + chats(), tiny_tokenizer).notes
+    assert "1 because the chat template rejects it: System role not supported (record 1 of set)" in note
+    with pytest.raises(InputError, match=r"0 of the 32 pairs read can be used.*rejects it: System role not supported"):
+        sample_of(odd * 40, tiny_tokenizer)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+        "{% for m in messages | reverse %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+        "{{ messages[0].content }}",
+        "{% for m in messages %}<{{ m.role }}>{{ m.content | upper }}{% endfor %}",
+    ],
+)
+def test_a_template_that_drops_or_moves_messages_is_refused(
+    tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
+    records = chats(prompt=[message("system", "be kind"), ASK])
+    with pytest.raises(InputError, match="the chat template leaves out, changes or moves a message"):
+        sample_of(records, tiny_tokenizer)
+
+
+def test_templates_may_drop_reasoning_and_begin_answers(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content.split('</think>')[-1] | trim }}|{% endfor %}"
+        "{% if add_generation_prompt %}<assistant><think>{% endif %}"
+    )
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
+    asked = [ASK, message("assistant", "<think>hm</think> sure"), MORE]
+    sample = sample_of(chats(prompt=asked), tiny_tokenizer)
+    assert set(prompts(sample, tiny_tokenizer)) == {"<user>so?|<assistant>sure|<user>why?|<assistant>"}
+    assert completions(sample, tiny_tokenizer) == ["yes|", "no|"] * 3
+
+
+def test_texts_of_a_template_depend_neither_on_the_day_nor_on_chance(
+    tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tiny_tokenizer, "chat_template", "{{ strftime_now('%d %b %Y') }}{{ range(99999) | random }}" + TEMPLATE
+    )
+    first, second = (sample_of(chats(), tiny_tokenizer) for _ in range(2))
+    assert first.digest == second.digest
+    assert all(prompt.startswith("26 Jul 2024") for prompt in prompts(first, tiny_tokenizer))
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}" + TEMPLATE,
+            "did not end within 1 s",
+        ),
+        ("{% set x = 10 ** (10 ** (messages | length + 9)) %}" + TEMPLATE, "did not end within 1 s"),
+        ("{{ 10 ** (10 ** 10) }}" + TEMPLATE, "did not end within 1 s"),
+        ("{{ 'a' * 10 ** 12 }}" + TEMPLATE, "chat template rejects it: MemoryError"),
+        ("{% for m in messages %}", "cannot be used: Unexpected end of template"),
+        ("{{ nothing.at_all }}", "rejects it: 'nothing' is undefined"),
+        ("{{ 'ab' * 10 ** 7 }}" + TEMPLATE, "writes more than 16777216 characters"),
+    ],
+)
+def test_templates_that_would_hang_or_fill_the_memory_are_one_sentence(
+    tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch, template: str, words: str
+) -> None:
+    monkeypatch.setattr(chat_template, "RENDER_WITHIN", 1.0)
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
+    with pytest.raises(InputError, match=words) as error:
+        sample_of(chats(), tiny_tokenizer)
+    assert "\n" not in str(error.value)
+
+
+def test_rendering_can_be_cancelled(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stop(Progress):
+        reports = 0
+
+        def phase(self, *_report: Any) -> None:
+            self.reports += 1
+            if self.reports > 8:  # while the template is rendered: the pairs are fewer
+                raise Cancelled
+
+    monkeypatch.setattr(
+        tiny_tokenizer,
+        "chat_template",
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    )
+    corpus = Corpus("set", {}, [Records("set", chats)])
+    with pytest.raises(Cancelled):
+        tokenise_pairs(corpus, tiny_tokenizer, 10, 64, Stop())
 
 
 def test_files_of_pairs(tmp_path: Path) -> None:
@@ -128,13 +383,16 @@ def test_files_of_pairs(tmp_path: Path) -> None:
     [
         ({"question": "a", "chosen": "b"}, "no column rejected; its columns are question, chosen"),
         ({"text": "a"}, "no column chosen and no rejected; its columns are text"),
-        ({"chosen": 3, "rejected": "a"}, "'chosen' of set holds neither text nor a list of messages"),
-        ({"chosen": [{"role": "user"}], "rejected": "a"}, "'chosen' of set holds neither"),
+        (
+            {"chosen": 3, "rejected": "a"},
+            "in record 1 of set, the column 'chosen' holds numbers, neither text nor messages",
+        ),
+        ({"chosen": [{"role": "user"}], "rejected": "a"}, "holds lists that are not messages with role and content"),
     ],
 )
-def test_what_is_no_preference_set_is_refused(record: dict[str, Any], words: str) -> None:
+def test_what_is_no_preference_set_is_refused(tiny_tokenizer: Any, record: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
-        list(read_pairs([record], "set"))
+        sample_of([record], tiny_tokenizer)
     assert caught.value.kind == "column"
 
 
@@ -142,8 +400,11 @@ def test_what_is_no_preference_set_is_refused(record: dict[str, Any], words: str
     ("pairs", "words"),
     [
         ([], "contains no pairs"),
-        ([Pair((), text("a"), text("b"))], "1 of its 1 pairs are usable"),
-        ([Pair((), text("a"), ())] * 5, "0 of its 5 pairs are usable.* 5 have an empty completion"),
+        ([Pair((), text("a"), text("b"))], "1 of the 1 pairs read can be used"),
+        (
+            [Pair((), text("a"), ())] * 5,
+            r"0 of the 5 pairs read can be used.*: 5 because a completion is empty \(first: record 1 of set\)",
+        ),
     ],
 )
 def test_too_few_pairs_are_refused(tiny_tokenizer: Any, pairs: list[Pair], words: str) -> None:
