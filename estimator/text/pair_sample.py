@@ -95,6 +95,7 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
     ``"column"`` if no record is a pair, and ``"tokenizer"`` if the chat template cannot be used.
     """
     chosen: list[_Encoded] = []
+    seen: set[bytes] = set()
     left_out = LeftOut()
     rejected = without_prompt = 0
 
@@ -118,8 +119,13 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
             if len(tokens.prompt) >= max_length or not (tokens.chosen and tokens.rejected):
                 left_out.add(pair.place, f"the prompt has --max-length ({max_length}) tokens or more")
                 continue
+            encoded = _encoded(tokens, max_length)
+            if encoded.digest in seen:
+                left_out.add(pair.place, "it is a copy of an earlier pair")
+                continue
+            seen.add(encoded.digest)
             without_prompt += not tokens.has_prompt
-            chosen.append(_encoded(tokens, max_length))
+            chosen.append(encoded)
             if len(chosen) % _REPORT_EVERY == 0:
                 report()
             if len(chosen) == pairs:

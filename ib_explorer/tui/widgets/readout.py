@@ -101,10 +101,10 @@ def readout(point: Point) -> Text:
         text.append("\n")
     if row.expressivity is not None:
         text.append(_optimality(row, point.value))
-    text.append(f"H(Z) {value(row.entropy, 6)}   ceiling {value(row.ceiling, 6)}   ")
+    text.append(f"H(Z) {value(row.entropy, 6)}  ceiling {value(row.ceiling, 6)}  ")
     if row.expressivity is not None:
         share, error = (value(number, 6) for number in (row.predictive_share, row.predictive_share_se))
-        text.append(f"share {share} ± {error}   ")
+        text.append(f"share {share} ± {error}  ")
     text.append(f"N {count(record.positions)} in {sample_size(record)}\n", style="dim")
     return text.append(_about_states(row, record))
 

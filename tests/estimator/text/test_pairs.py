@@ -450,3 +450,16 @@ def test_real_states_of_a_tiny_model_are_scored_behind_the_prompt(
 
 def _tokens(sample: PairSample, document: int) -> np.ndarray:
     return sample.tokens[sample.offsets[document] : sample.offsets[document + 1]]
+
+
+def test_copies_of_a_pair_are_left_out(tiny_tokenizer: Any) -> None:
+    pairs = [Pair(text(f"question {n}"), text(f"good answer {n}"), text("bad answer")) for n in range(4)]
+    heard: list[str] = []
+
+    class Heard(Progress):
+        def note(self, text: str) -> None:
+            heard.append(text)
+
+    sample = tokenise_pairs(source([*pairs, pairs[1], pairs[1]]), tiny_tokenizer, 6, 64, Heard())
+    assert sample.pairs == 4 and sample.digest == made(pairs, tiny_tokenizer).digest
+    assert "2 of the 6 read are left out: 2 because it is a copy of an earlier pair" in heard[0]
