@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def message(role: str, content: str) -> dict[str, str]:
 
 
 def test_positions_are_the_completions_tokens(tiny_tokenizer: Any) -> None:
-    sample = made([Pair(text("of what "), text("it reads"), text("and forgets the rest"))] * 2, tiny_tokenizer)
+    answers = text("it reads"), text("and forgets the rest")
+    sample = made([Pair(text(prompt), *answers) for prompt in ("of what ", "of the ")], tiny_tokenizer)
     assert (sample.pairs, sample.documents) == (2, 4)
     parts = [
         tiny_tokenizer.decode(sample.tokens[sample.offsets[d] :][sample.measured(d)]) for d in range(sample.documents)
@@ -120,8 +122,9 @@ def test_a_chat_template_sets_the_roles(tiny_tokenizer: Any, monkeypatch: pytest
     monkeypatch.setattr(tiny_tokenizer, "chat_template", TEMPLATE)
     user, better, worse = text("what?", "user"), text("this", "assistant"), text("no", "assistant")
     for pair in (Pair(user, better, worse), Pair(text("what?"), text("this"), text("no"))):
-        sample = made([pair] * 2, tiny_tokenizer)
-        assert tiny_tokenizer.decode(sample.tokens[: sample.offsets[1]]) == "<user>what?\n<assistant>this\n"
+        sample = made([pair, replace(pair, prompt=text("which?", pair.prompt[0]["role"]))], tiny_tokenizer)
+        chosen = [tiny_tokenizer.decode(_tokens(sample, document)) for document in (0, 2)]
+        assert "<user>what?\n<assistant>this\n" in chosen
         assert tiny_tokenizer.decode(sample.tokens[sample.measured(0)]) == "this\n"
 
 
@@ -202,12 +205,13 @@ def test_a_common_beginning_is_prompt_but_one_token_of_each_remains(tiny_tokeniz
     ids = tiny_tokenizer("it reads")["input_ids"]
     chosen = [_tokens(sample, d)[sample.measured(d)].tolist() for d in (0, 2)]
     assert chosen == [ids[-1:]] * 2
-    same = sample_of([{"prompt": "a", "chosen": "it reads", "rejected": "it reads"}] * 2, tiny_tokenizer)
+    same = sample_of([{"prompt": n, "chosen": "it reads", "rejected": "it reads"} for n in "ab"], tiny_tokenizer)
     assert np.diff(same.first_position()).tolist() == [1, 1, 1, 1]
 
 
 def test_pairs_without_prompt_are_noted(tiny_tokenizer: Any) -> None:
-    records = [{"chosen": "reads it", "rejected": "forgets"}] * 2 + [{"chosen": "it is", "rejected": "it was"}]
+    records = [{"chosen": "reads it", "rejected": other} for other in ("forgets", "what")]
+    records.append({"chosen": "it is", "rejected": "it was"})
     (few, none) = sample_of(records, tiny_tokenizer).notes
     assert few == "set: 3 of the 100 requested pairs are used."
     assert none.startswith("set: 2 of the 3 pairs have no prompt, neither in a column prompt nor as a common beginning")
@@ -304,9 +308,10 @@ def test_templates_may_drop_reasoning_and_begin_answers(tiny_tokenizer: Any, mon
     )
     monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
     asked = [ASK, message("assistant", "<think>hm</think> sure"), MORE]
-    sample = sample_of(chats(prompt=asked), tiny_tokenizer)
-    assert set(prompts(sample, tiny_tokenizer)) == {"<user>so?|<assistant>sure|<user>why?|<assistant>"}
-    assert completions(sample, tiny_tokenizer) == ["yes|", "no|"] * 3
+    sample = sample_of([*chats(1, prompt=asked), *chats(1)], tiny_tokenizer)
+    long, short = "<user>so?|<assistant>sure|<user>why?|<assistant>", "<user>so 0?|<assistant>"
+    assert set(prompts(sample, tiny_tokenizer)) == {long, short}
+    assert completions(sample, tiny_tokenizer) == ["yes|", "no|"] * 2
 
 
 def test_texts_of_a_template_depend_neither_on_the_day_nor_on_chance(
@@ -439,13 +444,18 @@ def test_real_states_of_a_tiny_model_are_scored_behind_the_prompt(
         return sample, out[0][0]
 
     pair = Pair(text("of what "), text("it reads"), text("it reads"))
-    sample, found = scored([pair] * 2 + [Pair(text("a longer prompt "), text("this"), text("and that"))])
-    first = sample.first_position()
-    same = [found[first[d] : first[d + 1]] for d in range(6) if "of what" in tiny_tokenizer.decode(_tokens(sample, d))]
-    assert len(same) == 4
-    assert all(torch.equal(one, same[0]) for one in same)
-    _, without = scored([Pair((), text("it reads"), text("it reads"))] * 2)
-    assert not torch.allclose(without[: len(same[0])], same[0], atol=1e-3)
+    other = Pair(text("a longer prompt "), text("this"), text("and that"))
+
+    def answers(pairs: list[Pair], beginning: str) -> list[torch.Tensor]:
+        sample, found = scored(pairs)
+        first = sample.first_position()
+        begins = [tiny_tokenizer.decode(_tokens(sample, d)).startswith(beginning) for d in range(sample.documents)]
+        return [found[first[d] : first[d + 1]] for d in np.flatnonzero(begins)]
+
+    same = answers([pair, other], "of what")
+    assert len(same) == 2 and torch.equal(*same)
+    without, _ = answers([replace(pair, prompt=()), other], "it reads")
+    assert not torch.allclose(without, same[0], atol=1e-3)
 
 
 def _tokens(sample: PairSample, document: int) -> np.ndarray:
