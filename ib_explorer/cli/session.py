@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.worker.client import WorkerClient
-from ib_explorer.worker.messages import CancelledJob, Event, Failed, Finished, PhaseProgress, Task
+from ib_explorer.worker.messages import BoundReady, CancelledJob, Event, Failed, Finished, Measured, PhaseProgress, Task
 
 PendingJob = Callable[[int], Task]
 """A job without its number."""
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,25 @@ class Session:
         if not self.failures:
             return DONE
         return WRONG if all(failure.input_error for failure in self.failures) else FAILED
+
+    def read(
+        self, events: Iterable[Measured | BoundReady], load: Callable[[str], Result | None]
+    ) -> tuple[Session, list[Result]]:
+        """The results of ``events`` in the cache, and the session with a failure for each result that is not there."""
+        found = [(event, load(event.key)) for event in events]
+        lost = tuple(_lost(event) for event, result in found if result is None)
+        for failure in lost:
+            print(f"ib-explorer: {failure.message}", file=sys.stderr)
+        return replace(self, failures=self.failures + lost), [result for _, result in found if result is not None]
+
+
+def _lost(event: Measured | BoundReady) -> Failed:
+    name = event.revision if isinstance(event, Measured) else "a bound"
+    sentence = (
+        f"The result of {name} could not be read from the cache after it was stored: run ib-explorer cache verify, "
+        "then measure again."
+    )
+    return Failed(event.job, "cache", sentence, input_error=False)
 
 
 def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:

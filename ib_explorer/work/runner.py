@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from cache import Cache
 from cache.keys import key
-from cache.locations import prepare, score_budget
+from cache.locations import score_budget
 from estimator.bottleneck.bounds import BOUNDS, JointLabels
 from estimator.checkpoints.names import select
 from estimator.checkpoints.resolve import list_revisions, model_folder
@@ -43,7 +43,7 @@ class Runner:
     """Runs the jobs of one worker process on one device, with the cache in ``cache_dir``."""
 
     def __init__(self, cache_dir: Path, device: str) -> None:
-        self._cache = Cache(prepare(cache_dir), score_budget())
+        self._cache = Cache(cache_dir, score_budget())
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
@@ -59,15 +59,19 @@ class Runner:
         if not request.is_small:
             self._samples.begin()
             self._checkpoints.begin()
-        match request:
-            case Measure():
-                self._measure(request, emit, progress)
-            case ComputeBound():
-                self._bound(request, emit, progress)
-            case ListRevisions():
-                self._list(request, emit, progress)
-            case _:
-                assert_never(request)
+        try:
+            match request:
+                case Measure():
+                    self._measure(request, emit, progress)
+                case ComputeBound():
+                    self._bound(request, emit, progress)
+                case ListRevisions():
+                    self._list(request, emit, progress)
+                case _:
+                    assert_never(request)
+        finally:
+            if damage := self._cache.aside.note():
+                progress.note(damage)
 
     def _list(self, job: ListRevisions, emit: Emit, progress: Progress) -> None:
         revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model)
@@ -112,7 +116,9 @@ class Runner:
                 prefetch.stop()
 
     def _check(self, request: MeasurementRequest, first: Revision, progress: Progress) -> None:
-        """Reject invalid input before lengthy training, tokenisation or downloads."""
+        """Reject invalid input, and a cache that can neither answer nor be written, before lengthy work."""
+        if not self._cache.measurements.entries.stamps():
+            self._cache.check_writable()
         parse_layers(request.layers, self._checkpoints.depth(first, progress))
         self._samples.open(request, progress)
 
@@ -147,6 +153,7 @@ class Runner:
             raise InputError("granularity", f"{job.granularity} labels have no bound, which applies to the plane only.")
         identity = with_labels(bound_identity(text.sample.digest, job.granularity, curve.name), text, chain[-1:])
         if self._cache.curves.load(key(identity)) is None:
+            self._cache.check_writable()
             self._cache.curves.put(identity, curve.compute(_joint_labels(text, chain), progress))
         emit(BoundReady(job.job, key(identity)))
 
