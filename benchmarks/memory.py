@@ -19,6 +19,7 @@ from transformers import Olmo2ForCausalLM
 from benchmarks.peak import Peak
 from benchmarks.setting import Shape, zipf_sample
 from cache.arrays import ArrayStore
+from cache.aside import Aside
 from estimator.checkpoints.revision import Revision
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
@@ -67,10 +68,10 @@ def main() -> None:
         folder = Path(scratch, "model")
         shape = Shape(32, 64, int(layers), 2, VOCABULARY)
         Olmo2ForCausalLM(shape.config(LENGTH)).save_pretrained(folder)
-        measure(folder, ArrayStore(Path(scratch, "warm"), 0, Path(scratch, "aside")), 20_000)
+        measure(folder, ArrayStore(Path(scratch, "warm"), 0, Aside(Path(scratch, "aside"))), 20_000)
         with mock.patch.object(memory, "free_memory", lambda *_: int(free * 1e9)):
             for budget in (0, 10**12):
-                store = ArrayStore(Path(scratch, f"scores-{budget}"), budget, Path(scratch, "aside"))
+                store = ArrayStore(Path(scratch, f"scores-{budget}"), budget, Aside(Path(scratch, "aside")))
                 measure(folder, store, int(positions))
 
 

@@ -18,15 +18,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cache.aside import Aside, Damaged
 from cache.entries import entry_paths, shards
-from cache.files import disk_errors, in_words, no_space, partial_path, prune_partial, remove, set_aside
+from cache.files import disk_errors, in_words, no_space, partial_path, prune_partial, remove
 from cache.keys import key
 from cache.sealed import seal, unseal
 from estimator.errors import InputError
 
 HEADER = "header.json"
 MARGIN = 64 * 2**20
-"""Bytes to leave free on the disk when arrays are created."""
+"""Bytes to leave free on the disk when large arrays are created."""
+SMALL = 2**20
+"""Bytes up to which arrays are written as long as the disk takes them."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _SAMPLES = 64
@@ -60,7 +63,7 @@ class ArrayStore:
     it.
     """
 
-    def __init__(self, folder: Path, budget: int, aside: Path) -> None:
+    def __init__(self, folder: Path, budget: int, aside: Aside) -> None:
         self.folder = folder
         self.budget = budget
         self.aside = aside
@@ -124,7 +127,10 @@ class ArrayStore:
 
     def admits(self, size: int) -> bool:
         """Whether ``size`` bytes of arrays fit, once everything evictable has been evicted."""
-        return size <= self._largest()
+        items = self.items()
+        loose = sum(item.bytes for item in items if not self._is_in_use(item.path.name))
+        held = sum(item.bytes for item in items) - loose
+        return size <= max(0, min(self.budget - held, self._free(size) + loose))
 
     def items(self) -> list[StoredEntry]:
         """The stored entries, least recently used first."""
@@ -146,21 +152,27 @@ class ArrayStore:
         for item in items:
             if freed >= excess:
                 break
-            freed += self.drop(item)
+            freed += self._evict(item)
         return freed
 
     def drop(self, item: StoredEntry) -> int:
-        """Remove one entry unless this process has it in use; returns the bytes freed."""
+        """Remove one entry unless this process has it in use; returns the bytes freed.
+
+        Raises OSError when something of it stays.
+        """
         return 0 if self._is_in_use(item.path.name) else remove(item.path)
 
-    def verify(self) -> tuple[int, list[str]]:
-        """Read every byte; returns the number of intact entries, and the names of those quarantined."""
+    def verify(self) -> tuple[int, list[Damaged]]:
+        """Read every byte; returns the number of intact entries, and those found damaged or unreadable."""
         sound, bad = 0, []
         for path in entry_paths(self.folder):
-            if self._path(path.name) == path and self._read(path, path.name, full=True) is not None:
+            if self._path(path.name) != path:
+                self.aside.take(path, self.folder.name)
+            elif self._read(path, path.name, full=True) is not None:
                 sound += 1
-            elif set_aside(path, self.aside) or not path.exists():
-                bad.append(path.name)
+                continue
+            if (found := self.aside.found(path, self.folder.name)) is not None:
+                bad.append(found)
         return sound, bad
 
     def _path(self, name: str) -> Path:
@@ -175,10 +187,11 @@ class ArrayStore:
             found = StoredArrays(arrays, header["about"])
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
             # Pruning by another process removes an entry atomically, so an incomplete one is damaged.
-            if path.exists():
-                set_aside(path, self.aside)
+            if os.path.lexists(path):
+                self.aside.take(path, self.folder.name)
             return None
-        except OSError:
+        except OSError as error:
+            self.aside.leave(path, self.folder.name, error)
             return None
         return found
 
@@ -207,20 +220,22 @@ class ArrayStore:
             raise no_space(self.folder, size)
         self.prune(self.budget - size)
         for item in self.items():
-            if self._free() >= size:
+            if self._free(size) >= size:
                 break
-            self.drop(item)
+            self._evict(item)
 
-    def _largest(self) -> int:
-        items = self.items()
-        loose = sum(item.bytes for item in items if not self._is_in_use(item.path.name))
-        held = sum(item.bytes for item in items) - loose
-        return max(0, min(self.budget - held, self._free() + loose))
+    def _evict(self, item: StoredEntry) -> int:
+        try:
+            return self.drop(item)
+        except OSError:
+            return 0  # of another user: the next entry may be ours
 
-    def _free(self) -> int:
+    def _free(self, size: int) -> int:
+        """The free bytes of the disk that arrays of ``size`` bytes may use."""
         existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+        margin = MARGIN if size > SMALL else 0
         with disk_errors(self.folder):
-            return max(0, shutil.disk_usage(existing).free - MARGIN)
+            return max(0, shutil.disk_usage(existing).free - margin)
 
     def _use(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._in_use[name] = self._living(name) + [weakref.ref(array) for array in arrays.values()]

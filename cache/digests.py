@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cache.aside import Aside, Damaged
 from cache.files import write_atomically
 from cache.keys import key
 from cache.sealed import seal, unseal
@@ -52,8 +54,24 @@ def folder_digest(files: Sequence[Path], memo: Path, progress: HeardOf | None = 
         digests[path.relative_to(root).as_posix()] = digest
     if learned:
         # Read again, because another process may have added digests. A lost race costs one more reading.
-        write_atomically(memo, seal({"files": {**_remembered(memo), **learned}}))
+        with contextlib.suppress(InputError):  # a cache that can only be read: the digest is right nevertheless
+            write_atomically(memo, seal({"files": {**_remembered(memo), **learned}}))
     return key(digests)
+
+
+def verify_digests(memo: Path, aside: Aside) -> tuple[int, tuple[Damaged, ...]]:
+    """Check the file of cached digests; returns the number of intact files, and those found damaged or unreadable."""
+    try:
+        unseal(memo.read_bytes())
+        return 1, ()
+    except FileNotFoundError:
+        return 0, ()
+    except OSError as error:
+        aside.leave(memo, "digests", error)
+    except ValueError:
+        aside.take(memo, "digests")
+    found = aside.found(memo, "digests")
+    return 0, () if found is None else (found,)
 
 
 def _remembered(memo: Path) -> dict[str, list[Any]]:

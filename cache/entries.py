@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache.files import PARTIAL, listing, prune_partial, set_aside, unreadable, write_atomically
+from cache.aside import Aside, Damaged
+from cache.files import PARTIAL, listing, prune_partial, unreadable, write_atomically
 from cache.keys import is_key, key
 from cache.sealed import seal, unseal
 
@@ -35,10 +36,11 @@ class Entry:
 class EntryStore:
     """Entries in ``folder``, as ``ab/abcdef….json``; several processes may read and write it at once.
 
-    Every file is verified when it is read. An invalid file is a miss and is moved to ``aside``.
+    Every file is verified when it is read. An invalid file is a miss and is moved to ``aside``; one that cannot be read
+    is a miss that ``aside`` counts.
     """
 
-    def __init__(self, folder: Path, aside: Path) -> None:
+    def __init__(self, folder: Path, aside: Aside) -> None:
         self.folder = folder
         self.aside = aside
 
@@ -56,9 +58,12 @@ class EntryStore:
 
     def get(self, name: str) -> Entry | None:
         """The entry of a key; None if it is missing or invalid. Raises ValueError when ``name`` is not a key."""
-        path = self.path(name)
-        data = _read(path)
-        if data is None:
+        try:
+            data = _read(self.path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self.aside.leave(self.path(name), self.part, error)
             return None
         try:
             content = unseal(data)
@@ -101,18 +106,24 @@ class EntryStore:
         """The stamp of a key's file; None if there is no such file."""
         try:
             return _stamp(self.path(name).stat())
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self.aside.leave(self.path(name), self.part, error)
             return None
 
-    def verify(self) -> tuple[int, list[str]]:
-        """Read every file; returns the number of intact ones, and the names of those quarantined."""
+    def verify(self) -> tuple[int, list[Damaged]]:
+        """Read every file; returns the number of intact ones, and those found damaged or unreadable."""
         sound, bad = 0, []
         for path in entry_paths(self.folder):
             name = path.name.removesuffix(_SUFFIX)
-            if is_key(name) and self.path(name) == path and self.get(name) is not None:
+            if not is_key(name) or self.path(name) != path:
+                self.aside.take(path, self.part)
+            elif self.get(name) is not None:
                 sound += 1
-            elif set_aside(path, self.aside) or not path.exists():
-                bad.append(path.name)
+                continue
+            if (found := self.aside.found(path, self.part)) is not None:
+                bad.append(found)
         return sound, bad
 
     def path(self, name: str) -> Path:
@@ -123,7 +134,12 @@ class EntryStore:
 
     def set_aside(self, name: str) -> None:
         """Quarantine the file of a key; the next :meth:`get` is a miss."""
-        set_aside(self.path(name), self.aside)
+        self.aside.take(self.path(name), self.part)
+
+    @property
+    def part(self) -> str:
+        """The name of this part of the cache."""
+        return self.folder.name
 
 
 def shards(folder: Path) -> list[Path]:
@@ -136,19 +152,17 @@ def entry_paths(folder: Path) -> list[Path]:
     return [path for shard in shards(folder) for path in listing(shard) if not path.name.endswith(PARTIAL)]
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path) -> bytes:
+    """The content of a file, empty for a folder; raises OSError."""
     try:
         return path.read_bytes()
     except IsADirectoryError:
         return b""
     except OSError as error:
         if error.errno != errno.ESTALE:
-            return None
+            raise
     # On NFS, a file that another machine has just replaced is stale; reopening it by name reads the new one.
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+    return path.read_bytes()
 
 
 def _stamp(state: os.stat_result) -> Stamp:

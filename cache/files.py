@@ -85,30 +85,20 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
 
 
-def set_aside(path: Path, aside: Path) -> Path | None:
-    """Move an invalid file or folder into ``aside`` and return its new path; None if it cannot be moved.
-
-    Never raises OSError: in a read-only cache, an invalid file stays in place and is still a miss.
-    """
-    target = aside / f"{path.name}.{secrets.token_hex(4)}"
-    try:
-        aside.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
-    except OSError:
-        return None
-    return target
-
-
 def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
-    """Remove unfinished files in ``folder``; returns the bytes freed.
-
-    Removes files of processes on this machine that no longer run, and files unchanged for ``older_than`` seconds.
-    """
+    """Remove the :func:`abandoned` files in ``folder`` as far as possible; returns the bytes freed."""
     freed = 0
-    for path in listing(folder):
-        if path.name.endswith(PARTIAL) and (_is_abandoned(path) or time.time() - last_change(path) > older_than):
+    for path in abandoned(folder, older_than):
+        with contextlib.suppress(OSError):
             freed += remove(path)
     return freed
+
+
+def abandoned(folder: Path, older_than: float = STALE_AFTER) -> list[Path]:
+    """The unfinished files in ``folder`` of processes on this machine that no longer run, and those unchanged for
+    ``older_than`` seconds."""
+    unfinished = [path for path in listing(folder) if path.name.endswith(PARTIAL)]
+    return [path for path in unfinished if _is_abandoned(path) or time.time() - last_change(path) > older_than]
 
 
 def _is_abandoned(path: Path) -> bool:
@@ -169,19 +159,19 @@ def _mtime(path: Path) -> float:
 
 
 def remove(path: Path) -> int:
-    """Remove a file or folder and return its size; removal is atomic, even if another process is reading it."""
+    """Remove a file or folder and return its size; removal is atomic, even if another process is reading it.
+
+    A path that does not exist counts as removed. Raises OSError when something of it stays.
+    """
     freed = sum(state.st_size for _, state in contents(path))
-    if path.name.endswith(PARTIAL):
-        gone = path
-    else:
-        gone = partial_path(path)
-        try:
+    gone = path if path.name.endswith(PARTIAL) else partial_path(path)
+    try:
+        if gone != path:
             os.replace(path, gone)
-        except OSError:
-            return 0
-    if gone.is_dir():
-        shutil.rmtree(gone, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
+        if gone.is_dir() and not gone.is_symlink():
+            shutil.rmtree(gone)
+        else:
             gone.unlink()
+    except FileNotFoundError:
+        return 0
     return freed

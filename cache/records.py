@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from cache.aside import Damaged
 from cache.entries import Entry, EntryStore, Stamp
 
 Record = TypeVar("Record")
@@ -32,6 +33,18 @@ class RecordStore(ABC, Generic[Record]):
         stamp = self.entries.stamp(key)
         found = None if stamp is None else self._read(key, stamp)
         return None if found is None else found[1]
+
+    def verify(self) -> tuple[int, list[Damaged]]:
+        """Read and decode every file; returns the number of intact ones, and those found damaged or unreadable.
+
+        Intact files of another schema count as such.
+        """
+        sound, bad = self.entries.verify()
+        for name in [name for name, stamp in self.entries.stamps().items() if self._read(name, stamp) is None]:
+            found = self.entries.aside.found(self.entries.path(name), self.entries.part)
+            if found is not None and found not in bad:
+                sound, bad = sound - 1, [*bad, found]
+        return sound, bad
 
     def revision(self) -> int:
         """A number that changes whenever any process adds, changes or removes a record: for polling."""

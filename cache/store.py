@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cache.arrays import ArrayStore, StoredEntry
+from cache.aside import Aside, Damaged, sentence
 from cache.curves import CurveStore
-from cache.digests import HeardOf, folder_digest
+from cache.digests import HeardOf, folder_digest, verify_digests
 from cache.entries import EntryStore, entry_paths, shards
-from cache.files import contents, last_change, listing, prune_partial, remove
+from cache.files import abandoned, contents, last_change, listing, remove
 from cache.increments import IncrementStore
-from cache.locations import SCORE_BUDGET
+from cache.keys import is_key
+from cache.locations import SCORE_BUDGET, prepare
 from cache.measurements import MeasurementStore
+from cache.records import RecordStore
 from estimator.errors import InputError
 
 PARTS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
@@ -37,19 +42,22 @@ class Occupied:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The number of intact entries of a part, and the names of those quarantined."""
+    """The number of intact entries of a part, those found damaged, and the number set aside earlier."""
 
     part: str
     sound: int
-    set_aside: tuple[str, ...]
+    damaged: tuple[Damaged, ...] = ()
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The number of entries removed, and their size."""
+    """The number of entries removed, their size, and the number that could not be removed, with the reason of one."""
 
     entries: int
     bytes: int
+    stuck: int = 0
+    problem: str = ""
 
 
 class Cache:
@@ -57,7 +65,7 @@ class Cache:
 
     def __init__(self, root: Path, score_budget: int = SCORE_BUDGET) -> None:
         self.root = root
-        self.aside = root / "aside"
+        self.aside = Aside(root / "aside")
         self.runs = root / "runs"
         self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside))
         self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
@@ -67,7 +75,44 @@ class Cache:
 
     def folder_digest(self, files: Sequence[Path], progress: HeardOf | None = None) -> str:
         """The SHA-256 over names and bytes of ``files``, cached; see :func:`cache.digests.folder_digest`."""
-        return folder_digest(files, self.root / "digests.json", progress)
+        return folder_digest(files, self._digests, progress)
+
+    @property
+    def _digests(self) -> Path:
+        return self.root / "digests.json"
+
+    def check_writable(self) -> None:
+        """Raise :class:`InputError` (``"cache"``, ``"disk"``) unless values can be stored; call before lengthy work."""
+        prepare(self.root)
+
+    def is_writable(self) -> bool:
+        """Whether values can be stored."""
+        try:
+            self.check_writable()
+        except InputError:
+            return False
+        return True
+
+    def missing(self) -> str:
+        """What the cache lacks because it was damaged, and what to do, in one sentence; empty if nothing.
+
+        Reports measured values, set aside by this process or earlier and not stored again since, and values that this
+        process could not read.
+        """
+        return sentence(filter(self._is_missing, self.aside.all()), self.aside.folder)
+
+    def _is_missing(self, damaged: Damaged) -> bool:
+        if damaged.problem is not None:
+            return damaged.part in VALUES
+        if damaged.part is not None and damaged.part not in VALUES:
+            return False
+        name = damaged.name.removesuffix(".json")
+        stores = [self._values[part] for part in VALUES if damaged.part in (part, None)]
+        return is_key(name) and name != damaged.name and all(one.entries.stamp(name) is None for one in stores)
+
+    @property
+    def _values(self) -> dict[str, RecordStore[Any]]:
+        return {"measurements": self.measurements, "increments": self.increments, "curves": self.curves}
 
     def info(self) -> list[Occupied]:
         """The size of each part, unfinished and foreign files included."""
@@ -78,19 +123,22 @@ class Cache:
         return found
 
     def verify(self) -> list[Verified]:
-        """Read every byte except those of demo runs; invalid entries are quarantined."""
-        stores: dict[str, EntryStore | ArrayStore] = {
-            "measurements": self.measurements.entries,
-            "increments": self.increments.entries,
-            "curves": self.curves.entries,
+        """Read every byte except those of demo runs; invalid entries are quarantined.
+
+        Entries that were set aside earlier count for the part that they came from, under ``"aside"`` if it is unknown.
+        """
+        earlier = Counter(one.part or "aside" for one in self.aside.all() if one.problem is None)
+        stores: dict[str, RecordStore[Any] | ArrayStore] = {
+            **self._values,
             "scores": self.scores,
             "samples": self.samples,
         }
         found = []
         for part, store in stores.items():
             sound, bad = store.verify()
-            found.append(Verified(part, sound, tuple(bad)))
-        return found
+            found.append(Verified(part, sound, tuple(bad), earlier.pop(part, 0)))
+        found.append(Verified("digests", *verify_digests(self._digests, self.aside), earlier.pop("digests", 0)))
+        return found + [Verified(part, 0, (), count) for part, count in earlier.items()]
 
     def prune(
         self,
@@ -114,14 +162,24 @@ class Cache:
         )
         left = sum(item.bytes for item, _ in items)
         entries = freed = 0
+        problems = []
         for item, drop in items:
             if to_bytes is not None and left - freed <= to_bytes:
                 break
             if older_than is not None and time.time() - item.used < older_than:
                 break
-            if gained := drop(item):
-                entries, freed = entries + 1, freed + gained
-        return Pruned(entries, freed + self._prune_remains())
+            try:
+                if gained := drop(item):
+                    entries, freed = entries + 1, freed + gained
+            except OSError as error:
+                problems.append(error)
+        for path in self._abandoned():
+            try:
+                freed += remove(path)
+            except OSError as error:
+                problems.append(error)
+        reason = problems[0].strerror or str(problems[0]) if problems else ""
+        return Pruned(entries, freed, len(problems), reason)
 
     def _items(self, part: str) -> Iterator[tuple[StoredEntry, Callable[[StoredEntry], int]]]:
         if part in ("scores", "samples"):
@@ -133,9 +191,8 @@ class Cache:
             size = sum(state.st_size for _, state in contents(path))
             yield StoredEntry(path, size, last_change(path)), lambda item: remove(item.path)
 
-    def _prune_remains(self) -> int:
-        freed = prune_partial(self.root)
+    def _abandoned(self) -> Iterator[Path]:
+        yield from abandoned(self.root)
         for part in PARTS:
             for folder in (self.root / part, *shards(self.root / part)):
-                freed += prune_partial(folder)
-        return freed
+                yield from abandoned(folder)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from cache import Cache
-from cache.locations import locations
 from estimator.bottleneck.bounds import Curve
 from estimator.checkpoints.names import training_key
 from estimator.curve import BoundCurve
-from estimator.errors import InputError
+from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.soft_entropy.temperature import parse_temperature
@@ -18,16 +17,29 @@ from ib_explorer.drawing.plane import revision_of
 from ib_explorer.drawing.shelf import shelf_of
 
 
-def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[CheckpointMeasurements]:
+@contextmanager
+def reading(cache: Cache) -> Iterator[None]:
+    """Context manager for reading: raises an InputError of the block as a MeasurementError if records are missing.
+
+    What was asked for may have been among the damaged records (:meth:`Cache.missing`), so the input may be sound.
+    """
+    try:
+        yield
+    except InputError as error:
+        if missing := cache.missing():
+            raise MeasurementError(error.kind, f"{error} {missing}") from error
+        raise
+
+
+def cached_measurements(cache: Cache, models: Iterable[str]) -> list[CheckpointMeasurements]:
     """All cached measurements, or those of the named models: by model, and each model's in training order.
 
     Raises :class:`InputError` if the cache holds no such measurement.
     """
-    places = locations(cache_dir)
-    found = list(Cache(places.cache).measurements.all())
+    found = cache.measurements.all()
     wanted = set(models)
     if not found:
-        raise InputError("cache", f"The cache in {places.cache} has no measurements: run ib-explorer measure first.")
+        raise InputError("cache", f"The cache in {cache.root} has no measurements: run ib-explorer measure first.")
     if unknown := wanted - {measurements.model for measurements in found}:
         raise InputError(
             "model",
@@ -39,7 +51,7 @@ def cached_measurements(cache_dir: Path | None, models: Iterable[str]) -> list[C
 
 
 def cached_curve(
-    cache_dir: Path | None,
+    cache: Cache,
     measured: Iterable[CheckpointMeasurements],
     granularity: Granularity,
     curve: Curve,
@@ -54,7 +66,7 @@ def cached_curve(
     return next(
         (
             found
-            for identity, found in Cache(locations(cache_dir).cache).curves.all()
+            for identity, found in cache.curves.all()
             if wanted.items() <= identity.items() and (granularity, found.input_labels, found.output_labels) in labels
         ),
         None,
@@ -62,14 +74,15 @@ def cached_curve(
 
 
 def cached_increments(
-    cache_dir: Path | None, measured: Iterable[CheckpointMeasurements]
+    cache: Cache, measured: Iterable[CheckpointMeasurements]
 ) -> list[tuple[CheckpointMeasurements, CheckpointIncrements]]:
     """Those of ``measured`` with increments in the cache, paired with them."""
     from cache.keys import key
     from ib_explorer.work.identities import increments_identity
 
-    store = Cache(locations(cache_dir).cache).increments
-    found = [(measurements, store.load(key(increments_identity(measurements.key)))) for measurements in measured]
+    found = [
+        (measurements, cache.increments.load(key(increments_identity(measurements.key)))) for measurements in measured
+    ]
     return [(measurements, increments) for measurements, increments in found if increments is not None]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +90,33 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) ->
         return folder
 
     return make
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """``read_only(folder)``: from then on nothing below ``folder`` can be written, also by root."""
+    folders: list[Path] = []
+
+    def refuses(module: Any, name: str, paths: int) -> None:
+        whole = getattr(module, name)
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            mode = arguments[1] if name == "open" and len(arguments) > 1 else "r"
+            writes = set("wax+") & set(mode) if isinstance(mode, str) else mode & (os.O_WRONLY | os.O_RDWR)
+            writes = writes or name != "open"
+            named = [Path(os.fsdecode(path)) for path in arguments[:paths] if not isinstance(path, int)]
+            if writes and any(path.is_relative_to(folder) for path in named for folder in folders):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(named[0]))
+            return whole(*arguments, **keywords)
+
+        monkeypatch.setattr(module, name, call)
+
+    for name in ("open", "mkdir", "unlink", "rmdir", "utime"):
+        refuses(os, name, 1)
+    for name in ("replace", "rename", "link"):
+        refuses(os, name, 2)
+    refuses(io, "open", 1)
+    return folders.append
 
 
 @pytest.fixture

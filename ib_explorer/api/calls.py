@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cache import Cache
 from cache.locations import locations
@@ -21,7 +21,7 @@ from estimator.values import USUAL
 from ib_explorer.api.bars import ProgressChoice, listening
 from ib_explorer.api.keywords import read_keywords
 from ib_explorer.api.results import CheckpointList, Curves, Failure, Result
-from ib_explorer.cached import cached_measurements
+from ib_explorer.cached import cached_measurements, reading
 from ib_explorer.config import request_from, settle
 from ib_explorer.tables.measurements import points_asked, points_of
 from ib_explorer.worker.messages import (
@@ -37,6 +37,7 @@ from ib_explorer.worker.messages import (
 )
 
 Folder = str | os.PathLike[str]
+Found = TypeVar("Found")
 
 _OWN = ("revision", "cache_dir", "progress")
 _OF_BOUNDS = ("corpus", "text-column", "documents", "max-length", "granularity", "anchors")
@@ -69,9 +70,8 @@ def measure(
     requests = _requests(model, revision, options)
     tasks = [Measure(number, request) for number, request in enumerate(requests)]
     folder, events = _run(tasks, requests[0].device, cache_dir, progress)
-    stored = Cache(folder).measurements
-    found = [stored.load(event.key) for event in events if isinstance(event, Measured)]
-    points = points_asked([one for one in found if one is not None], requests[0])
+    found = _read([event for event in events if isinstance(event, Measured)], Cache(folder).measurements.load)
+    points = points_asked(found, requests[0])
     failures = tuple(
         Failure(requests[event.job].model, event.revision, event.kind, event.message)
         for event in events
@@ -88,7 +88,8 @@ def load(model: Folder | Sequence[Folder] | None = None, *, cache_dir: Folder | 
     """Load what the cache holds of one model or several (None: all), without measuring anything.
 
     ``filters`` are those of ``ib-explorer export``, each one value or a list: layers, granularity, temperature,
-    weights, min_count, variant. Raises :class:`InputError` when nothing fits.
+    weights, min_count, variant. Warns if damaged records are missing. Raises :class:`InputError` when nothing fits
+    (:class:`MeasurementError` if it may have been among damaged records).
     """
     chosen = read_keywords("load", filters, _FILTERS, ("model", "cache_dir"))
     if "temperature" in chosen:
@@ -98,13 +99,19 @@ def load(model: Folder | Sequence[Folder] | None = None, *, cache_dir: Folder | 
     folder = _cache_folder(cache_dir)
     wanted = [chosen.get(name) for name in _FILTERS]
     layers, granularities, temperatures, weights, min_count, variants = wanted
-    points = [
-        point
-        for record in cached_measurements(folder, [] if model is None else _names(model))
-        for point in points_of(record, layers, granularities, temperatures, weights, variants, min_count)
-    ]
-    if not points:
-        raise InputError("filter", "No cached measurement matches these filters: leave one out to see what is cached.")
+    cache = Cache(folder)
+    with reading(cache):
+        points = [
+            point
+            for record in cached_measurements(cache, [] if model is None else _names(model))
+            for point in points_of(record, layers, granularities, temperatures, weights, variants, min_count)
+        ]
+        if not points:
+            raise InputError(
+                "filter", "No cached measurement matches these filters: leave one out to see what is cached."
+            )
+    if missing := cache.missing():
+        warnings.warn(missing, stacklevel=2)
     return Result(tuple(points), folder)
 
 
@@ -128,9 +135,8 @@ def bound(
     curves = {one.curve.name: one.name for one in kinds}
     tasks = [ComputeBound(0, request, labels, name) for labels in request.granularities for name in curves.values()]
     folder, events = _run(tasks, "cpu", cache_dir, progress)
-    stored = Cache(folder).curves
-    found = [stored.load(event.key) for event in events if isinstance(event, BoundReady)]
-    drawn = [(one, curve) for curve in found if curve for one in kinds if one.curve.name == curve.conditionals]
+    found = _read([event for event in events if isinstance(event, BoundReady)], Cache(folder).curves.load)
+    drawn = [(one, curve) for curve in found for one in kinds if one.curve.name == curve.conditionals]
     return Curves(tuple(drawn), request.anchors)
 
 
@@ -159,6 +165,18 @@ def _run(
         for task in tasks:
             runner.run(task, events.append, listener)
     return folder, events
+
+
+def _read(events: Sequence[Measured | BoundReady], load: Callable[[str], Found | None]) -> list[Found]:
+    """The results of tasks that have ended, from the cache; raises MeasurementError if one is not there."""
+    found = [result for event in events if (result := load(event.key)) is not None]
+    if len(found) < len(events):
+        raise MeasurementError(
+            "cache",
+            f"{len(events) - len(found)} of {len(events)} results could not be read from the cache after they were "
+            "stored: run ib-explorer cache verify, then measure again.",
+        )
+    return found
 
 
 def _requests(

@@ -102,6 +102,7 @@ class Result(Table):
         ``layer`` is a number, ``"mean"`` or ``"each"``: by default the mean where the points have it, else each. The
         bound is drawn where its curve is cached. Raises :class:`InputError` when nothing fits.
         """
+        from cache import Cache
         from ib_explorer.cached import cached_curve, canonical_temperature
         from ib_explorer.drawing.charts import KINDS, charts_of
         from ib_explorer.drawing.plane import View
@@ -121,7 +122,7 @@ class Result(Table):
             min_count=min_count or (first.min_count if first.weights == "uniform" else MIN_COUNT),
             bound=BOUNDS.find(bound).name,
         )
-        curve = cached_curve(self.cache_dir, self.records, view.granularity, view.drawn_bound.curve)
+        curve = cached_curve(Cache(self.cache_dir), self.records, view.granularity, view.drawn_bound.curve)
         charts = charts_of(kind, self.records, view, curve)
         if not any(chart.series for chart in charts):
             raise InputError("filter", "No measured value matches this plot: .rows lists what was measured.")

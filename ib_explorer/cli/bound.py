@@ -81,9 +81,8 @@ def command(
         for bound in curves.values()
     ]
     session = run_jobs(jobs, cache_dir, "cpu")
-    cached = Cache(locations(cache_dir).cache).curves
-    loaded = [cached.load(event.key) for event in session.events if isinstance(event, BoundReady)]
-    found = [curve for curve in loaded if curve is not None]
+    ready = [event for event in session.events if isinstance(event, BoundReady)]
+    session, found = session.read(ready, Cache(locations(cache_dir).cache).curves.load)
     for curve in found:
         print(summary(curve), file=sys.stderr)
     if found:

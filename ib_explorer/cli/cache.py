@@ -10,8 +10,10 @@ from cache import Cache
 from cache.files import in_words
 from cache.locations import locations
 from cache.store import PARTS, RECOVERABLE
+from estimator.errors import MeasurementError
 from ib_explorer.cli import DONE, FAILED
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.reading import outcome
 
 _DAY = 86_400.0
 _GIGABYTE = 10**9
@@ -36,14 +38,19 @@ def info(cache_dir: Path | None) -> None:
 @command.command()
 @cache_dir_option
 def verify(cache_dir: Path | None) -> int:
-    """Check every cached file. Damaged files are set aside and listed (exit code 1), and measured again when needed."""
+    """Check every cached file. Damaged files are listed, set aside, and measured again when needed.
+
+    The exit code is 1 if a file is damaged, and as long as values set aside earlier have not been measured again.
+    """
+    cache = Cache(locations(cache_dir).cache)
     damaged = False
-    for checked in Cache(locations(cache_dir).cache).verify():
-        print(f"{checked.part:<14} {checked.sound:>8} intact  {len(checked.set_aside):>4} set aside")
-        for name in checked.set_aside:
+    for checked in cache.verify():
+        counts = f"{checked.sound:>8} intact  {len(checked.damaged):>4} damaged  {checked.earlier:>4} set aside earlier"
+        print(f"{checked.part:<14} {counts}")
+        for found in checked.damaged:
             damaged = True
-            print(f"  {name}")
-    return FAILED if damaged else DONE
+            print(f"  {found.name}  {found.problem or 'set aside'}")
+    return outcome(cache, FAILED if damaged else DONE)
 
 
 @command.command()
@@ -65,11 +72,19 @@ def verify(cache_dir: Path | None) -> int:
     help="Stop once these parts take at most GB gigabytes.",
 )
 @cache_dir_option
-def prune(cache_dir: Path | None, parts: tuple[str, ...], older_than: float | None, gigabytes: float | None) -> None:
+def prune(cache_dir: Path | None, parts: tuple[str, ...], older_than: float | None, gigabytes: float | None) -> int:
     """Remove cached files, the least recently used first. Measured values are removed only with --part."""
-    pruned = Cache(locations(cache_dir).cache).prune(
+    root = locations(cache_dir).cache
+    pruned = Cache(root).prune(
         parts or RECOVERABLE,
         older_than=None if older_than is None else older_than * _DAY,
         to_bytes=None if gigabytes is None else round(gigabytes * _GIGABYTE),
     )
     print(f"removed {pruned.entries} entries, {in_words(pruned.bytes)}")
+    if not pruned.stuck:
+        return DONE
+    raise MeasurementError(
+        "cache",
+        f"{pruned.stuck} {'entry' if pruned.stuck == 1 else 'entries'} in {root} could not be removed "
+        f"({pruned.problem}): make the folder writable, or prune as the user who owns it.",
+    )

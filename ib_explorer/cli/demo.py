@@ -68,6 +68,6 @@ def _print_plane(measured: list[CheckpointMeasurements], request: MeasurementReq
     from ib_explorer.drawing.plane import View, plane
 
     bound = run_jobs([("demo", partial(ComputeBound, request=request, granularity="token"))], cache_dir, "cpu")
-    keys = [event.key for event in bound.events if isinstance(event, BoundReady)]
-    curve = Cache(locations(cache_dir).cache).curves.load(keys[0]) if keys else None
-    print_charts([plane_chart(plane(measured, View(), curve))])
+    ready = [event for event in bound.events if isinstance(event, BoundReady)]
+    _, curves = bound.read(ready, Cache(locations(cache_dir).cache).curves.load)
+    print_charts([plane_chart(plane(measured, View(), next(iter(curves), None)))])

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
+from cache import Cache
+from cache.locations import locations
 from estimator.errors import InputError
 from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.text.kinds import LABELS
-from ib_explorer.cached import cached_measurements, canonical_temperature
+from ib_explorer.cached import cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.reading import outcome
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
 
@@ -37,22 +40,24 @@ def command(
     variant: str | None,
     csv: Path | None,
     cache_dir: Path | None,
-) -> None:
+) -> int:
     """Export cached measurements as CSV: all of them, or those that match the filters."""
     granularities = None if granularity is None else (granularity,)
     temperatures = None if temperature is None else (canonical_temperature(temperature),)
     chosen_weights = None if weights is None else (weights,)
     variants = None if variant is None else (variant,)
-    points = [
-        point
-        for measurements in cached_measurements(cache_dir, models)
-        for point in points_of(measurements, layers, granularities, temperatures, chosen_weights, variants, min_count)
-    ]
-    if not points:
-        raise InputError("filter", "No cached measurement matches these filters: leave one out to see what is cached.")
+    filters = layers, granularities, temperatures, chosen_weights, variants, min_count
+    cache = Cache(locations(cache_dir).cache)
+    with reading(cache):
+        points = [point for found in cached_measurements(cache, models) for point in points_of(found, *filters)]
+        if not points:
+            raise InputError(
+                "filter", "No cached measurement matches these filters: leave one out to see what is cached."
+            )
     if csv is None:
         sys.stdout.write(points_text(points))
     else:
         check_writable(csv)
         write_text(csv, points_text(points))
         print(csv)
+    return outcome(cache)

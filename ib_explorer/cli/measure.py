@@ -69,7 +69,7 @@ def command(
     session, measured = measure_all(requests, cache_dir, increments=increments is not None)
     wanted = requests[0]
     if increments is not None and measured:
-        with_increments = cached_increments(cache_dir, measured)
+        with_increments = cached_increments(Cache(locations(cache_dir).cache), measured)
         write_text(increments, increments_text(with_increments, wanted.layers, temperatures))
     points = points_asked(measured, wanted)
     if not points:
@@ -86,9 +86,11 @@ def command(
 def measure_all(
     requests: Sequence[MeasurementRequest], cache_dir: Path | None, *, increments: bool = False
 ) -> tuple[Session, list[CheckpointMeasurements]]:
-    """Measure in workers and read the results from the cache, in the order measured."""
+    """Measure in workers and read the results from the cache, in the order measured.
+
+    A result that cannot be read is a failure of the session.
+    """
     jobs = [(request.model, partial(Measure, request=request, increments=increments)) for request in requests]
     session = run_jobs(jobs, cache_dir, requests[0].device)
-    measurements = Cache(locations(cache_dir).cache).measurements
-    found = [measurements.load(event.key) for event in session.events if isinstance(event, Measured)]
-    return session, [measured for measured in found if measured is not None]
+    measured = [event for event in session.events if isinstance(event, Measured)]
+    return session.read(measured, Cache(locations(cache_dir).cache).measurements.load)

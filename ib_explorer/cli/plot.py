@@ -11,15 +11,18 @@ from typing import Literal
 
 import click
 
+from cache import Cache
+from cache.locations import locations
 from estimator.bottleneck.bounds import BOUNDS, IB
 from estimator.checkpoints.names import in_training_order
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, CheckpointMeasurements, Layer, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
-from ib_explorer.cached import cached_curve, cached_measurements, canonical_temperature
+from ib_explorer.cached import cached_curve, cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.reading import outcome
 from ib_explorer.drawing.charts import KINDS, Chart, charts_of
 from ib_explorer.drawing.plane import View, revision_of
 
@@ -117,7 +120,7 @@ def command(
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
-) -> None:
+) -> int:
     """Draw cached measurements as text, in colour on a terminal unless NO_COLOR is set.
 
     Labels with one side, such as preference, have no plane: --kind plane draws their information over training.
@@ -132,15 +135,18 @@ def command(
         min_count,
         bound,
     )
-    measured = [found for found in cached_measurements(cache_dir, models) if view.shows(found)]
-    if checkpoint is not None:
-        measured = _named(measured, checkpoint)
-    charts = charts_of(kind, measured, view, cached_curve(cache_dir, measured, granularity, view.drawn_bound.curve))
-    if not any(chart.series for chart in charts):
-        raise InputError(
-            "filter", "No cached measurement matches this view: list what is cached with ib-explorer export."
-        )
+    cache = Cache(locations(cache_dir).cache)
+    with reading(cache):
+        measured = [found for found in cached_measurements(cache, models) if view.shows(found)]
+        if checkpoint is not None:
+            measured = _named(measured, checkpoint)
+        charts = charts_of(kind, measured, view, cached_curve(cache, measured, granularity, view.drawn_bound.curve))
+        if not any(chart.series for chart in charts):
+            raise InputError(
+                "filter", "No cached measurement matches this view: list what is cached with ib-explorer export."
+            )
     print_charts(charts, width, height)
+    return outcome(cache)
 
 
 def print_charts(charts: Sequence[Chart], width: int | None = None, height: int | None = None) -> None:

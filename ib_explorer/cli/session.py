@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import (
+    BoundReady,
     CancelledJob,
     CheckpointFailed,
     Event,
     Failed,
     Finished,
+    Measured,
     PhaseProgress,
     Revisions,
     Task,
@@ -24,6 +28,9 @@ from ib_explorer.worker.messages import (
 
 PendingJob = Callable[[int], Task]
 """A job without its number."""
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,25 @@ class Session:
         count = f"{len(self.lost)} of {sum(listed.values())} checkpoints"
         again = "What was measured is cached: run the same command again to retry only these."
         return "\n".join([f"ib-explorer: {count} failed:", *lines, again])
+
+    def read(
+        self, events: Iterable[Measured | BoundReady], load: Callable[[str], Result | None]
+    ) -> tuple[Session, list[Result]]:
+        """The results of ``events`` in the cache, and the session with a failure for each result that is not there."""
+        found = [(event, load(event.key)) for event in events]
+        lost = tuple(_lost(event) for event, result in found if result is None)
+        for failure in lost:
+            print(f"ib-explorer: {failure.message}", file=sys.stderr)
+        return replace(self, failures=self.failures + lost), [result for _, result in found if result is not None]
+
+
+def _lost(event: Measured | BoundReady) -> Failed:
+    name = event.revision if isinstance(event, Measured) else "a bound"
+    sentence = (
+        f"The result of {name} could not be read from the cache after it was stored: run ib-explorer cache verify, "
+        "then measure again."
+    )
+    return Failed(event.job, "cache", sentence, input_error=False)
 
 
 def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:

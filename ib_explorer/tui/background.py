@@ -23,6 +23,7 @@ from ib_explorer.tui.news import (
     Exported,
     IncrementsRead,
     RecordRead,
+    RecordsMissing,
     WorkerEvent,
     WorkerExited,
 )
@@ -49,11 +50,24 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
         await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
+    except InputError as error:
+        problem = str(error)
     except OSError as error:
         problem = f"The cache could not be read: {error}."
     finally:
         _spare_collection()
     post(CacheRead(records, curves, increments, problem))
+    await report_missing(cache, post)
+
+
+async def report_missing(cache: CacheReader, post: Post) -> None:
+    """Post what is missing from the cache because it was damaged, if anything is."""
+    try:
+        missing = await asyncio.to_thread(cache.missing)
+    except InputError as error:
+        missing = str(error)
+    if missing:
+        post(RecordsMissing(missing))
 
 
 def _spare_collection() -> None:
@@ -79,6 +93,8 @@ async def read_record(cache: CacheReader, measured: Measured, post: Post) -> Non
     except OSError:
         record = None
     post(RecordRead(measured.job, measured.revision, record))
+    if record is None:
+        await report_missing(cache, post)
 
 
 async def read_increments(cache: CacheReader, measurements: str, post: Post) -> None:

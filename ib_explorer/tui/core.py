@@ -23,6 +23,7 @@ from ib_explorer.tui.news import (
     Exported,
     IncrementsRead,
     RecordRead,
+    RecordsMissing,
     WorkerEvent,
     WorkerExited,
 )
@@ -36,6 +37,7 @@ from ib_explorer.tui.state import (
     at_last_checkpoint,
     with_event,
     with_job,
+    with_log,
     with_record_read,
     with_records,
 )
@@ -44,6 +46,9 @@ from ib_explorer.worker.messages import BoundReady, CancelledJob, CheckpointFail
 
 REDRAW_EVERY = 0.5
 """Seconds between redraws for background messages; key presses redraw at once."""
+
+MISSING_SHOWN = 30.0
+"""Seconds that a notice of damaged records is shown; it also stays in the log."""
 
 SETTLE_AFTER = 0.3
 """Seconds that a view must remain unchanged, while a key repeats, before its missing values are requested."""
@@ -123,6 +128,11 @@ class Core(App[None], inherit_bindings=False):
         if self.initial is not None:
             self._set(replace(self.state, form=Order(self.initial, self.state.view.preset)), at_once=False)
             self.order(self.initial)
+
+    @on(RecordsMissing)
+    def _records_missing(self, message: RecordsMissing) -> None:
+        self._set(with_log(self.state, message.sentence), at_once=False)
+        self.notify(message.sentence, severity="warning", timeout=MISSING_SHOWN, markup=False)
 
     @on(WorkerEvent)
     def _worker_event(self, message: WorkerEvent) -> None:

@@ -74,6 +74,9 @@ class CacheReader(Protocol):
     def increments(self) -> Records[CheckpointIncrements]:
         """The cached increments."""
 
+    def missing(self) -> str:
+        """A sentence about damaged records that are missing; empty if none are."""
+
 
 class WorkerEvent(Message):
     """An event of the worker."""
@@ -103,6 +106,14 @@ class CacheRead(Message):
     ) -> None:
         super().__init__()
         self.records, self.curves, self.increments, self.problem = records, curves, increments, problem
+
+
+class RecordsMissing(Message):
+    """Damaged records are missing from what was read; ``sentence`` says what to do."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self.sentence = sentence
 
 
 class RecordRead(Message):

@@ -85,6 +85,7 @@ class CheckpointWork:
         with_loss = lacks_loss and loss is None
         if with_loss and job.stored_only:
             return None
+        self._cache.check_writable()
         if cached is not None and not missing and not with_loss:
             return self._cache.measurements.merge(subject.identity, replace(cached, loss=loss))
         found = self._measurer().measure(subject, missing, progress, with_loss=with_loss, stored_only=job.stored_only)
@@ -102,6 +103,7 @@ class CheckpointWork:
         wanted = _temperatures(subject.request)
         missing = [one for one in wanted if any((one.rule, layer) not in present for layer in layers)]
         if missing:
+            self._cache.check_writable()
             rows = self._measurer().measure_increments(subject, missing, progress)
             self._cache.increments.merge(identity, CheckpointIncrements(known.key, rows))
 

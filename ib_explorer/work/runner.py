@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from cache import Cache
 from cache.keys import key
-from cache.locations import prepare, score_budget
+from cache.locations import score_budget
 from estimator.bottleneck.bounds import BOUNDS, JointLabels
 from estimator.checkpoints.names import select
 from estimator.checkpoints.resolve import begin_downloads, list_revisions, model_folder
@@ -55,7 +55,7 @@ class Runner:
     """Runs the jobs of one worker process on one device, with the cache in ``cache_dir``."""
 
     def __init__(self, cache_dir: Path, device: str) -> None:
-        self._cache = Cache(prepare(cache_dir), score_budget())
+        self._cache = Cache(cache_dir, score_budget())
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
@@ -72,15 +72,19 @@ class Runner:
             self._samples.begin()
             self._checkpoints.begin()
             begin_downloads()
-        match request:
-            case Measure():
-                self._measure(request, emit, progress)
-            case ComputeBound():
-                self._bound(request, emit, progress)
-            case ListRevisions():
-                self._list(request, emit, progress)
-            case _:
-                assert_never(request)
+        try:
+            match request:
+                case Measure():
+                    self._measure(request, emit, progress)
+                case ComputeBound():
+                    self._bound(request, emit, progress)
+                case ListRevisions():
+                    self._list(request, emit, progress)
+                case _:
+                    assert_never(request)
+        finally:
+            if damage := self._cache.aside.note():
+                progress.note(damage)
 
     def _list(self, job: ListRevisions, emit: Emit, progress: Progress) -> None:
         revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model, progress)
@@ -143,10 +147,12 @@ class Runner:
                 prefetch.stop()
 
     def _check(self, request: MeasurementRequest, chosen: Sequence[Revision], progress: Progress) -> None:
-        """Reject invalid input before lengthy training, tokenisation or downloads.
+        """Reject invalid input, and a cache that can neither answer nor be written, before lengthy work.
 
         A sweep whose first checkpoint cannot be read goes on: layers are checked again at each checkpoint.
         """
+        if not self._cache.measurements.entries.stamps():
+            self._cache.check_writable()
         try:
             depth = self._checkpoints.depth(chosen[0], progress)
         except (InputError, MeasurementError) as error:
@@ -187,6 +193,7 @@ class Runner:
             raise InputError("granularity", f"{job.granularity} labels have no bound, which applies to the plane only.")
         identity = with_labels(bound_identity(text.sample.digest, job.granularity, curve.name), text, chain[-1:])
         if self._cache.curves.load(key(identity)) is None:
+            self._cache.check_writable()
             self._cache.curves.put(identity, curve.compute(_joint_labels(text, chain), progress))
         emit(BoundReady(job.job, key(identity)))
 

@@ -93,7 +93,8 @@ class Samples:
             if in_pairs
             else tokenise(corpus, words, *size, progress, request.text_column, request.columns)
         )
-        self._cache.samples.put(identity, *sample.to_arrays())
+        if self._cache.is_writable():  # else it still finds what is cached for it
+            self._cache.samples.put(identity, *sample.to_arrays())
         return sample
 
     def _tokenizer(self, revision: Revision, progress: Progress) -> str:

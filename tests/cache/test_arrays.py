@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cache.arrays import HEADER, MARGIN, ArrayStore
+from cache.arrays import HEADER, MARGIN, SMALL, ArrayStore
+from cache.aside import Aside, Damaged
 from cache.files import partial_path
 from cache.keys import key
 from estimator.errors import InputError
@@ -24,7 +25,7 @@ IDENTITY = {"kind": "scores", "commit": "abc"}
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArrayStore:
-    return ArrayStore(tmp_path / "scores", 10**6, tmp_path / "aside")
+    return ArrayStore(tmp_path / "scores", 10**6, Aside(tmp_path / "aside"))
 
 
 def folder_of(store: ArrayStore, identity: dict[str, Any] = IDENTITY) -> Path:
@@ -151,7 +152,7 @@ def test_what_does_not_verify_is_a_miss_and_is_set_aside(store: ArrayStore, name
     store.put(IDENTITY, {"x": array})
     DAMAGE[name](folder_of(store))
     assert store.get(IDENTITY) is None
-    assert len(list(store.aside.iterdir())) == 1
+    assert len(list(store.aside.folder.iterdir())) == 1
     store.put(IDENTITY, {"x": array})
     assert store.get(IDENTITY, full=True) is not None
 
@@ -183,7 +184,7 @@ def test_what_lies_in_the_way_is_set_aside(store: ArrayStore, make: Callable[[Pa
     with store.create(IDENTITY, {"x": ((3,), "float16")}):
         make(folder_of(store))
     assert store.get(IDENTITY) is not None
-    assert len(list(store.aside.iterdir())) == 1
+    assert len(list(store.aside.folder.iterdir())) == 1
 
 
 def test_whoever_is_first_stays(store: ArrayStore) -> None:
@@ -259,6 +260,7 @@ class Disk:
 
 def test_a_full_disk_is_said_before_anything_is_let_go(store: ArrayStore, monkeypatch: pytest.MonkeyPatch) -> None:
     kilobytes(store, 1)
+    monkeypatch.setattr("cache.arrays.SMALL", 1000)
     monkeypatch.setattr(shutil, "disk_usage", Disk(store, 150_000))
     assert not store.admits(200_000)
     with pytest.raises(InputError, match=r"no space for the 200\.0 kB needed in .*--cache-dir") as caught:
@@ -268,9 +270,24 @@ def test_a_full_disk_is_said_before_anything_is_let_go(store: ArrayStore, monkey
     assert remains(store) == []
 
 
+@pytest.mark.parametrize(("size", "fits"), [(6000, True), (SMALL, True), (SMALL + 1, False)])
+def test_small_arrays_are_written_into_the_margin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
+) -> None:
+    store = ArrayStore(tmp_path / "samples", 10**8, Aside(tmp_path / "aside"))
+    monkeypatch.setattr(shutil, "disk_usage", Disk(store, 2 * SMALL - MARGIN))
+    assert store.admits(size) == fits
+    if fits:
+        kilobytes(store, 1, size)
+    else:
+        with pytest.raises(InputError, match="no space for the"):
+            kilobytes(store, 1, size)
+
+
 def test_a_disk_that_fills_lets_old_arrays_go(store: ArrayStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(3):
         kilobytes(store, n, used=n + 1)
+    monkeypatch.setattr("cache.arrays.SMALL", 1000)
     monkeypatch.setattr(shutil, "disk_usage", Disk(store, 350_000))
     assert store.admits(250_000)
     kilobytes(store, 3, 200_000)
@@ -321,13 +338,13 @@ def test_verify_reads_all_and_leaves_the_order_of_use(store: ArrayStore) -> None
     for n in range(3):
         kilobytes(store, n, used=n + 1)
     damage(lambda data: data[:9000] + b"\xff" + data[9001:])(folder_of(store, {"n": 1}))
-    assert store.verify() == (2, [key({"n": 1})])
+    assert store.verify() == (2, [Damaged("scores", key({"n": 1}))])
     assert [item.used for item in store.items()] == [1.0, 3.0]
     assert store.verify() == (2, [])
 
 
 def _write(folder: Path, writer: int) -> None:
-    store = ArrayStore(folder / "scores", 400_000, folder / "aside")
+    store = ArrayStore(folder / "scores", 400_000, Aside(folder / "aside"))
     for turn in range(10):
         identity = {"n": turn % 4}
         with store.create(identity, {"x": ((100_000,), np.uint8)}) as arrays:
@@ -345,7 +362,7 @@ def test_processes_that_write_and_let_go_at_once_never_corrupt(tmp_path: Path) -
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    store = ArrayStore(tmp_path / "scores", 400_000, tmp_path / "aside")
+    store = ArrayStore(tmp_path / "scores", 400_000, Aside(tmp_path / "aside"))
     assert store.verify()[1] == []
     assert remains(store) == []
-    assert not store.aside.exists()
+    assert not store.aside.folder.exists()

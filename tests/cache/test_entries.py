@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cache.aside import Aside, Damaged
 from cache.entries import EntryStore
 from cache.files import PARTIAL, partial_path
 from cache.keys import key
@@ -24,7 +25,7 @@ ABOUT = {"model": "a/b", "revision": "main"}
 
 @pytest.fixture
 def store(tmp_path: Path) -> EntryStore:
-    return EntryStore(tmp_path / "documents", tmp_path / "aside")
+    return EntryStore(tmp_path / "documents", Aside(tmp_path / "aside"))
 
 
 def test_an_entry_reads_back(store: EntryStore) -> None:
@@ -91,8 +92,9 @@ def test_what_does_not_verify_is_a_miss_and_is_set_aside(store: EntryStore, name
     path.write_bytes(damaged)
     assert store.get(kept) is None
     assert not path.exists()
-    (aside,) = store.aside.iterdir()
+    (aside,) = store.aside.folder.iterdir()
     assert aside.read_bytes() == damaged
+    assert store.aside.all() == [Damaged("documents", path.name)]
     store.put(IDENTITY, VALUE, ABOUT)
     assert store.get(kept) is not None
 
@@ -113,7 +115,7 @@ def test_a_sound_file_under_a_wrong_name_is_set_aside(store: EntryStore) -> None
     store.path(kept).rename(store.path(other))
     assert store.get(other) is None
     assert store.get(kept) is None
-    assert len(list(store.aside.iterdir())) == 1
+    assert len(list(store.aside.folder.iterdir())) == 1
 
 
 def test_a_folder_in_the_place_of_a_file_is_set_aside(store: EntryStore) -> None:
@@ -133,7 +135,7 @@ def test_verify_tells_sound_from_unsound_and_foreign(store: EntryStore) -> None:
     assert not misplaced.parent.exists()
     sound, bad = store.verify()
     assert sound == 4
-    assert sorted(bad) == sorted([f"{names[0]}.json", "notes.txt"])
+    assert {found.name for found in bad} == {f"{names[0]}.json", "notes.txt"}
     assert store.verify() == (4, [])
 
 
@@ -179,13 +181,13 @@ def test_a_file_that_vanishes_while_reading_is_a_miss(store: EntryStore, monkeyp
 def test_a_cache_that_may_only_be_read_misses_without_a_crash(store: EntryStore) -> None:
     name = store.put(IDENTITY, VALUE, ABOUT)
     store.path(name).write_bytes(b"")
-    store.aside.write_text("in the way of the folder")
+    store.aside.folder.write_text("in the way of the folder")
     assert store.get(name) is None
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "documents").write_text("")
-    store = EntryStore(tmp_path / "documents", tmp_path / "aside")
+    store = EntryStore(tmp_path / "documents", Aside(tmp_path / "aside"))
     for act in (store.stamps, lambda: store.put(IDENTITY, VALUE, ABOUT)):
         with pytest.raises(InputError) as caught:
             act()
@@ -217,7 +219,7 @@ def test_values_are_finite(store: EntryStore, value: dict[str, Any]) -> None:
 
 
 def _write_and_read(folder: Path, writer: int) -> None:
-    store = EntryStore(folder / "documents", folder / "aside")
+    store = EntryStore(folder / "documents", Aside(folder / "aside"))
     for turn in range(30):
         for n in range(3):
             store.put({"n": n}, {"writer": writer, "turn": turn, "fill": "x" * 5000 * (1 + writer)}, {})
@@ -234,7 +236,7 @@ def test_several_processes_write_and_read_the_same_entries(tmp_path: Path) -> No
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    store = EntryStore(tmp_path / "documents", tmp_path / "aside")
+    store = EntryStore(tmp_path / "documents", Aside(tmp_path / "aside"))
     assert store.verify() == (3, [])
-    assert not store.aside.exists()
+    assert not store.aside.folder.exists()
     assert len([path for path in store.folder.rglob("*") if path.is_file()]) == 3

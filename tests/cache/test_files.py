@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cache import files
-from cache.files import PARTIAL, in_words, partial_path, prune_partial, remove, set_aside, write_atomically
+from cache.files import PARTIAL, in_words, partial_path, prune_partial, remove, write_atomically
 from estimator.errors import InputError
 
 
@@ -65,17 +65,6 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_set_aside_keeps_what_it_moves_and_never_overwrites(tmp_path: Path) -> None:
-    aside = tmp_path / "aside"
-    for content in ("one", "two"):
-        (tmp_path / "file").write_text(content)
-        moved = set_aside(tmp_path / "file", aside)
-        assert moved is not None
-        assert moved.read_text() == content
-    assert len(list(aside.iterdir())) == 2
-    assert set_aside(tmp_path / "file", aside) is None
 
 
 def test_only_old_remains_are_pruned(tmp_path: Path) -> None:

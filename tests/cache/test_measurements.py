@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks import made_up
 from cache import columns
+from cache.aside import Aside
 from cache.columns import decode_rows, encode_rows
 from cache.curves import CurveStore
 from cache.entries import EntryStore
@@ -62,7 +63,7 @@ def store(tmp_path: Path) -> MeasurementStore:
 
 
 def _store(folder: Path) -> MeasurementStore:
-    return MeasurementStore(EntryStore(folder / "measurements", folder / "aside"))
+    return MeasurementStore(EntryStore(folder / "measurements", Aside(folder / "aside")))
 
 
 @given(st.lists(measurement_rows, max_size=6))
@@ -225,7 +226,7 @@ def test_a_sound_file_that_is_no_page_is_set_aside(store: MeasurementStore, tabl
     assert entry is not None
     store.entries.put(IDENTITY, {**entry.value, "table": table}, entry.about)
     assert store.load(key(IDENTITY)) is None
-    assert len(list(store.entries.aside.iterdir())) == 1
+    assert len(list(store.entries.aside.folder.iterdir())) == 1
 
 
 def test_codes_outside_their_values_are_noticed() -> None:
@@ -258,7 +259,7 @@ def test_processes_that_merge_at_once_never_corrupt(tmp_path: Path) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     store = _store(tmp_path)
-    assert not store.entries.aside.exists()
+    assert not store.entries.aside.folder.exists()
     for writer in range(3):
         own = store.load(key({"writer": writer}))
         assert own is not None
@@ -272,7 +273,7 @@ CURVE = BoundCurve("token", (0.0, 0.1, 1 / 3), (0.0, 0.05, 0.1 + 0.2), (None, 7.
 
 
 def test_curves_come_back_with_their_identities(tmp_path: Path) -> None:
-    store = CurveStore(EntryStore(tmp_path / "curves", tmp_path / "aside"))
+    store = CurveStore(EntryStore(tmp_path / "curves", Aside(tmp_path / "aside")))
     identity = {"kind": "bound", "sample": "d" * 64}
     store.put(identity, CURVE)
     again = CurveStore(store.entries)
@@ -282,7 +283,7 @@ def test_curves_come_back_with_their_identities(tmp_path: Path) -> None:
 
 
 def test_a_curve_store_sets_aside_what_is_no_curve(tmp_path: Path) -> None:
-    store = CurveStore(EntryStore(tmp_path / "curves", tmp_path / "aside"))
+    store = CurveStore(EntryStore(tmp_path / "curves", Aside(tmp_path / "aside")))
     store.entries.put({}, {"schema": 2, "rate": []}, {})
     assert store.all() == []
     assert len(list((tmp_path / "aside").iterdir())) == 1

@@ -106,6 +106,10 @@ class MemoryCache:
         self.measurements = _Measurements({record.key: record for record in records})
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
+        self.damage = ""
+
+    def missing(self) -> str:
+        return self.damage
 
 
 class _Measurements(dict):

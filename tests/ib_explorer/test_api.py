@@ -6,6 +6,7 @@ import inspect
 import io
 import itertools
 import pickle
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -73,6 +74,17 @@ def test_what_was_measured_is_loaded_by_filters(measured: Result) -> None:
         ib.load(model, cache_dir=folder, layers=0)
     with pytest.raises(ib.InputError, match="load has no option 'layer': did you mean layers"):
         ib.load(model, cache_dir=folder, layer=2)
+
+
+def test_what_is_loaded_warns_of_damaged_records(measured: Result, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    shutil.copytree(measured.cache_dir / "measurements", folder / "measurements")
+    victim = sorted(folder.rglob("*.json"))[0]
+    victim.write_bytes(victim.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match=r"1 record \(measurements\) of the cache was damaged and set aside"):
+        assert len(ib.load(cache_dir=folder).records) == 1
+    with pytest.raises(ib.MeasurementError, match=r"No cached measurement matches .* 1 record \(measurements\)"):
+        ib.load(cache_dir=folder, layers=0)
 
 
 def test_the_bound_and_the_checkpoints_are_those_of_the_commands(

@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import pytest
@@ -266,7 +265,7 @@ def test_the_cache_is_shown_and_verified(run):
     code, out, _ = run("cache", "info")
     assert code == 0 and any(line.split()[:2] == ["measurements", "2"] for line in out.splitlines())
     code, out, _ = run("cache", "verify")
-    assert code == 0 and out.splitlines()[0].split() == ["measurements", "2", "intact", "0", "set", "aside"]
+    assert code == 0 and " ".join(out.splitlines()[0].split()) == "measurements 2 intact 0 damaged 0 set aside earlier"
 
 
 def test_a_damaged_measurement_is_named_and_set_aside(run, tmp_path):
@@ -276,7 +275,52 @@ def test_a_damaged_measurement_is_named_and_set_aside(run, tmp_path):
     code, out, _ = run("cache", "verify")
     assert code == 1 and victim.stem in out
     assert not victim.exists()
-    assert run("cache", "verify")[0] == 0
+    code, out, err = run("cache", "verify")
+    assert code == 1 and " ".join(out.splitlines()[0].split()) == "measurements 1 intact 0 damaged 1 set aside earlier"
+    assert "1 record (measurements) of the cache was damaged and set aside in" in err
+
+
+@pytest.mark.parametrize("command", ["export", "plot"])
+def test_what_is_read_reports_damaged_records_and_gives_the_rest(run, tmp_path, command):
+    run("measure", "kept")
+    whole = run("export")[1]
+    victim = sorted((tmp_path / "cache").rglob("measurements/*/*.json"))[0]
+    sound = victim.read_bytes()
+    victim.write_bytes(sound[:-9])
+    for _ in range(2):
+        code, out, err = run(command)
+        assert code == 1 and out
+        assert err.startswith("ib-explorer: 1 record (measurements) of the cache was damaged and set aside in ")
+        assert err.count("\n") == 1 and "measure again" in err
+    code, _, err = run(command, "--model", "lost")
+    assert code == 1 and "choose from kept" in err and "set aside" in err
+    assert 1 < len(table(run("export")[1])) < len(table(whole))
+    run("measure", "kept")
+    assert run(command)[0] == 0 and run("export")[1] == whole
+
+
+def test_a_cache_of_damaged_records_only_is_a_failure(run, tmp_path):
+    run("measure", "kept")
+    for path in (tmp_path / "cache").rglob("measurements/*/*.json"):
+        path.write_bytes(b"")
+    code, out, err = run("export")
+    assert (code, out) == (
+        1,
+        "",
+    ) and "has no measurements: run ib-explorer measure first. 2 records (measurements)" in err
+
+
+def test_verify_and_prune_of_a_cache_that_can_only_be_read_claim_no_success(run, tmp_path, read_only):
+    run("measure", "kept")
+    victim = sorted((tmp_path / "cache").rglob("measurements/*/*.json"))[0]
+    victim.write_bytes(b"")
+    read_only(tmp_path / "cache")
+    code, out, err = run("cache", "verify")
+    assert code == 1 and f"{victim.name}  damaged, and not set aside: Read-only file system" in out
+    assert "cannot be used" in err
+    code, out, err = run("cache", "prune", "--part", "measurements")
+    assert code == 1 and out.startswith("removed 0 entries") and "2 entries in" in err and "Read-only" in err
+    assert len(table(run("export")[1])) == 6
 
 
 def test_pruning_keeps_measurements_unless_they_are_named(run):
@@ -412,7 +456,7 @@ def test_what_preference_and_increments_cannot_be_asked_for(run, arguments, sent
 
 
 def test_the_demo_without_a_terminal_draws_its_plane_and_names_its_table(run, monkeypatch, tmp_path):
-    finished = SimpleNamespace(exit_code=0, events=[])
+    finished = Session((), ())
     monkeypatch.setattr("ib_explorer.cli.demo.measure_all", lambda *_: (finished, trajectory()))
     monkeypatch.setattr("ib_explorer.cli.demo.run_jobs", lambda *_: finished)
     code, out, err = run("demo", "--csv", str(tmp_path / "demo.csv"))

@@ -790,6 +790,14 @@ async def test_a_worker_that_cannot_start_is_said_so() -> None:
         assert "no more processes" in app.screen.message
 
 
+async def test_damaged_records_that_are_missing_are_said_and_logged() -> None:
+    cache = MemoryCache(trajectory())
+    cache.damage = "1 record (measurements) of the cache was damaged."
+    async with explorer(cache) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-1] and cache.damage in app.state.log)
+        assert [notice.message for notice in app._notifications] == [cache.damage]
+
+
 async def test_a_cache_that_cannot_be_read_is_said_so() -> None:
     cache = MemoryCache(trajectory())
 
