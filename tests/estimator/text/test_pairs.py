@@ -228,7 +228,8 @@ def test_usual_templates_label_the_answers(
     tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch, template: str, asked: str, ends: str
 ) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
-    sample = sample_of(chats(prompt=[message("system", "be kind"), message("user", " so? ")]), tiny_tokenizer)
+    prompts_of = [[message("system", "be kind"), message("user", f" so? {n}")] for n in range(3)]
+    sample = sample_of([{"prompt": one, "chosen": [YES], "rejected": [NO]} for one in prompts_of], tiny_tokenizer)
     assert [text.strip(" ") for text in completions(sample, tiny_tokenizer)] == ["yes" + ends, "no" + ends] * 3
     assert all(prompt.endswith(asked) and "so?" in prompt for prompt in prompts(sample, tiny_tokenizer))
 
