@@ -21,8 +21,11 @@ PAIR_COLUMNS = ("prompt", "chosen", "rejected")
 
 Message = dict[str, str]
 
-_ENCODED = re.compile(r"""\s*(\[\s*)?\{\s*["'](role|content)["']\s*:""")
-"""How messages begin that are written as a string: as JSON, or as Python writes them."""
+_KEYS = r"""(?=.*["']{}["']\s*:)(?=.*["']{}["']\s*:)"""
+_ENCODED = re.compile(
+    rf"""\s*\[?\s*\{{\s*(?=["'])(?:{_KEYS.format("role", "content")}|{_KEYS.format("from", "value")})""", re.DOTALL
+)
+"""Messages written as a string, as JSON or as Python writes them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,33 @@ def test_the_identity_is_that_of_earlier_versions(published):
     assert opened("org/texts:en:train").identity_of("url")["column"] == "url"
 
 
+def test_categories_of_a_dataset_are_text_and_labels(published):
+    import io
+
+    import datasets
+    import pyarrow
+    import pyarrow.parquet
+
+    prose = [f"text {number}" for number in range(4)]
+    columns = {
+        "text": pyarrow.array(prose).dictionary_encode(),
+        "kind": pyarrow.array(["a", "b"] * 2).dictionary_encode(),
+    }
+    named = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["x", "y"])})
+    classed = datasets.Dataset.from_dict({"text": prose, "label": [0, 1, 0, 1]}, features=named)
+    contents = io.BytesIO(), io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), contents[0])
+    classed.to_parquet(contents[1])
+    for name, content, column, labels in [
+        ("org/categories", contents[0], "kind", ["a", "b"] * 2),
+        ("org/classes", contents[1], "label", [0, 1] * 2),
+    ]:
+        published.datasets[name] = Repository()
+        published.datasets[name].commit({"data.parquet": content.getvalue()}, branch="main")
+        documents = list(opened(name).documents(None, [column]))
+        assert documents == [Document(text, (label,)) for text, label in zip(prose, labels, strict=True)]
+
+
 def test_texts_come_with_further_columns(published):
     corpus = opened("org/pairs")
     assert list(corpus.documents("left", ["right", "left"])) == [Document("a b", ("c d", "a b"))]

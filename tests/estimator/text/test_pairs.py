@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
@@ -175,11 +177,64 @@ def test_messages_encoded_as_strings_are_decoded(encode: Callable[[Any], Any]) -
     assert pair == Pair((ASK,), (YES,), (NO,))
     pair = read({"prompt": encode(ASK), "chosen": encode(YES), "rejected": encode([NO])})
     assert pair == Pair((ASK,), (YES,), (NO,))
+    named = [{"id": 3, **one} for one in (ASK, YES)]
+    assert read({"chosen": encode(named), "rejected": encode([ASK, NO])}) == Pair((ASK,), (YES,), (NO,))
+    foreign = read({"chosen": encode([{"from": "human", "value": "so?"}]), "rejected": encode([ASK, NO])})
+    assert isinstance(foreign, Unusable) and "lists that are not messages with role and content" in foreign.reason
 
 
 @pytest.mark.parametrize("words", ['["role", "content"]', "[1] is cited", '{"a": 1}', "{", "role: content"])
 def test_other_text_in_brackets_is_text(words: str) -> None:
     assert read({"chosen": words, "rejected": "b"}) == Pair((), text(words), text("b"))
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.sampled_from(["[{'role': ", '[{"role":"a","content":']),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content", "x"]), inner),
+        max_leaves=8,
+    )
+)
+def test_whatever_a_cell_holds_is_a_pair_or_a_reason(cell: Any) -> None:
+    for record in ({"prompt": cell, "chosen": "a", "rejected": "b"}, {"chosen": cell, "rejected": cell}):
+        found = read(record)
+        assert isinstance(found, Pair) or "\n" not in found.reason
+
+
+CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+INST = (
+    "{{ bos_token or '' }}{% for m in messages %}{% if m.role == 'user' %}[INST] {% if loop.index0 == messages | "
+    "selectattr('role', 'equalto', 'user') | list | length and messages[0].role == 'system' %}{{ messages[0].content }}"
+    "\n\n{% endif %}{{ m.content | trim }} [/INST]{% elif m.role == 'assistant' %} {{ m.content | trim }}</s>"
+    "{% endif %}{% endfor %}"
+)
+MODEL_TURNS = (
+    "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content | trim }}"
+    "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "asked", "ends"),
+    [
+        (CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", "assistant\n", "<|im_end|>\n"),
+        (CHATML, "assistant\n", "<|im_end|>\n"),  # without a prompt for the answer
+        (INST, "[/INST]", "</s>"),
+        (MODEL_TURNS, "<start_of_turn>model\n", "<end_of_turn>\n"),
+    ],
+)
+def test_usual_templates_label_the_answers(
+    tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch, template: str, asked: str, ends: str
+) -> None:
+    monkeypatch.setattr(tiny_tokenizer, "chat_template", template)
+    prompts_of = [[message("system", "be kind"), message("user", f" so? {n}")] for n in range(3)]
+    sample = sample_of([{"prompt": one, "chosen": [YES], "rejected": [NO]} for one in prompts_of], tiny_tokenizer)
+    assert [text.strip(" ") for text in completions(sample, tiny_tokenizer)] == ["yes" + ends, "no" + ends] * 3
+    assert all(prompt.endswith(asked) and "so?" in prompt for prompt in prompts(sample, tiny_tokenizer))
 
 
 def test_whole_conversations_as_text_give_the_sample_of_their_parts(tiny_tokenizer: Any) -> None:

@@ -29,7 +29,7 @@ from ib_explorer.work.identities import increments_identity
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import BoundReady, ComputeBound, ListRevisions, Measure, Measured, Revisions
 from tests.hub import LoopbackHub, Repository, folder_files
-from tests.ib_explorer.runs import WORDS, measure, no_model, request, run
+from tests.ib_explorer.runs import WORDS, Notes, measure, no_model, request, run
 
 
 def test_a_folder_is_measured_and_then_remembered(
@@ -434,6 +434,21 @@ def test_preference_is_measured_on_pairs_and_then_remembered(
     assert {mean[name] for name in ("expressivity", "expressivity_se", "optimality", "output_labels")} == {""}
     corrected = [float(row["complexity_corrected"]) for row in values]
     assert float(mean["complexity_corrected"]) == pytest.approx(sum(corrected) / 3)
+
+
+def test_what_a_sample_leaves_out_is_reported_from_the_cache_as_well(
+    runner: Runner, tiny_model: Callable[[str], Path], pairs: Path, tmp_path: Path
+) -> None:
+    records = [json.dumps({"prompt": "p", "chosen": 3, "rejected": "r"}), *pairs.read_text().splitlines()]
+    pairs.write_text("\n".join([records[1], records[0], *records[2:]]))
+    asked = request(tiny_model("gpt2"), pairs, granularities=("preference",), documents=24)
+    reason = f"the column 'chosen' holds numbers, neither text nor messages (line 2 of {pairs})"
+    for one in (runner, Runner(tmp_path / "cache", "cpu")):
+        progress = Notes()
+        run(one, Measure(1, asked), progress)
+        (note,) = [note for note in progress.notes if note.startswith("pairs.jsonl")]
+        used = "pairs.jsonl: 24 of the 24 requested pairs are used"
+        assert note == f"{used}; 1 of the 25 read are left out: 1 because {reason}."
 
 
 def test_preference_of_identical_completions_is_nothing(
