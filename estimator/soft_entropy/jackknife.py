@@ -74,7 +74,7 @@ def bracketed(binned: Binned, chance: Chance, labels: LabelSet) -> Bracketed:
         singletons=labels.singletons,
         within=float(within[0]),
         low=float(plugin[0] - within[0] - MARGIN * within_se),
-        adjusted=None if value is None else float(value[0]),
+        adjusted=None if value is None else float(value[0]) + 0.0,  # no -0.0
         adjusted_se=None if value is None else _error(value, chance.shuffling(factor) * dealt),
     )
     return Bracketed(information, None if value is None else value[1:])

@@ -15,7 +15,7 @@ def value(number: float | None, width: int = 7) -> str:
     """An information value, or any fraction, with four decimals, right-aligned; a dash for None."""
     if number is None or not math.isfinite(number):
         return f"{WITHHELD:>{width}}"
-    return f"{number:{width}.4f}"
+    return f"{number:z{width}.4f}"
 
 
 def count(number: int, width: int = 0) -> str:

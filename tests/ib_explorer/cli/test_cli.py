@@ -20,6 +20,7 @@ from cache.locations import locations
 from ib_explorer import __version__
 from ib_explorer.__main__ import main
 from ib_explorer.cli import main as cli
+from ib_explorer.cli.session import Session
 from ib_explorer.tables.measurements import columns
 from ib_explorer.worker import client
 from tests.ib_explorer.synthetic import STEPS, preference, trajectory
