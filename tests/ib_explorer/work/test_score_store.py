@@ -20,6 +20,7 @@ from estimator.request import MeasurementRequest
 from estimator.soft_entropy import memory
 from estimator.soft_entropy.memory import SHARE, estimate_bytes, score_bytes
 from estimator.states import loading
+from ib_explorer.work import identities
 from ib_explorer.work import selection as checkpoints
 from ib_explorer.work.runner import Runner
 from ib_explorer.work.score_store import ScoreStore
@@ -297,3 +298,15 @@ def test_a_disk_that_is_full_is_told_once_and_costs_no_value(
     assert runner._cache.scores.items() == []
     monkeypatch.undo()
     assert [event.cached for event, _ in measure(runner, request(folder, text, revision="all"))] == [True, False]
+
+
+def test_a_new_version_of_the_estimator_measures_stored_scores_anew_without_the_model(
+    runner: Runner, tiny_model: Callable[[str], Path], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tiny_model("olmo2"), text)
+    ((_, before),) = measure(runner, asked)
+    monkeypatch.setattr(identities, "ESTIMATOR_VERSION", "next")
+    no_model(monkeypatch)
+    ((event, after),) = measure(runner, asked)
+    assert not event.cached and after.key != before.key
+    assert after.rows == before.rows
