@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cache import digests
-from cache.digests import folder_digest
+from cache.digests import HeardOf
 from estimator.errors import Cancelled, InputError
+
+
+def folder_digest(files: list[Path], memo: Path, progress: HeardOf | None = None, later: float = 60.0) -> str:
+    """The digest, asked for ``later`` seconds from now: files just written are not remembered."""
+    return digests.folder_digest(files, memo, progress, lambda: time.time() + later)
 
 
 @pytest.fixture
@@ -75,12 +84,89 @@ def test_a_changed_file_is_read_again(files: list[Path], memo: Path, read: list[
     assert read == ["model.safetensors"]
 
 
-def test_a_file_just_written_is_not_remembered(files: list[Path], memo: Path, read: list[str]) -> None:
-    os.utime(files[0])
-    folder_digest(files, memo)
+@pytest.mark.parametrize("written", [None, 10**9])
+def test_a_file_just_written_is_not_remembered_whatever_its_time_of_modification(
+    files: list[Path], memo: Path, read: list[str], written: int | None
+) -> None:
+    os.utime(files[0], written and (written, written))
+    folder_digest(files, memo, later=0)
     read.clear()
-    folder_digest(files, memo)
-    assert read == ["config.json"]
+    folder_digest(files, memo, later=0)
+    assert read == ["config.json", "model.safetensors"]
+
+
+def _in_place(path: Path, content: bytes, stamp: os.stat_result) -> None:
+    with path.open("r+b") as file:  # the inode stays
+        file.write(content)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def _copied(path: Path, content: bytes, stamp: os.stat_result) -> None:
+    source = path.with_name("elsewhere")
+    source.write_bytes(content)
+    os.utime(source, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    subprocess.run(["cp", "-p", source, path], check=True)
+    source.unlink()
+
+
+def _extracted(path: Path, content: bytes, stamp: os.stat_result) -> None:
+    archive = path.parent.parent / "archive.tar"
+    other = path.parent.parent / "other"
+    other.mkdir(exist_ok=True)
+    (other / path.name).write_bytes(content)
+    os.utime(other / path.name, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    subprocess.run(["tar", "--format=posix", "-cf", archive, "-C", other, path.name], check=True)
+    subprocess.run(["tar", "--overwrite", "-xpf", archive, "-C", path.parent], check=True)
+
+
+@pytest.mark.skipif(not (shutil.which("tar") and os.name == "posix"), reason="needs tar and cp")
+@pytest.mark.parametrize("replaced", [_in_place, _copied, _extracted])
+def test_new_weights_with_the_old_stamp_are_noticed(
+    files: list[Path],
+    memo: Path,
+    replaced: Callable[[Path, bytes, os.stat_result], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(digests, "_sampled", lambda path, size: "")
+    weights = files[1]
+    before = weights.stat()
+    seen = {folder_digest(files, memo)}
+    for n in range(20):
+        changed = weights.stat().st_ctime_ns
+        # Change times have a resolution of milliseconds. Such files count as just written, but not in this test.
+        while weights.stat().st_ctime_ns == changed:
+            replaced(weights, bytes([n]) + b"eights" + b"weights" * 99, before)
+        after = weights.stat()
+        stamps = [(state.st_size, state.st_mtime_ns, state.st_ino) for state in (before, after)]
+        assert stamps[0] == stamps[1]
+        seen.add(folder_digest(files, memo))
+    assert len(seen) == 21
+
+
+def test_where_the_change_time_does_not_help_new_weights_are_noticed(
+    files: list[Path], memo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = files[1]
+    weights.write_bytes(bytes(10**6))
+    state = digests._state(weights)
+    monkeypatch.setattr(digests, "_state", lambda path: state)
+    seen = {folder_digest([weights], memo)}
+    for n in range(1, 21):
+        weights.write_bytes(bytes([n]) * 10**6)
+        seen.add(folder_digest([weights], memo))
+    assert len(seen) == 21
+
+
+def test_of_an_unchanged_file_only_samples_are_read(tmp_path: Path, memo: Path, read: list[str]) -> None:
+    large = tmp_path / "model.safetensors"
+    with large.open("wb") as file:
+        file.truncate(32 * 2**20)
+    digest = folder_digest([large], memo)
+    large.chmod(0o600)
+    assert folder_digest([large], memo) == digest  # changed attributes: read again
+    assert read == ["model.safetensors"] * 2
+    assert folder_digest([large], memo) == digest
+    assert read == ["model.safetensors"] * 2
 
 
 def test_links_stand_for_what_they_point_to(files: list[Path], memo: Path, tmp_path: Path) -> None:

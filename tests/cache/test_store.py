@@ -16,7 +16,7 @@ import pytest
 
 import cache
 from benchmarks import made_up
-from cache import Cache, Occupied, Pruned, Verified
+from cache import Cache, Occupied, Pruned, Verified, digests
 from cache.aside import Damaged
 from cache.files import partial_path
 from cache.keys import key
@@ -32,7 +32,8 @@ def page(identity: dict[str, int]) -> CheckpointMeasurements:
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Cache:
+def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    monkeypatch.setattr(digests, "_SETTLED", -1.0)  # the file has just been written
     found = Cache(tmp_path / "cache", score_budget=10**6)
     for n in range(3):
         found.measurements.merge({"n": n}, page({"n": n}))
@@ -234,7 +235,9 @@ def test_an_unknown_part_is_refused(filled: Cache) -> None:
 
 def test_the_digest_of_a_folder_is_remembered_in_the_cache(filled: Cache) -> None:
     files = [filled.runs / "demo" / "checkpoint-1" / "model.safetensors"]
-    assert len(filled.folder_digest(files)) == 64
+    digest = filled.folder_digest(files)
+    assert len(digest) == 64
+    assert digest == filled.folder_digest(files)
     assert (filled.root / "digests.json").exists()
 
 
