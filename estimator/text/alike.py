@@ -72,5 +72,7 @@ def _components(items: int, first: IntArray, second: IntArray) -> IntArray:
     links = sp.coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(items, items))
     _, component = connected_components(links, directed=False)
     _, at, unit = np.unique(component, return_index=True, return_inverse=True)
+    if len(at) == 1:  # the jackknife needs two units: where all belong together, each stands for itself
+        return np.arange(items)
     numbered: IntArray = np.argsort(np.argsort(at))[unit].astype(np.int64)
     return numbered

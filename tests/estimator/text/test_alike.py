@@ -21,6 +21,11 @@ def test_near_copies_are_alike_and_other_texts_are_not() -> None:
     assert units[60:].tolist() == [3, 7, 11]
 
 
+def test_documents_that_are_all_alike_stand_for_themselves() -> None:
+    text = np.arange(40)
+    assert alike_documents(np.tile(text, 5), np.arange(6) * 40).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_items_that_share_a_key_belong_together_but_not_by_a_key_of_most() -> None:
     assert sharing([["a"], ["b"], ["a", "c"], ["c"], ["d"], []]).tolist() == [0, 1, 0, 0, 2, 3]
     assert sharing([["all"], ["all"], ["all"], ["x"]]).tolist() == [0, 1, 2, 3]
