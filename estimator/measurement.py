@@ -34,11 +34,12 @@ class Information:
 
     ``plugin`` is the paper's estimate; ``null`` is its expected value for labels with the same counts but no relation
     to Z, and ``within`` for labels dealt anew within each document. ``high`` is the jackknife estimate over document
-    groups. ``se`` is the standard error of the corrected value, over document groups or over shuffled labels, whichever
-    is larger; ``spread`` is the standard deviation of ``corrected`` over anchor draws. ``low`` is the lower end of the
-    bracket, and ``adjusted`` the value of :mod:`estimator.soft_entropy.adjusted` with its error ``adjusted_se``, None
-    where no label repeats. ``labels`` counts the distinct labels, ``singletons`` is the share of positions whose label
-    occurs once. Values measured before version 3 of the estimator lack ``within``, ``low`` and ``adjusted``.
+    groups, or the corrected or adjusted value where that is higher. ``se`` is the standard error of the corrected
+    value, over document groups or over shuffled labels, whichever is larger; ``spread`` is the standard deviation of
+    ``corrected`` over anchor draws. ``low`` is the lower end of the bracket, and ``adjusted`` the value of
+    :mod:`estimator.soft_entropy.adjusted` with its error ``adjusted_se``, None where no label repeats. ``labels``
+    counts the distinct labels, ``singletons`` is the share of positions whose label occurs once. Values measured before
+    version 3 of the estimator lack ``within``, ``low`` and ``adjusted``.
     """
 
     plugin: float

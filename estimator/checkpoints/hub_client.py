@@ -49,7 +49,7 @@ def prepare() -> None:
     """Set limits on the client's session, and take a password out of the hub's address.
 
     Called before each use, because the client replaces its session at times. Raises :class:`InputError` (``"hub"``)
-    if the address is none.
+    if the address is not that of a hub.
     """
     _hide_password()
     session: Any = get_session()
@@ -102,7 +102,9 @@ def _send(send: Callable[..., Any], request: Any, **options: Any) -> Any:
     commit = response.headers.get("x-repo-commit")
     if commit is not None and not is_commit(commit):
         response.close()  # the client would make folders of that name
-        raise InputError("hub", f"{constants.ENDPOINT} names {commit!r} as a commit, which is none: check HF_ENDPOINT.")
+        raise InputError(
+            "hub", f"{constants.ENDPOINT} names {commit!r} as a commit, which is no hash: check HF_ENDPOINT."
+        )
     return response
 
 

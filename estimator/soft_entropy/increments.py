@@ -195,7 +195,7 @@ class IncrementEstimator:
 def increment_estimator(text: LabelText, device: torch.device | str = "cpu") -> IncrementEstimator:
     """The estimator of increments for a sample's n-gram labels, with whole documents as groups."""
     sets = text.label_sets(LABELS.chain(NGRAMS[-1]))
-    together = text.sample.units()[text.sample.document_of_position()]
+    together = text.unit_of_position
     return IncrementEstimator(sets, document_groups(together), together, device=device)
 
 

@@ -73,7 +73,8 @@ class Estimator:
     """The information estimator of one sample: sorts labels once and reuses them for every layer, draw and temperature.
 
     ``label_sets`` are labels of the same positions; ``group`` [positions] numbers document groups from 0, and
-    ``document`` [positions] the documents within which labels are dealt anew (None: over all positions). Labels that
+    ``document`` [positions] the documents within which labels are dealt anew, each in one group (None: within groups).
+    Labels that
     occur less than ``min_count`` times are excluded from uniform weights.
     """
 
@@ -104,8 +105,8 @@ class Estimator:
         self._runs = list(zip(starts.tolist(), [*starts[1:].tolist(), len(group)], group[starts].tolist(), strict=True))
         self._sizes = torch.from_numpy(np.bincount(group)).to(device)
         self._orders = Orders.of(len(group), device)
-        whole = np.zeros(len(group), dtype=np.int64)
-        self._deals = torch.from_numpy(dealt_within(whole if document is None else document)).to(device)
+        # Positions stay in their group, so that what is left out of dealt labels is what is left out of the others.
+        self._deals = torch.from_numpy(dealt_within(group if document is None else document)).to(device)
 
     @property
     def nbytes(self) -> int:

@@ -50,9 +50,7 @@ def label_estimator(
     positions have the same label.
     """
     document = text.sample.document_of_position()
-    return estimator_of(
-        text.label_sets(kinds), kinds[0].null, document, text.sample.units(), weights, device, min_count
-    )
+    return estimator_of(text.label_sets(kinds), kinds[0].null, document, text.units, weights, device, min_count)
 
 
 def estimator_of(
@@ -67,8 +65,8 @@ def estimator_of(
     """The estimator of label sets that share a ``null``; ``document`` [positions] ascends from 0 without gaps.
 
     ``unit`` [documents] numbers what belongs together, such as copies. Where every position is a document of its own,
-    labels are dealt over all positions. There is one set only where the null shuffles whole documents or pairs. Raises
-    as :func:`label_estimator` does.
+    labels are dealt within jackknife groups. There is one set only where the null shuffles whole documents or pairs.
+    Raises as :func:`label_estimator` does.
     """
     weights = tuple(weights)
     for labels in sets:

@@ -47,6 +47,6 @@ class Corpus:
         return (document.text for document in usable(self.documents(text_column), LeftOut()))
 
     def pairs(self) -> Iterator[Pair | Unusable]:
-        """The records as preference pairs, and those that are none, read on demand."""
+        """The records as preference pairs, with an :class:`Unusable` for each that is not one, read on demand."""
         for table in self.tables:
             yield from table.pairs()

@@ -76,7 +76,7 @@ def _commit(name: str, progress: Progress) -> str:
         ) from error
     if not hub.is_commit(commit):
         raise InputError(
-            "corpus", f"The hub names {commit!r} as the commit of {name}, which is none: check HF_ENDPOINT."
+            "corpus", f"The hub names {commit!r} as the commit of {name}, which is no commit's hash: check HF_ENDPOINT."
         )
     return str(commit)
 

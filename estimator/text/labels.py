@@ -173,6 +173,17 @@ class LabelText:
         tokenizer = self._tokenizer()
         return [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in self.vocabulary.tolist()]
 
+    @cached_property
+    def units(self) -> IntArray:
+        """What belongs together of the documents, int64 [documents]: :meth:`.Sample.units`, found once."""
+        return self.sample.units()
+
+    @cached_property
+    def unit_of_position(self) -> IntArray:
+        """The unit of each measured position's document, int64 [positions]."""
+        together: IntArray = self.per_document(self.units)
+        return together
+
     def per_document(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
         """Values per document [documents], repeated for each measured position [positions]."""
         spread: npt.NDArray[Any] = np.asarray(values)[self.sample.document_of_position()]

@@ -208,7 +208,7 @@ class Runner:
 def _joint_labels(text: LabelText, chain: Sequence[LabelKind]) -> JointLabels:
     """The input and output labels of a sample's positions, of one kind and the narrower ones that it refines."""
     inputs, outputs = (tuple(text.labels(kind, side) for kind in chain) for side in SIDES)
-    return JointLabels(inputs, outputs, text.sample.units()[text.sample.document_of_position()])
+    return JointLabels(inputs, outputs, text.unit_of_position)
 
 
 def _device_name(device: str) -> str:

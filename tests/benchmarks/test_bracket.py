@@ -62,6 +62,7 @@ def test_a_cell_counts_its_runs_by_each_reading() -> None:
 
 
 def test_labels_that_keep_to_one_document_carry_what_the_document_carries(quick: None) -> None:
-    """The limit that docs/method.md names: no correction tells such a label from its document."""
+    """Shuffled over all positions, such labels pass for information; dealt within documents, they do not."""
     loose, bound = bracket.document_bound(0.0, 1), bracket.document_bound(1.0, 1)
     assert loose.is_zero and not bound.is_zero
+    assert loose.is_adjusted_zero and bound.is_adjusted_zero

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import multiprocessing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,12 +25,16 @@ from cache.measurements import MeasurementStore, row_key
 from estimator.curve import BoundCurve
 from estimator.measurement import WEIGHTS, CheckpointMeasurements, Information, Measurement
 from estimator.text.kinds import NGRAMS
+from estimator.values import VALUES
 
 IDENTITY = {"kind": "measurements", "commit": "abc"}
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(min_value=1, max_value=2**62)
-information = st.builds(Information, numbers, numbers, numbers, numbers, numbers, counts, numbers)
+maybe = st.none() | numbers
+information = st.builds(
+    Information, numbers, numbers, numbers, numbers, numbers, counts, numbers, maybe, maybe, maybe, maybe
+)
 measurement_rows = st.builds(
     Measurement,
     layer=st.integers(0, 200) | st.just("mean"),
@@ -42,8 +48,9 @@ measurement_rows = st.builds(
     ceiling=numbers,
     complexity=information,
     expressivity=st.none() | information,
-    resultant_length=st.none() | numbers,
-    participation_ratio=st.none() | numbers,
+    resultant_length=maybe,
+    participation_ratio=maybe,
+    covariance=maybe,
 )
 
 
@@ -72,6 +79,21 @@ def test_rows_come_back_to_the_last_bit(rows: list[Measurement]) -> None:
     assert list(back) == rows
     assert repr(back) == repr(tuple(rows))
     assert hash(back) == hash(tuple(rows))
+
+
+def test_rows_of_an_earlier_estimator_are_read_without_what_it_did_not_measure() -> None:
+    known = row()
+    encoded = encode_rows([known])
+    newer = {name for name in encoded["float_columns"] if name.rpartition(".")[2] in columns.INFORMATION_OPTIONAL}
+    kept = [name for name in encoded["float_columns"] if name not in {*newer, "covariance"}]
+    floats = np.frombuffer(base64.b64decode(encoded["floats"]), "<f8").reshape(len(encoded["float_columns"]), 1)
+    older = np.stack([floats[encoded["float_columns"].index(name)] for name in kept])
+    encoded |= {"float_columns": kept, "floats": base64.b64encode(older.tobytes()).decode()}
+    (found,) = decode_rows(encoded)
+    assert found == known
+    assert found.complexity.adjusted is None and math.isnan(VALUES["adjusted"].of(found.complexity))
+    assert VALUES["adjusted"].optimality(found) is None and found.predictive_share is None
+    assert found.complexity.bracket == pytest.approx((0.5 - 0.1 - 2 * 0.01, 0.2 + 2 * 0.01))
 
 
 def test_the_columns_are_all_there_is() -> None:

@@ -214,7 +214,7 @@ def test_a_commit_in_an_answer_that_is_none_writes_nothing(published, status, tm
     revision = resolve("org/tiny", "main", Progress())[0]
     published.headers = {"X-Repo-Commit": str(outside), "X-Error-Code": "EntryNotFound"}
     published.faults = [("HEAD /org/tiny/resolve", 404)] * 10 if status == 404 else []
-    with pytest.raises(InputError, match="as a commit, which is none"):
+    with pytest.raises(InputError, match="as a commit, which is no hash"):
         model_folder(revision, Progress())
     assert not outside.exists()
 

@@ -1,4 +1,4 @@
-"""Attempts after growing waits: how long, how often, what is said, and when there is none."""
+"""Attempts after growing waits: how long, how often, what is said, and when none follows."""
 
 from __future__ import annotations
 

@@ -72,12 +72,12 @@ def test_states_that_know_their_document_only_have_no_information() -> None:
     found = ngram_estimator(sample, ("frequency", "uniform"), min_count=2).measure(
         _scores(sample.document_of_position(), 5), TEMPERATURE
     )
+    assert {weights for _, weights, _ in found.information} == {"frequency", "uniform"}
     for labels, weights, value in found.information:
-        if weights == "frequency":
-            assert value.adjusted == pytest.approx(0, abs=1e-5), labels.granularity
-            assert value.low <= 0 and value.is_adjusted_zero
-            assert value.document_part == pytest.approx(value.corrected, abs=1e-5)
-            assert labels.granularity != "token" or value.corrected > 0.02
+        assert value.adjusted == pytest.approx(0, abs=1e-5), labels.granularity
+        assert value.low <= 0 and value.is_adjusted_zero
+        assert value.document_part == pytest.approx(value.corrected, abs=1e-5)
+        assert (labels.granularity, weights) != ("token", "frequency") or value.corrected > 0.02
 
 
 def test_states_that_are_a_function_of_the_label_have_all_of_it() -> None:
@@ -140,3 +140,15 @@ def test_copies_of_a_document_are_dealt_and_left_out_together() -> None:
     group = document_groups(units[copied.document_of_position()])
     document = copied.document_of_position()
     assert len({*group[(document == 0) | (document >= 30)]}) == 1
+
+
+def test_positions_without_documents_have_the_errors_that_shuffling_has() -> None:
+    """Independent positions: dealt labels leave out the positions that the others leave out, and add little error."""
+    rng = np.random.default_rng(13)
+    clusters = rng.integers(0, 10, 1600)
+    scores = _scores(clusters, 14)
+    labels = [label_set(clusters % 2, "half"), label_set(rng.integers(0, 10, 1600), "chance")]
+    for _, _, value in Estimator(labels, np.arange(1600) // 100).measure(scores, TEMPERATURE).information:
+        within_se = (value.plugin - value.within - value.low) / 2
+        assert 0.7 < within_se / value.se < 1.5
+        assert 0.7 < value.adjusted_se / value.se < 1.6
