@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from estimator.safe_text import safe
+
 _LONGEST = 300
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -16,7 +18,7 @@ class InputError(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(safe(message))
         self.kind = kind
 
 
@@ -24,7 +26,7 @@ class MeasurementError(Exception):
     """A measurement failed despite valid input (device lost, out of memory); the command line exits with 1."""
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(safe(message))
         self.kind = kind
 
 

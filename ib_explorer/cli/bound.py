@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from estimator.errors import InputError
 from estimator.text.kinds import NGRAMS
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import say, write_data
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
@@ -84,7 +84,7 @@ def command(
     ready = [event for event in session.events if isinstance(event, BoundReady)]
     session, found = session.read(ready, Cache(locations(cache_dir).cache).curves.load)
     for curve in found:
-        print(summary(curve), file=sys.stderr)
+        say(summary(curve))
     if found:
         rows = [
             row
@@ -93,7 +93,7 @@ def command(
             if source.curve.name == curve.conditionals
             for row in corner_rows(curve, bound, request.anchors)
         ]
-        sys.stdout.write(table_text(COLUMNS, rows))
+        write_data(table_text(COLUMNS, rows))
     return session.exit_code
 
 

@@ -13,6 +13,7 @@ from cache.store import PARTS, RECOVERABLE
 from estimator.errors import MeasurementError
 from ib_explorer.cli import DONE, FAILED
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import show
 from ib_explorer.cli.reading import outcome
 
 _DAY = 86_400.0
@@ -30,9 +31,9 @@ def command(cache_dir: Path | None) -> None:
 def info(cache_dir: Path | None) -> None:
     """Show the location of the cache and the size of each part."""
     places = locations(cache_dir)
-    print(f"{places.cache}  ({places.origin['cache']})")
+    show(f"{places.cache}  ({places.origin['cache']})")
     for held in Cache(places.cache).info():
-        print(f"  {held.part:<14} {held.files:>8} files  {in_words(held.bytes):>10}")
+        show(f"  {held.part:<14} {held.files:>8} files  {in_words(held.bytes):>10}")
 
 
 @command.command()
@@ -46,10 +47,10 @@ def verify(cache_dir: Path | None) -> int:
     damaged = False
     for checked in cache.verify():
         counts = f"{checked.sound:>8} intact  {len(checked.damaged):>4} damaged  {checked.earlier:>4} set aside earlier"
-        print(f"{checked.part:<14} {counts}")
+        show(f"{checked.part:<14} {counts}")
         for found in checked.damaged:
             damaged = True
-            print(f"  {found.name}  {found.problem or 'set aside'}")
+            show(f"  {found.name}  {found.problem or 'set aside'}")
     return outcome(cache, FAILED if damaged else DONE)
 
 
@@ -80,7 +81,7 @@ def prune(cache_dir: Path | None, parts: tuple[str, ...], older_than: float | No
         older_than=None if older_than is None else older_than * _DAY,
         to_bytes=None if gigabytes is None else round(gigabytes * _GIGABYTE),
     )
-    print(f"removed {pruned.entries} entries, {in_words(pruned.bytes)}")
+    show(f"removed {pruned.entries} entries, {in_words(pruned.bytes)}")
     if not pruned.stuck:
         return DONE
     raise MeasurementError(

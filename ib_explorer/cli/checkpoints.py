@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import write_data
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.tables.checkpoints import COLUMNS, revision_row
 from ib_explorer.tables.csv import table_text
@@ -29,5 +29,5 @@ def command(model: str, cache_dir: Path | None) -> int:
         Revision(**fields) for event in session.events if isinstance(event, Revisions) for fields in event.revisions
     ]
     if revisions or not session.failures:
-        sys.stdout.write(table_text(COLUMNS, map(revision_row, revisions)))
+        write_data(table_text(COLUMNS, map(revision_row, revisions)))
     return session.exit_code

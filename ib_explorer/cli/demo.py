@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.measure import measure_all
+from ib_explorer.cli.outlet import is_interactive, show
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings
@@ -40,7 +40,7 @@ def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int
     go to stdout.
     """
     request = demo_request(settings["device"].value)
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if is_interactive():
         from ib_explorer.cli.screen import open_screen
 
         open_screen(cache_dir, settings, request)
@@ -58,7 +58,7 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
         _print_plane(measured, request, cache_dir)
         points = (point for measurements in measured for point in points_of(measurements))
         write_text(path, points_text(points))
-        print(os.path.abspath(path))
+        show(os.path.abspath(path))
     return session.exit_code
 
 

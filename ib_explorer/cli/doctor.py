@@ -13,6 +13,7 @@ import click
 from cache.locations import BUDGET_VARIABLE, locations, score_budget
 from ib_explorer import __version__
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import show
 from ib_explorer.cli.settings import config_file, measurement_options
 from ib_explorer.config import Settings
 from ib_explorer.options import OPTIONS
@@ -37,9 +38,9 @@ def command(cache_dir: Path | None, settings: Settings) -> None:
 
 
 def _section(title: str, lines: list[tuple[str, str]]) -> None:
-    print(title)
+    show(title)
     for name, text in lines:
-        print(f"  {name:<16} {text}".rstrip())
+        show(f"  {name:<16} {text}".rstrip())
 
 
 def _versions() -> list[tuple[str, str]]:

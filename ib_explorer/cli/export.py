@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from estimator.text.kinds import LABELS
 from ib_explorer.cached import cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import show, write_data
 from ib_explorer.cli.reading import outcome
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.measurements import points_of, points_text
@@ -55,9 +55,9 @@ def command(
                 "filter", "No cached measurement matches these filters: leave one out to see what is cached."
             )
     if csv is None:
-        sys.stdout.write(points_text(points))
+        write_data(points_text(points))
     else:
         check_writable(csv)
         write_text(csv, points_text(points))
-        print(csv)
+        show(str(csv))
     return outcome(cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -11,10 +12,12 @@ from typing import Any
 
 import click
 
-from estimator.errors import InputError, MeasurementError
+from estimator.errors import InputError, foreseen
 from ib_explorer import __version__
-from ib_explorer.cli import DONE, FAILED, INTERRUPTED, WRONG
+from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import complain, prepare_streams
+from ib_explorer.cli.signals import interruptible
 
 _COMMANDS = {
     "demo": ("ib_explorer.cli.demo", "Train a tiny model and draw its trajectory live."),
@@ -47,9 +50,11 @@ class _Commands(click.Group):
         try:
             outcome = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError as error:
             _forget_stdout()
-            return DONE
+            if isinstance(error, BrokenPipeError):
+                return DONE
+            raise
         return outcome
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -75,26 +80,30 @@ def cli(ctx: click.Context, cache_dir: Path | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; every foreseen error is one sentence on stderr."""
-    try:
-        outcome = cli.main(args=arguments, prog_name="ib-explorer", standalone_mode=False)
-    except InputError as error:
-        return _complain(str(error), WRONG)
-    except MeasurementError as error:
-        return _complain(str(error), FAILED)
-    except click.UsageError as error:
-        hint = f" Try '{error.ctx.command_path} --help'." if error.ctx is not None else ""
-        return _complain(error.format_message() + hint, WRONG)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted; finished measurements are cached.", INTERRUPTED)
-    return outcome if isinstance(outcome, int) else DONE
+    """Run the command line and return its exit code; every error is one sentence on stderr."""
+    prepare_streams()
+    with interruptible() as interruption:
+        try:
+            outcome = cli.main(args=arguments, prog_name="ib-explorer", standalone_mode=False)
+        except click.UsageError as error:
+            hint = f" Try '{error.ctx.command_path} --help'." if error.ctx is not None else ""
+            return _complain(error.format_message() + hint, WRONG)
+        except (KeyboardInterrupt, click.Abort):
+            return _complain("interrupted; finished measurements are cached.", interruption.exit_code)
+        except Exception as error:
+            failure = foreseen(error)
+            return _complain(str(failure), WRONG if isinstance(failure, InputError) else FAILED)
+        if interruption.number is not None:  # the screen has ended by itself
+            return interruption.exit_code
+        return outcome if isinstance(outcome, int) else DONE
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"ib-explorer: {sentence}", file=sys.stderr)
+    complain(sentence)
     return code
 
 
 def _forget_stdout() -> None:
-    """Redirect a closed stdout to the null device, so that the interpreter's final flush does not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Redirect a stdout that cannot be written to the null device, so that the interpreter's final flush does not fail."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

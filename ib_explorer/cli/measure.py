@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
 from ib_explorer.cached import cached_increments
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import show, write_data
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
@@ -76,10 +76,10 @@ def command(
         return session.exit_code
     text = points_text(points)
     if csv is None:
-        sys.stdout.write(text)
+        write_data(text)
     else:
         write_text(csv, text)
-        print(csv)
+        show(str(csv))
     return session.exit_code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -9,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from estimator.progress import PHASE_NAMES
+from estimator.safe_text import safe
+from ib_explorer.cli.outlet import say
 from ib_explorer.worker.messages import CheckpointFailed, Event, Measured, Note, PhaseProgress, Ready
 
 LINE_EVERY = 5.0
@@ -46,16 +49,15 @@ class Narration:
         elif isinstance(event, Ready):
             self.say(f"device: {event.device}")
 
-    def say(self, text: str) -> None:
-        """Print a permanent line."""
+    def say(self, *lines: str) -> None:
+        """Print permanent lines."""
         self.close()
-        print(text, file=self._stream, flush=True)
+        say(*lines, stream=self._stream)
 
     def close(self) -> None:
         """Clear the live line."""
         if self._open:
-            self._stream.write(_CLEAR)
-            self._stream.flush()
+            self._write(_CLEAR)
             self._open = False
 
     def _progress(self, event: PhaseProgress) -> None:
@@ -67,12 +69,16 @@ class Narration:
         text = f"{self._name(event.job, event.revision)}: {describe(event, rate)}"
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(_CLEAR + text[:width])
-            self._stream.flush()
+            self._write(_CLEAR + safe(text)[:width])
             self._open = True
         elif now - self._last >= LINE_EVERY:
             self._last = now
             self.say(text)
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _name(self, job: int, revision: str | None) -> str:
         return " ".join(filter(None, [self.labels.get(job, f"job {job}"), revision]))

@@ -22,6 +22,7 @@ from estimator.values import VALUES
 from ib_explorer.cached import cached_curve, cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.outlet import show_picture
 from ib_explorer.cli.reading import outcome
 from ib_explorer.drawing.charts import KINDS, Chart, charts_of
 from ib_explorer.drawing.plane import View, revision_of
@@ -155,7 +156,7 @@ def print_charts(charts: Sequence[Chart], width: int | None = None, height: int 
 
     columns, lines = _size()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(draw(charts, width or columns, height or lines, colour=colour))
+    show_picture(draw(charts, width or columns, height or lines, colour=colour))
 
 
 def _named(measured: Sequence[CheckpointMeasurements], name: str) -> list[CheckpointMeasurements]:

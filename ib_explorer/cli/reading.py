@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 from cache import Cache
 from ib_explorer.cli import DONE, FAILED
+from ib_explorer.cli.outlet import complain
 
 
 def outcome(cache: Cache, otherwise: int = DONE) -> int:
     """Report damaged records that are missing from what the command gave, with exit code 1; else ``otherwise``."""
     if missing := cache.missing():
-        print(f"ib-explorer: {missing}", file=sys.stderr)
+        complain(missing)
         return otherwise or FAILED
     return otherwise

@@ -22,6 +22,7 @@ from estimator.values import VALUES
 from ib_explorer.cli import DONE, FAILED
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.measure import measure_all
+from ib_explorer.cli.outlet import show
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings
 from ib_explorer.options import demo_request
@@ -48,9 +49,9 @@ def digits(cache_dir: Path | None) -> int:
     published = tomllib.loads(files("assets").joinpath("digits.toml").read_text(encoding="utf-8"))
     ours = _computed("digits")
     same = {name: abs(ours[name] - value) <= TOLERANCE for name, value in published.items()}
-    print(f"{'':36}{'published':>10}{'here':>10}")
+    show(f"{'':36}{'published':>10}{'here':>10}")
     for name, value in published.items():
-        print(f"{name:36}{value:>10.4f}{ours[name]:>10.4f}{'' if same[name] else '   differs'}")
+        show(f"{name:36}{value:>10.4f}{ours[name]:>10.4f}{'' if same[name] else '   differs'}")
     return DONE if all(same.values()) else FAILED
 
 
@@ -69,14 +70,14 @@ def findings(cache_dir: Path | None, settings: Settings) -> int:
         return session.exit_code
     untrained, trained = (_layer_means(measurements) for measurements in measured)
     references = _computed("references", "--cache-dir", str(locations(cache_dir).cache))
-    print(f"{'':28}{'published':^22} {'adjusted ± error':^45}  {'predictive':>14}")
-    print(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22} {'I(X;Z)':>7}{'I(Y;Z)':>18}{'ratio':>16}{'share':>14}")
+    show(f"{'':28}{'published':^22} {'adjusted ± error':^45}  {'predictive':>14}")
+    show(f"{'':28}{'I(X;Z)  I(Y;Z)  ratio':22} {'I(X;Z)':>7}{'I(Y;Z)':>18}{'ratio':>16}{'share':>14}")
     for granularity in NGRAMS:
-        print(granularity)
+        show(granularity)
         for name, known in references.items():
-            print(_line(name, _reference(trained[granularity], known[granularity])))
-        print(_line(f"untrained ({measured[0].revision})", untrained[granularity]))
-        print(_line(f"trained ({measured[1].revision})", trained[granularity]))
+            show(_line(name, _reference(trained[granularity], known[granularity])))
+        show(_line(f"untrained ({measured[0].revision})", untrained[granularity]))
+        show(_line(f"trained ({measured[1].revision})", trained[granularity]))
     return DONE
 
 

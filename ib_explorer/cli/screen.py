@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from cache import Cache
 from cache.locations import locations
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
+from ib_explorer.cli.outlet import is_interactive
 from ib_explorer.config import Settings
 from ib_explorer.worker.client import WorkerClient
 
@@ -18,7 +18,7 @@ def open_screen(cache_dir: Path | None, settings: Settings, initial: Measurement
 
     Raises :class:`InputError` if there is no terminal, and when a setting is out of range.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_interactive():
         raise InputError(
             "terminal",
             "The explorer needs a terminal: without one, use ib-explorer measure, plot or export (see --help).",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
+from ib_explorer.cli.outlet import complain
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import (
     BoundReady,
@@ -54,15 +54,15 @@ class Session:
         return WRONG if not self.lost and all(failure.input_error for failure in self.failures) else FAILED
 
     @property
-    def summary(self) -> str:
-        """What failed in jobs of several checkpoints, and what to do; empty if nothing did."""
+    def summary(self) -> tuple[str, ...]:
+        """Lines: what failed in jobs of several checkpoints, and what to do; empty if nothing did."""
         if not self.lost:
-            return ""
+            return ()
         listed = {event.job: len(event.revisions) for event in self.events if isinstance(event, Revisions)}
         lines = [f"  {self.labels[one.job]} {one.revision}: {one.message}" for one in self.lost]
         count = f"{len(self.lost)} of {sum(listed.values())} checkpoints"
         again = "What was measured is cached: run the same command again to retry only these."
-        return "\n".join([f"ib-explorer: {count} failed:", *lines, again])
+        return f"ib-explorer: {count} failed:", *lines, again
 
     def read(
         self, events: Iterable[Measured | BoundReady], load: Callable[[str], Result | None]
@@ -71,7 +71,7 @@ class Session:
         found = [(event, load(event.key)) for event in events]
         lost = tuple(_lost(event) for event, result in found if result is None)
         for failure in lost:
-            print(f"ib-explorer: {failure.message}", file=sys.stderr)
+            complain(failure.message)
         return replace(self, failures=self.failures + lost), [result for _, result in found if result is not None]
 
 
@@ -129,5 +129,5 @@ async def _follow(client: WorkerClient, unfinished: set[int], narration: Narrati
                 break
     session = Session(tuple(events), tuple(failures), narration.labels)
     if session.summary:
-        narration.say(session.summary)
+        narration.say(*session.summary)
     return session

@@ -15,6 +15,9 @@ from estimator.errors import InputError
 from estimator.measurement import Layer
 from estimator.states.layers import parse_layers
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Characters with which a cell begins that spreadsheets run, or that they strip before they look again."""
+
 
 def shown_layers(layers: str | None, depth: int) -> list[Layer]:
     """The layers to show for a request's ``layers``.
@@ -30,12 +33,32 @@ def shown_layers(layers: str | None, depth: int) -> list[Layer]:
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as RFC 4180 CSV: always with a header, floats at full precision, empty for None and non-finite values."""
+    """A table as RFC 4180 CSV: always with a header, floats at full precision, empty for None and non-finite values.
+
+    Text that a spreadsheet would run is :func:`protected`.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_field(value) for value in row] for row in rows)
     return out.getvalue()
+
+
+def protected(text: str) -> str:
+    """A text cell that no spreadsheet runs: one that begins like a formula gets an apostrophe in front.
+
+    So does one that begins with apostrophes before such a sign, so that :func:`unprotected` returns every text.
+    """
+    return f"'{text}" if _begins_like_formula(text) else text
+
+
+def unprotected(cell: str) -> str:
+    """The text that :func:`protected` made ``cell`` from."""
+    return cell[1:] if cell.startswith("'") and _begins_like_formula(cell) else cell
+
+
+def _begins_like_formula(text: str) -> bool:
+    return text.lstrip("'").startswith(_FORMULA)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,13 +68,18 @@ def write_text(path: Path, text: str) -> None:
     """
     temporary = partial_path(path)
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(encoded(text))
         os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise InputError("csv", f"The CSV cannot be written to {path}: {error.strerror}.") from error
+
+
+def encoded(text: str) -> bytes:
+    """A table's text as bytes, always UTF-8; what is no Unicode in the name of a file is escaped."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def check_writable(path: Path) -> None:
@@ -67,4 +95,6 @@ def check_writable(path: Path) -> None:
 def _field(value: object) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, str):
+        return protected(value)
     return repr(float(value)) if isinstance(value, float) else str(value)
