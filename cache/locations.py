@@ -57,6 +57,13 @@ def locations(cache_dir: str | os.PathLike[str] | None = None) -> Locations:
     return Locations(_absolute(cache), config, state, log, origin)
 
 
+def usable(folder: Path, otherwise: Path) -> Path:
+    """``folder`` if files can be written there, which creates it; else ``otherwise``, as with a read-only HOME."""
+    with contextlib.suppress(InputError):
+        return prepare(folder)
+    return otherwise
+
+
 def score_budget() -> int:
     """The disk budget of scores in bytes: IB_EXPLORER_SCORE_BUDGET, in GB, or 20 GB.
 

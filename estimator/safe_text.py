@@ -20,10 +20,10 @@ def safe(text: object) -> str:
     written = str(text)
     if written.isprintable():
         return written
-    return "".join(
-        _escaped(character) if unicodedata.category(character) in _HIDDEN else character for character in written
-    )
+    return "".join(map(_escaped, written))
 
 
 def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
     return character.encode("unicode_escape").decode("ascii")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             written = tomllib.load(file)
-    except FileNotFoundError:
-        return {}
     except OSError as error:
+        if not os.path.exists(path):  # nor can be seen, as with a HOME that does not exist or is someone else's
+            return {}
         raise InputError(
             "config", f"The configuration file {path} cannot be read ({error.strerror}): check its permissions."
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cache import Cache
-from cache.locations import locations
+from cache.locations import locations, prepare, usable
 from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.cli.folders import cache_dir_option
@@ -50,8 +50,7 @@ def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int
 
 def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | None) -> int:
     places = locations(cache_dir)
-    path = csv or places.state / "demo.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = csv or prepare(usable(places.state, places.cache)) / "demo.csv"
     check_writable(path)
     session, measured = measure_all([request], cache_dir)
     if measured:

@@ -61,7 +61,7 @@ def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
         ("scores", f"at most {score_budget() / 1e9:.3g} GB  ({_budget_origin()})"),
         ("state", f"{places.state}  ({places.origin['state']})"),
         ("log", f"{places.log}  ({places.origin['log']})"),
-        ("configuration", f"{config}  ({places.origin['config']}{'' if config.exists() else '; no such file'})"),
+        ("configuration", f"{config}  ({places.origin['config']}{'' if os.path.exists(config) else '; no such file'})"),
     ]
 
 

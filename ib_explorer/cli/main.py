@@ -104,6 +104,6 @@ def _complain(sentence: str, code: int) -> int:
 
 
 def _forget_stdout() -> None:
-    """Redirect a stdout that cannot be written to the null device, so that the interpreter's final flush does not fail."""
+    """Redirect a stdout that cannot be written to the null device, or the interpreter's final flush would fail."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

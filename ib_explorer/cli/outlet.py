@@ -10,7 +10,6 @@ from typing import TextIO
 
 from estimator.safe_text import safe
 from ib_explorer.cli.plain import FALLBACK, fallback
-from ib_explorer.tables.csv import encoded
 
 
 def prepare_streams() -> None:
@@ -19,7 +18,7 @@ def prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started this process
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=FALLBACK)
 
@@ -51,7 +50,9 @@ def show_picture(text: str) -> None:
 
 
 def write_data(text: str) -> None:
-    """Write a table to stdout, as UTF-8 whatever the terminal's encoding, like the file that it will probably become."""
+    """Write a table to stdout, as UTF-8 whatever the encoding of stdout: it will become a file."""
+    from ib_explorer.tables.csv import encoded  # not needed for the start
+
     sys.stdout.flush()
     sys.stdout.buffer.write(encoded(text))
     sys.stdout.buffer.flush()

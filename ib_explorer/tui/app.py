@@ -13,6 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from estimator.safe_text import safe
 from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys
@@ -155,7 +156,8 @@ class ExplorerApp(Core, inherit_bindings=False):
             if path is not None:
                 self.run_worker(background.export(path, pairs, self.post_message), group="export")
 
-        self.push_screen(ExportDialog(len(pairs), f"{model}-{self.state.view.granularity}.csv"), write)
+        suggestion = safe(f"{model}-{self.state.view.granularity}.csv").replace("/", "-")
+        self.push_screen(ExportDialog(len(pairs), suggestion), write)
 
     def action_log(self) -> None:
         """Show the log."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from textual import on
 from textual.app import App
+from textual.filter import LineFilter
 from textual.timer import Timer
 
 from estimator.request import MeasurementRequest
+from estimator.safe_text import safe
 from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.tui import background, lacking
+from ib_explorer.tui.harmless import HARMLESS
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.news import (
     CacheRead,
@@ -69,7 +73,7 @@ class Core(App[None], inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State(form=form, log=tuple(TABS.broken.values()))
+        self.state = State(form=form, log=tuple(map(safe, TABS.broken.values())))
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -85,6 +89,24 @@ class Core(App[None], inherit_bindings=False):
     def on_unmount(self) -> None:
         """Restore the garbage collector's settings."""
         background.spare_no_more()
+
+    @property
+    def failure(self) -> Exception | None:
+        """The exception that ended the application, if one did."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End without the traceback that Textual prints, which shows all variables; see :attr:`failure`."""
+        self._close_messages_no_wait()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters of all that is drawn, the last of which no control character passes."""
+        return [*super().get_line_filters(), HARMLESS]
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a notice for a while; its text is shown as it is, without markup."""
+        title = safe(options.pop("title", ""))
+        super().notify(safe(message), title=title, **{**options, "markup": False})
 
     def _set(self, state: State, *, at_once: bool) -> None:
         """Replace the state; with ``at_once`` redraw after the pending events, otherwise at the next interval.
@@ -132,7 +154,7 @@ class Core(App[None], inherit_bindings=False):
     @on(RecordsMissing)
     def _records_missing(self, message: RecordsMissing) -> None:
         self._set(with_log(self.state, message.sentence), at_once=False)
-        self.notify(message.sentence, severity="warning", timeout=MISSING_SHOWN, markup=False)
+        self.notify(message.sentence, severity="warning", timeout=MISSING_SHOWN)
 
     @on(WorkerEvent)
     def _worker_event(self, message: WorkerEvent) -> None:
@@ -148,7 +170,7 @@ class Core(App[None], inherit_bindings=False):
         if isinstance(event, Failed):
             self._failed(event)
         elif isinstance(event, CheckpointFailed):
-            self.notify(f"{event.revision} failed: {event.message}", severity="warning", markup=False)
+            self.notify(f"{event.revision} failed: {event.message}", severity="warning")
 
     def _read(self, event: Measured) -> None:
         job = self.state.job(event.job)
@@ -161,7 +183,7 @@ class Core(App[None], inherit_bindings=False):
         if job is not None and job.kind.is_speculative:
             return
         if job is not None and job.kind.is_optional:
-            self.notify(f"The {job.kind.value} was not computed: {event.message}", severity="warning", markup=False)
+            self.notify(f"The {job.kind.value} was not computed: {event.message}", severity="warning")
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
 
@@ -199,7 +221,7 @@ class Core(App[None], inherit_bindings=False):
     @on(Exported)
     def _exported(self, message: Exported) -> None:
         if message.problem is None:
-            self.notify(f"Wrote {message.rows} rows to {message.path}", markup=False)
+            self.notify(f"Wrote {message.rows} rows to {message.path}")
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 

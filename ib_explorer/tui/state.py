@@ -11,6 +11,7 @@ from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer
 from estimator.request import MeasurementRequest
+from estimator.safe_text import safe
 from estimator.text.kinds import LABELS
 from estimator.text.labels import SampleKind
 from estimator.values import VALUES
@@ -139,7 +140,7 @@ def with_labels(view: View, labels: Granularity, records: Iterable[CheckpointMea
 
 def with_log(state: State, line: str) -> State:
     """The state with one more line in its log, which retains the newest."""
-    return replace(state, log=(*state.log, line)[-LOG_LINES:])
+    return replace(state, log=(*state.log, safe(line))[-LOG_LINES:])
 
 
 def with_job(state: State, job: Job) -> State:

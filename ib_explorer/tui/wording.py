@@ -6,6 +6,7 @@ import math
 
 from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
+from estimator.safe_text import safe
 from estimator.values import USUAL, VALUES
 
 WITHHELD = "–"
@@ -40,8 +41,8 @@ def duration(seconds: float | None) -> str:
 def checkpoint_name(checkpoint: Revision) -> str:
     """A checkpoint's place in training if known, else its own name."""
     if checkpoint.step is None:
-        return checkpoint.name
-    parts = [checkpoint.stage or "", f"ingredient {checkpoint.ingredient}" if checkpoint.ingredient else ""]
+        return safe(checkpoint.name)
+    parts = [safe(checkpoint.stage or ""), f"ingredient {checkpoint.ingredient}" if checkpoint.ingredient else ""]
     return " ".join(part for part in [*parts, f"step {checkpoint.step:,}"] if part)
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import ib_explorer
+from cache.locations import usable
 from ib_explorer.worker.lane import Lane, Patience
 from ib_explorer.worker.messages import ComputeBound, Event, ListRevisions, Measure, Ready, Task
 
@@ -24,8 +25,8 @@ class WorkerClient:
 
     There are two workers (lanes), each started when first needed: one measures on the device, the other one computes
     bounds and lists checkpoints on the CPU at a lower priority. Within a lane, small tasks do not wait for long ones.
-    ``log_dir`` holds the workers' logs (default: ``cache_dir``/logs); ``command`` starts a worker, without its
-    arguments.
+    ``log_dir`` holds the workers' logs (default, and where it cannot be written: ``cache_dir``/logs); ``command``
+    starts a worker, without its arguments.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class WorkerClient:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._numbers = itertools.count(1)
         self._closed = False
-        log_dir = log_dir or cache_dir / "logs"
+        log_dir = cache_dir / "logs" if log_dir is None else usable(log_dir, cache_dir / "logs")
         environment = worker_environment()
 
         def lane(name: str) -> Lane:

@@ -5,10 +5,10 @@ A long job is interrupted for small ones that have arrived meanwhile, so that a 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import BinaryIO, Protocol
@@ -138,7 +138,7 @@ def _run(
         failure = foreseen(error)
         is_input = isinstance(failure, InputError)
         if not is_input:
-            traceback.print_exc()
+            logging.getLogger(__name__).error("job %d failed", job.job, exc_info=error)
         emit(Failed(job.job, failure.kind, str(failure), is_input))
     else:
         progress.flush()

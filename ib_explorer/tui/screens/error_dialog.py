@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Button, Static
 
+from estimator.safe_text import safe
 from ib_explorer.tui.screens.dialog import Dialog
 
 # The kinds are those of InputError, MeasurementError and the worker's client; others have the general title.
@@ -62,7 +63,7 @@ class ErrorDialog(Dialog[None]):
         """The box."""
         with Vertical(classes="box") as box:
             box.border_title = self.title_text
-            yield Static(self.message, markup=False, classes="sentence")
+            yield Static(safe(self.message), markup=False, classes="sentence")
             yield Static(self.advice, markup=False, classes="advice")
             yield Button("close", id="close", compact=True)
 

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from estimator.safe_text import safe
 from ib_explorer.tui.screens.dialog import Dialog
 
 
@@ -42,7 +43,7 @@ class ExportDialog(Dialog[Path]):
             problem = f"{path} exists: press Enter again to overwrite it."
         if problem:
             said = self.query_one("#problem", Static)
-            said.update(problem)
+            said.update(safe(problem))
             said.add_class("wrong")
         else:
             self.dismiss(path)

@@ -9,6 +9,7 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from estimator.checkpoints.revision import Revision
+from estimator.safe_text import safe
 from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, Branch, Leaf, Scene
 from ib_explorer.tui.wording import checkpoint_name, ending
@@ -79,7 +80,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         event.stop()
         leaf, _ = self._shown.get(event.node, (None, False))
         if leaf is not None and leaf.reason is not None:
-            self.notify(leaf.reason[1], title=f"{leaf.checkpoint.name} failed", severity="warning", markup=False)
+            self.notify(leaf.reason[1], title=f"{leaf.checkpoint.name} failed", severity="warning")
         elif event.node.data is not None:
             self.post_message(self.Chosen(*event.node.data))
 
@@ -87,7 +88,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         self.clear()
         self._shown.clear()
         for branch in branches:
-            node = self.root.add(Text(branch.name, style="bold"), expand=True)
+            node = self.root.add(Text(safe(branch.name), style="bold"), expand=True)
             for leaf in branch.leaves:
                 self._shown[node.add_leaf(_UNREAD)] = leaf, False
         self.root.expand()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.safe_text import safe
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, layer_name
 
@@ -28,9 +29,10 @@ class Headline(Static):
         if self.scene is None:
             return Text("ib-explorer")
         view = self.scene.state.view
-        long = f"{layer_name(view.layer)} · {view.granularity} · {view.temperature_rule} · {view.preset}"
-        short = f"{view.layer} · {view.granularity} · {view.temperature_rule} · {view.preset}"
-        model = self.scene.state.place.trajectory.model if self.scene.state.place else ""
+        labels = safe(view.granularity)
+        long = f"{layer_name(view.layer)} · {labels} · {view.temperature_rule} · {view.preset}"
+        short = f"{view.layer} · {labels} · {view.temperature_rule} · {view.preset}"
+        model = safe(self.scene.state.place.trajectory.model) if self.scene.state.place else ""
         width = self.content_size.width
         # Dropped first in a narrow window: the application's name, then the long words, then the model's folder.
         for name, shown, right in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.safe_text import safe
 from ib_explorer.tui.jobs import Job
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, duration
@@ -45,10 +46,10 @@ def job_line(job: Job, width: int) -> Text:
     """One job in one line of fixed columns: model, phase, bar, percentage, rate, time left."""
     share = job.share
     words = {"queued": "waiting", "cancelling": "stopping"}.get(job.status, job.phase or "starting")
-    about = job.request.model.rstrip("/").rsplit("/", 1)[-1]
+    about = safe(job.request.model).rstrip("/").rsplit("/", 1)[-1]
     at = next((revision for revision in job.revisions if revision.name == job.revision), None)
     if job.revision:
-        about = f"{about} {checkpoint_name(at) if at else job.revision}"
+        about = f"{about} {checkpoint_name(at) if at else safe(job.revision)}"
     room = max(width - 60, 12)
     line = Text(no_wrap=True)
     line.append(f"{about[:room]:{room}} ", style="bold")

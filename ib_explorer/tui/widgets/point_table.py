@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from estimator.safe_text import safe
 from estimator.text.labels import TWO_SIDED
 from ib_explorer.drawing.plane import Plane, Point, revision_of
 from ib_explorer.drawing.records import sides
@@ -129,7 +130,11 @@ def _columns(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 def _cells(point: Point) -> list[str]:
     row = point.measurement
-    cells = [point.checkpoint.model[-14:], ending(checkpoint_name(revision_of(point.checkpoint)), 14), str(row.layer)]
+    cells = [
+        safe(point.checkpoint.model)[-14:],
+        ending(checkpoint_name(revision_of(point.checkpoint)), 14),
+        str(row.layer),
+    ]
     for side in sides(row).values():
         cells += [value(number) for number in (point.value.of(side), side.bracket[1], point.value.error(side))]
     if row.expressivity is not None:

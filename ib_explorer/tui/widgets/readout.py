@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.text import Text
+from textual.content import Content
 from textual.widgets import Static
 
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
+from estimator.safe_text import safe
 from estimator.values import VALUES, Value, added_values
 from ib_explorer.drawing.plane import Point, distance
 from ib_explorer.drawing.records import sample_size, sides
@@ -76,16 +78,16 @@ class Readout(Static):
             self.update(Text(), layout=False)
 
 
-def title(scene: Scene) -> str:
+def title(scene: Scene) -> Content:
     """The title: model, checkpoint, layer and labels of the point."""
     place, view = scene.state.place, scene.state.view
     if place is None:
-        return "readout"
+        return Content("readout")
     layer = scene.point.measurement.layer if scene.point else view.layer
     parts = [place.trajectory.model, checkpoint_name(place.checkpoint), layer_name(layer), view.granularity]
     if view.variant != "raw":
         parts.append(view.variant)
-    return " · ".join(parts).replace("[", "\\[")
+    return Content(safe(" · ".join(parts)))
 
 
 def readout(point: Point) -> Text:

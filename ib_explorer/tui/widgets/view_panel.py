@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from estimator.safe_text import safe
 from ib_explorer.tui.scene import Scene
 
 
@@ -16,7 +17,7 @@ class ViewPanel(Static):
         view, state = scene.state.view, scene.state
         lines = (
             ("layer", str(view.layer), "l"),
-            ("labels", view.granularity, "g"),
+            ("labels", safe(view.granularity), "g"),
             ("temperature", view.temperature_rule, "t"),
             ("weights", view.weights, "w"),
             ("states", view.variant, "n"),
