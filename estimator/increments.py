@@ -13,9 +13,12 @@ class Increment:
     """Information that the ``order``-th token of context adds to a layer, on one ``side``, given the nearer tokens.
 
     ``increment`` is the plug-in information of ``order``-grams minus its mean over shuffles of their labels within the
-    narrower labels, as a fraction of log n; at order 1 it is the corrected information of the token itself. ``se`` is
-    its standard error over document groups, ``spread`` the standard deviation over anchor draws. ``share`` is the share
-    of positions that contribute: those whose narrower label has several continuations, at least one of them repeated.
+    narrower labels of each document, as a fraction of log n; at order 1 it is the corrected information of the token
+    itself. ``se`` is its standard error over document groups, ``spread`` the standard deviation over anchor draws.
+    ``share`` is the share of positions that contribute: those whose narrower label has several continuations in their
+    document, at least one of them repeated. ``adjusted`` is the fraction of what those positions could add, times what
+    is left of I(context;Z), with its error ``adjusted_se``: an estimate of the difference of the adjusted values of
+    both labels; None where no position contributes.
     """
 
     layer: Layer
@@ -28,6 +31,8 @@ class Increment:
     se: float
     spread: float
     share: float
+    adjusted: float | None = None
+    adjusted_se: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,14 @@ def _layer_means(rows: Iterable[Increment], depth: int) -> list[Increment]:
             increment=sum(row.increment for row in group) / depth,
             se=sum(row.se for row in group) / depth,
             spread=sum(row.spread for row in group) / depth,
+            adjusted=_mean([row.adjusted for row in group]),
+            adjusted_se=_mean([row.adjusted_se for row in group]),
         )
         for group in groups.values()
         if len(group) == depth
     ]
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

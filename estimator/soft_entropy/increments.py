@@ -1,19 +1,23 @@
 """Nested increments: the information of the k-th token of context, free of the bias of longer labels.
 
-The k-gram labels are shuffled within the (k−1)-grams, which gives labels with the same counts that carry the
-information of the narrower label only. The excess of the plug-in information over its mean over shuffles is the
-increment. In
+The k-gram labels are shuffled within the (k−1)-grams of each document, which gives labels with the same counts that
+carry the information of the narrower label and of the document only. The excess of the plug-in information over its
+mean over shuffles is the increment. In
 
     I(X_k;Z) − mean over shuffles = 1/N Σ_i (s_i − mean over shuffles of s_i),   s_i = Σ_j p_ij log p(j | label of i),
 
-H(Z) and the narrower label cancel, and so does every position whose narrower label has only one continuation, or none
-that occurs twice: no shuffle changes it. The labels are sorted once; each shuffle permutes the positions of each
-narrower label over the same slots, and is reused for every layer and draw.
+H(Z) and the narrower label cancel. Only positions count whose narrower label has several continuations in its document,
+at least one of them repeated: no shuffle changes the others. The labels of these positions are sorted once; each
+shuffle permutes the positions of each narrower label over the same slots, and is reused for every layer and draw.
+
+The adjusted increment is the excess as a fraction of the most that it could be, Σ_i (−H(p_i) − mean of s_i), times what
+is left of I(context;Z) after the narrower labels. It estimates the difference of the adjusted values of both labels.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,9 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from estimator.arrays import IntArray
+from estimator.arrays import FloatArray, IntArray
 from estimator.increments import Increment
-from estimator.measurement import SIDES, Side
+from estimator.measurement import RESOLUTION, SIDES, Side
 from estimator.progress import Progress
 from estimator.soft_entropy.assignment import soft_assignments
 from estimator.soft_entropy.information import Estimator
@@ -59,30 +63,23 @@ class Nesting:
     def prepare(
         cls,
         labels: LabelSet,
-        narrower: IntArray,
+        stratum: IntArray,
         order: int,
         *,
         shuffles: int = SHUFFLES,
         seed: int = 0,
         device: torch.device | str = "cpu",
     ) -> Nesting:
-        """Sort ``labels``, each of which is nested in one of ``narrower`` [positions], and shuffle them.
-
-        Raises ValueError when a label occurs within two narrower ones.
-        """
-        within = np.empty(labels.labels, dtype=np.int64)
-        within[labels.ids] = narrower
-        if (within[labels.ids] != narrower).any():
-            raise ValueError("labels must be nested in the narrower ones")
-        total = np.bincount(narrower)
-        largest = np.zeros(len(total), dtype=np.int64)
-        np.maximum.at(largest, within, labels.counts)
-        rows = np.flatnonzero(((largest > 1) & (largest < total))[narrower])
+        """Sort ``labels`` and shuffle them within each ``stratum`` [positions]: a narrower label in one document."""
+        pairs = np.unique(np.stack([stratum, labels.ids]), axis=1)
+        rows = np.flatnonzero(np.bincount(pairs[0])[stratum] > 1)
+        repeated_here = np.bincount(labels.ids[rows], minlength=labels.labels)[labels.ids[rows]] > 1
+        rows = rows[np.bincount(stratum[rows], repeated_here)[stratum[rows]] > 0]
         _, ids, counts = np.unique(labels.ids[rows], return_inverse=True, return_counts=True)
         tally = Tally.prepare(LabelSet(labels.granularity, labels.side, ids, counts), np.zeros_like(rows), device)
         repeated = len(tally.order)
         slots = rows[np.concatenate([tally.order.cpu().numpy(), tally.single.cpu().numpy()])]
-        places = np.argsort(narrower[slots], kind="stable")
+        places = np.argsort(stratum[slots], kind="stable")
         rng = np.random.Generator(np.random.PCG64([seed, order, SIDES.index(labels.side)]))
 
         def deal(positions: IntArray) -> Tally:
@@ -92,14 +89,19 @@ class Nesting:
         tallies = [deal(slots)]
         for _ in range(shuffles):
             shuffled = np.empty_like(slots)
-            shuffled[places] = slots[np.lexsort((rng.random(len(slots)), narrower[slots]))]
+            shuffled[places] = slots[np.lexsort((rng.random(len(slots)), stratum[slots]))]
             tallies.append(deal(shuffled))
         slot_label = torch.repeat_interleave(tally.label_count)
-        return cls(labels.side, order, len(rows) / len(narrower), tuple(tallies), slot_label)
+        return cls(labels.side, order, len(rows) / len(stratum), tuple(tallies), slot_label)
 
     def scatter(self, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
-        """Σ s_i over the positions of each document group, [1 + shuffles, groups], for p [positions, anchors]."""
-        return torch.stack([self._sums(tally, p, row_entropy, group, groups) for tally in self.tallies])
+        """Sums over the positions of each document group, [2 + shuffles, groups], for p [positions, anchors].
+
+        First those of −H(p_i), the most that any label could give; then those of s_i as labelled, and as shuffled.
+        """
+        rows = torch.cat([self.tallies[0].order, self.tallies[0].single])
+        most = p.new_zeros(groups, dtype=torch.float64).index_add_(0, group[rows], -row_entropy[rows].double())
+        return torch.stack([most, *(self._sums(tally, p, row_entropy, group, groups) for tally in self.tallies)])
 
     def _sums(self, tally: Tally, p: Tensor, row_entropy: Tensor, group: Tensor, groups: int) -> Tensor:
         out = p.new_zeros(groups, dtype=torch.float64)
@@ -123,13 +125,40 @@ class Excess:
     se: float
     spread: float
     share: float
+    adjusted: float | None
+    adjusted_se: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fraction:
+    """An increment as a fraction of the most that it could be, with its standard error."""
+
+    value: float
+    se: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is left of I(context;Z) after the labels up to one order, with its standard error."""
+
+    value: float
+    se: float
+
+    def take(self, fraction: _Fraction) -> tuple[float, float, _Left]:
+        """The increment that takes ``fraction`` of it, its error, and what is left then; errors are independent."""
+        error = math.hypot(self.value * fraction.se, self.se * fraction.value)
+        rest = _Left(
+            self.value * (1 - fraction.value), math.hypot(self.value * fraction.se, self.se * (1 - fraction.value))
+        )
+        return self.value * fraction.value, error, rest
 
 
 class IncrementEstimator:
     """The increments of one sample's labels: shuffled once, then reused for every layer, draw and temperature.
 
     ``label_sets`` are the n-gram labels of both sides from the token on, each nested in the one before; ``group``
-    [positions] numbers document groups, in ascending runs.
+    [positions] numbers document groups, in ascending runs, and ``document`` [positions] the documents within which
+    labels are shuffled (None: within groups). Raises ValueError when a label occurs within two narrower ones.
     """
 
     def __init__(
@@ -142,10 +171,11 @@ class IncrementEstimator:
         seed: int = 0,
         device: torch.device | str = "cpu",
     ) -> None:
+        together = group if document is None else document
         by_side = [[labels for labels in label_sets if labels.side == side] for side in SIDES]
         self._tokens = Estimator([sets[0] for sets in by_side if sets], group, document, device=device)
         self._nestings = [
-            Nesting.prepare(wide, narrow.ids, order, shuffles=shuffles, seed=seed, device=device)
+            Nesting.prepare(wide, _strata(wide, narrow, together), order, shuffles=shuffles, seed=seed, device=device)
             for sets in by_side
             for order, (narrow, wide) in enumerate(itertools.pairwise(sets), 2)
         ]
@@ -161,13 +191,18 @@ class IncrementEstimator:
 
     def measure(self, scores: Tensor, temperature: float) -> list[Excess]:
         """The increments of one layer, by side and order, from its ``scores`` [draws, positions, anchors]."""
-        found = [
-            Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0)
-            for labels, _, token in self._tokens.measure(scores, temperature).information
-        ]
+        tokens = self._tokens.measure(scores, temperature)
         draws = [self._measure_draw(draw.to(self._device), temperature) for draw in scores]
-        for nesting, *sums in zip(self._nestings, *draws, strict=True):
-            found.append(self._excess(nesting, np.stack(sums)))
+        sums = [np.stack(one) for one in zip(*draws, strict=True)]
+        found = []
+        for labels, _, token in tokens.information:
+            adjusted, error = token.adjusted, token.adjusted_se
+            found.append(Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0, adjusted, error))
+            left = None if adjusted is None or error is None else _Left(tokens.ceiling - adjusted, error)
+            for nesting, of_nesting in zip(self._nestings, sums, strict=True):
+                if nesting.side == labels.side:
+                    excess, left = self._excess(nesting, of_nesting, left)
+                    found.append(excess)
         return sorted(found, key=lambda excess: (SIDES.index(excess.side), excess.order))
 
     def _measure_draw(self, scores: Tensor, temperature: float) -> list[np.ndarray]:
@@ -175,21 +210,46 @@ class IncrementEstimator:
         groups = len(self._sizes)
         return [nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy() for nesting in self._nestings]
 
-    def _excess(self, nesting: Nesting, sums: np.ndarray) -> Excess:
-        """The increment and its error, from the observed and shuffled sums [draws, 1 + shuffles, groups].
+    def _excess(self, nesting: Nesting, sums: FloatArray, left: _Left | None) -> tuple[Excess, _Left | None]:
+        """The increment, its error and what is ``left`` after it, from sums [draws, 2 + shuffles, groups].
 
-        As for information, the error is that of the mean over draws: the larger of the scatter between document groups
+        As for information, errors are those of the mean over draws: the larger of the scatter between document groups
         and the scatter of shuffled labels.
         """
-        positions, groups, shuffles = self._sizes.sum(), len(self._sizes), sums.shape[1] - 1
-        each = sums[:, 0] - sums[:, 1:].mean(1)
+        positions, shuffles = self._sizes.sum(), sums.shape[1] - 2
+        shuffled = sums[:, 2:].mean(1)
+        each = sums[:, 1] - shuffled
         by_draw = each.sum(1) / positions
-        value = by_draw.mean()
-        residual = each.mean(0) - value * self._sizes
-        between = groups / (groups - 1) * np.square(residual).sum() / positions**2
-        shuffling = (1 + 1 / shuffles) * (sums[:, 1:].mean(0).sum(1) / positions).var(ddof=1)
-        error = float(np.sqrt(max(between, shuffling)))
-        return Excess(nesting.side, nesting.order, float(value), error, spread(by_draw), nesting.share)
+        value = float(by_draw.mean())
+        chance = (1 + 1 / shuffles) * (sums[:, 2:].mean(0).sum(1) / positions).var(ddof=1)
+        each, room = each.mean(0), (sums[:, 0] - shuffled).mean(0)
+        error = self._error((each - value * self._sizes) / positions, chance)
+        most = float(room.sum() / positions)
+        adjusted = adjusted_error = None
+        if left is not None and most > RESOLUTION:
+            fraction = value / most
+            residual = (each - fraction * room) / positions / most
+            fraction_error = self._error(residual, chance / most**2)
+            adjusted, adjusted_error, left = left.take(_Fraction(fraction, fraction_error))
+        else:
+            left = None
+        numbers = value, error, spread(by_draw), nesting.share, adjusted, adjusted_error
+        return Excess(nesting.side, nesting.order, *numbers), left
+
+    def _error(self, residual: FloatArray, chance: float) -> float:
+        """The standard error from residuals by document group, which scatter by ``chance`` (a variance) at least."""
+        groups = len(self._sizes)
+        return float(np.sqrt(max(groups / (groups - 1) * np.square(residual).sum(), chance)))
+
+
+def _strata(wide: LabelSet, narrow: LabelSet, document: IntArray) -> IntArray:
+    """The narrower label in its document, numbered from 0, for each position."""
+    within = np.empty(wide.labels, dtype=np.int64)
+    within[wide.ids] = narrow.ids
+    if (within[wide.ids] != narrow.ids).any():
+        raise ValueError("labels must be nested in the narrower ones")
+    strata: IntArray = np.unique(document.astype(np.int64) * narrow.labels + narrow.ids, return_inverse=True)[1]
+    return strata
 
 
 def increment_estimator(text: LabelText, device: torch.device | str = "cpu") -> IncrementEstimator:
@@ -216,4 +276,6 @@ def measure_increments(
                 se=excess.se,
                 spread=excess.spread,
                 share=excess.share,
+                adjusted=excess.adjusted,
+                adjusted_se=excess.adjusted_se,
             )

@@ -34,6 +34,8 @@ COLUMNS = (
     "corpus",
     "estimator_version",
     "key",
+    "increment_adjusted",
+    "increment_adjusted_se",
 )
 
 
@@ -73,4 +75,6 @@ def _values(measurements: CheckpointMeasurements, row: Increment) -> list[object
         measurements.corpus,
         measurements.estimator_version,
         measurements.key,
+        row.adjusted,
+        row.adjusted_se,
     ]

@@ -14,6 +14,8 @@ from estimator.text.kinds import NGRAMS
 from estimator.text.labels import LabelKind, LabelText
 
 SCHEMA = 1
+INCREMENTS_VERSION = 2
+"""Part of the key of increments: increase it with every change that alters one."""
 
 
 def sample_identity(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[Label
 
 def increments_identity(measurements: str) -> dict[str, Any]:
     """Identifies the increments of one checkpoint by the key of its measurements."""
-    return {"schema": SCHEMA, "kind": "increments", "measurements": measurements}
+    return {"schema": SCHEMA, "kind": "increments", "version": INCREMENTS_VERSION, "measurements": measurements}
 
 
 def bound_identity(sample: str, granularity: str, curve: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.widgets.bars import COLOURS, bar
 from ib_explorer.tui.wording import value
 
+_UNKNOWN = "unknown"
 _MAY_BE_ZERO = "may be 0"
 
 
@@ -51,22 +52,26 @@ def _listed(scene: Scene) -> str:
 
 
 def _chart(rows: Sequence[Increment], room: int) -> Text:
-    """One line per token, with bars of ``room`` cells, or a note that the increment may be 0."""
+    """One line per token, with bars of ``room`` cells, or a note that the increment may be 0 or is unknown."""
     text = Text(no_wrap=True)
     by_place = {(row.side, row.order): row for row in rows}
-    largest = max(row.increment for row in rows)
-    text.append(f"Each further token adds in {_where(rows[0].layer)}: raw states, frequency weights\n", style="dim")
+    largest = max((row.adjusted for row in rows if row.adjusted is not None), default=0.0)
+    text.append(f"Each further token adds in {_where(rows[0].layer)} (adjusted): raw states\n", style="dim")
     text.append(f"{'token':>5}  {'to I(X;Z)':{room + 8}}  to I(Y;Z)\n", style="dim")
     for order in sorted({row.order for row in rows}):
         text.append(f" {order:>4}  ")
         for side, colour in zip(SIDES, COLOURS, strict=True):
             row = by_place[side, order]
-            if abs(row.increment) > WITHHOLD_AT * row.se:
-                text.append(f"{value(row.increment)} ").append(bar(row.increment, largest, room), style=colour)
+            text.append(f"{value(row.adjusted)} ")
+            if row.adjusted is None or row.adjusted_se is None:
+                text.append(f"{_UNKNOWN:{room}}", style="dim")
+            elif abs(row.adjusted) > WITHHOLD_AT * row.adjusted_se:
+                text.append(bar(row.adjusted, largest, room), style=colour)
             else:
-                text.append(f"{value(row.increment)} {_MAY_BE_ZERO:{room}}", style="dim")
+                text.append(f"{_MAY_BE_ZERO:{room}}", style="dim")
             text.append("  ")
-        text.append("±" + " ±".join(f"{by_place[side, order].se:.5f}" for side in SIDES) + "\n", style="dim")
+        text.append("±" + " ±".join(value(by_place[side, order].adjusted_se).strip() for side in SIDES), style="dim")
+        text.append("\n")
     text.rstrip()
     return text
 

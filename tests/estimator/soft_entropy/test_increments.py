@@ -11,6 +11,7 @@ import torch
 from estimator.measurement import SIDES, Side
 from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.increments import Excess, IncrementEstimator, Nesting, increment_estimator
+from estimator.soft_entropy.information import Estimator
 from estimator.soft_entropy.jackknife import document_groups
 from estimator.text.kinds import LABELS, ngram_labels
 from estimator.text.labels import LabelSet, LabelText, label_set
@@ -51,17 +52,23 @@ def test_one_order_is_encoded_and_only_there_an_increment_is_found(sample: Sampl
     found = increment_estimator(LabelText(sample, LABELS)).measure(scores, 0.1)
     truth = IncrementEstimator([label_set(codes)], document_groups(sample.document_of_position())).measure(scores, 0.1)
     here = _find(found, side, order)
-    assert here.increment > 0.03
-    # The excess is the lower end of the bracket: labels seen 30 times show less than all there is.
-    assert 0.8 * truth[0].increment < here.increment < truth[0].increment + 3 * here.se
+    assert truth[0].adjusted is not None
+    assert here.adjusted == pytest.approx(truth[0].adjusted, rel=0.1)
+    assert 0.01 < here.increment < truth[0].increment + 3 * here.se
     for other in found:
         if other is not here:
             assert abs(other.increment) < 0.001, other
             assert abs(other.increment) < 4.5 * other.se, other
+            assert other.adjusted is not None
+            assert other.adjusted_se is not None
+            assert abs(other.adjusted) < 4.5 * other.adjusted_se, other
 
 
 def test_equals_the_definition_by_brute_force() -> None:
-    """The mean over many shuffles within narrower labels, each estimated from scratch in float64."""
+    """The mean over many shuffles within narrower labels of a group, each estimated from scratch in float64.
+
+    Only positions count that a shuffle may change: those whose narrower label has several wider ones in its group.
+    """
     rng = np.random.default_rng(5)
     narrow = np.minimum(rng.zipf(1.5, 900), 60)
     narrow_set = label_set(narrow)
@@ -70,15 +77,21 @@ def test_equals_the_definition_by_brute_force() -> None:
     scores = _scores(wide.ids % 7, 3, anchors=20)
     found = IncrementEstimator([narrow_set, wide], group, shuffles=60).measure(scores, 0.1)
     p = torch.softmax(scores[0].double() / 0.1, -1)
+    strata = [np.flatnonzero((narrow == n) & (group == g)) for n, g in np.unique(np.stack([narrow, group]), axis=1).T]
+    strata = [members for members in strata if len(set(wide.ids[members])) > 1]
+    inside = np.concatenate(strata)
+    often = [x for x in np.unique(wide.ids) if (wide.ids[inside] == x).sum() > 1]
+    strata = [members for members in strata if np.isin(wide.ids[members], often).any()]
+    rows = np.sort(np.concatenate(strata))
 
     def conditional(ids: np.ndarray) -> float:
-        return float(sum((ids == x).mean() * entropy(p[ids == x].mean(0)) for x in np.unique(ids)))
+        mine, states = ids[rows], p[rows]
+        return float(sum((mine == x).sum() / 900 * entropy(states[mine == x].mean(0)) for x in np.unique(mine)))
 
     shuffled = []
     for _ in range(60):
         ids = wide.ids.copy()
-        for parent in np.unique(narrow):
-            members = np.flatnonzero(narrow == parent)
+        for members in strata:
             ids[members] = ids[rng.permutation(members)]
         shuffled.append(conditional(ids))
     expected = np.mean(shuffled) - conditional(wide.ids)
@@ -107,10 +120,11 @@ def test_positions_that_no_shuffle_changes_are_left_out() -> None:
     nesting = Nesting.prepare(wide, narrow, 2, shuffles=2)
     assert nesting.share == pytest.approx(4 / 13)
     assert sorted(nesting.tallies[1].order.tolist()) == [9, 10, 11, 12]
-    settled = label_set(np.repeat(np.arange(5), 20))
+    settled = label_set(np.arange(100) % 5)
     scores = _scores(settled.ids, 1)
     (_, second) = IncrementEstimator([settled, settled], np.arange(100) // 25).measure(scores, 0.1)
     assert (second.increment, second.se, second.share) == (0.0, 0.0, 0.0)
+    assert second.adjusted is None
 
 
 def test_the_error_is_that_of_repeated_samples() -> None:
@@ -139,12 +153,48 @@ def test_chunks_and_the_order_of_shuffling_do_not_matter(sample: Sample, monkeyp
     nesting = Nesting.prepare(labels[1], labels[0].ids, 2)
     sums = nesting.scatter(p, rows, torch.from_numpy(group), int(group.max()) + 1)
     marginal = [float(entropy(p[labels[1].ids == x].mean(0))) * n for x, n in enumerate(labels[1].counts)]
-    assert float(sums[0].sum()) == pytest.approx(-sum(marginal), rel=1e-6)
+    assert float(sums[1].sum()) == pytest.approx(-sum(marginal), rel=1e-6)
+    assert float(sums[0].sum()) == pytest.approx(-float(rows.double().sum()), rel=1e-6)
+
+
+def test_what_differs_between_documents_is_no_increment() -> None:
+    """States that know their document only, and second tokens that differ between documents."""
+    rng = np.random.default_rng(4)
+    document = np.repeat(np.arange(40), 100)
+    narrow = rng.integers(0, 6, 4000)
+    wide = narrow * 1000 + document % 20 * 3 + rng.integers(0, 3, 4000)
+    sets = [label_set(narrow), label_set(wide)]
+    group = document * 10 // 40
+    scores = _scores(document, 3)
+    found = IncrementEstimator(sets, group, document).measure(scores, 0.1)[1]
+    assert abs(found.increment) < 4 * found.se
+    over_all = IncrementEstimator(sets, group, np.zeros(4000, np.int64)).measure(scores, 0.1)[1]
+    assert over_all.increment > 0.01  # the test can fail: shuffled over documents, there is one
+
+
+def test_an_increment_is_the_difference_of_adjusted_values(sample: Sample) -> None:
+    """States that show half of what the second token is: the third and fourth add nothing."""
+    positions = sample.position_index()
+    tokens = sample.tokens.astype(np.int64)
+    codes = tokens[positions] * 2 + tokens[positions - 1] % 2
+    scores = _scores(codes, 7)
+    text = LabelText(sample, LABELS)
+    found = increment_estimator(text).measure(scores, 0.1)
+    group = document_groups(text.unit_of_position)
+    values = Estimator(text.label_sets(LABELS.chain("bigram")), group, text.unit_of_position).measure(scores, 0.1)
+    token, bigram = (values.find(name, "input", "frequency") for name in ("token", "bigram"))
+    assert token is not None
+    assert bigram is not None
+    second = _find(found, "input", 2)
+    assert token.adjusted is not None
+    assert bigram.adjusted is not None
+    assert second.adjusted == pytest.approx(bigram.adjusted - token.adjusted, rel=0.1)
+    assert _find(found, "input", 1).adjusted == pytest.approx(token.adjusted, rel=1e-6)
 
 
 def test_labels_that_are_not_nested_are_refused() -> None:
     with pytest.raises(ValueError, match="nested"):
-        Nesting.prepare(label_set([0, 0, 1]), np.array([0, 1, 1]), 2)
+        IncrementEstimator([label_set([0, 0, 1]), label_set([0, 1, 1])][::-1], np.arange(3))
 
 
 def test_sides_are_told_apart(sample: Sample) -> None:

@@ -34,7 +34,7 @@ WIDTH = 78
 
 def increments(rule: str = "exact", depth: int = DEPTH, se: float = 0.01) -> tuple[Increment, ...]:
     return tuple(
-        Increment(layer, "block", side, order, rule, 0.03, 0.2 / order**2, se, 0.0, 1.0)
+        Increment(layer, "block", side, order, rule, 0.03, 0.1 / order**2, se / 2, 0.0, 1.0, 0.2 / order**2, se)
         for layer in range(1, depth + 1)
         for side in ("input", "output")
         for order in range(1, 5)
