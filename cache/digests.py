@@ -47,7 +47,7 @@ def folder_digest(
         raise InputError("files", "The folder has no files that identify the model: name another one.")
     paths = [Path(os.path.abspath(file)) for file in files]
     root = os.path.commonpath([path.parent for path in paths])
-    states = {path: _state(path) for path in paths}
+    states = file_states(paths)
     known = _remembered(memo)
     total = sum(size for size, *_ in states.values())
     done = 0
@@ -69,6 +69,14 @@ def folder_digest(
         with contextlib.suppress(InputError):  # a cache that can only be read: the digest is right nevertheless
             write_atomically(memo, seal({"files": {**_remembered(memo), **learned}}))
     return key(digests)
+
+
+def file_states(files: Sequence[Path]) -> dict[Path, State]:
+    """The state of each file: another one means that the file may have changed.
+
+    Raises :class:`InputError` (``"files"``) when one cannot be read.
+    """
+    return {path: _state(path) for path in files}
 
 
 def verify_digests(memo: Path, aside: Aside) -> tuple[int, tuple[Damaged, ...]]:

@@ -8,8 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 from cache.columns import IDENTITY, decode_rows, encode_rows
-from cache.entries import Entry
+from cache.entries import Entry, EntryStore
 from cache.keys import key
+from cache.names import NameStore
 from cache.records import RecordStore
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
@@ -23,12 +24,23 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
 
     schema = 3
 
+    def __init__(self, entries: EntryStore, names: NameStore) -> None:
+        super().__init__(entries)
+        self.names = names
+
     def all(self) -> list[CheckpointMeasurements]:
-        """Every checkpoint's measurements, in the order of their keys."""
-        return [record for _, record in self._all()]
+        """Every checkpoint's measurements under each of its names, in the order of their keys."""
+        names = self.names.by_measurements()
+        return [
+            record.named(name)
+            for _, record in self._all()
+            for name in dict.fromkeys((record.name, *names.get(record.key, ())))
+        ]
 
     def merge(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
         """Add rows to those stored under ``identity``, replacing equal ones, and return the stored record.
+
+        It keeps the name under which it was stored first.
 
         When two processes merge into one checkpoint at the same time, the later file wins and rows of the earlier one
         may be lost (a miss, measured again); a file is never a mixture of both. Raises ValueError when
@@ -40,6 +52,7 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         rows = {_identity(row): row for row in (*(known.rows if known else ()), *measurements.rows)}
         loss = known.loss if known and measurements.loss is None else measurements.loss
         merged = replace(measurements, rows=tuple(sorted(rows.values(), key=_place)), loss=loss)
+        merged = merged.named(known.name if known else None)
         if merged != known:
             self._put(identity, merged)
         return merged

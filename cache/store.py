@@ -19,11 +19,12 @@ from cache.increments import IncrementStore
 from cache.keys import is_key
 from cache.locations import SCORE_BUDGET, prepare
 from cache.measurements import MeasurementStore
+from cache.names import NameStore
 from cache.records import RecordStore
 from estimator.errors import InputError
 
-PARTS = ("measurements", "increments", "curves", "scores", "samples", "runs", "aside")
-VALUES = ("measurements", "increments", "curves")
+PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "aside")
+VALUES = ("measurements", "names", "increments", "curves")
 """Parts of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
 """Parts that can be emptied without losing a measured value."""
@@ -67,7 +68,8 @@ class Cache:
         self.root = root
         self.aside = Aside(root / "aside")
         self.runs = root / "runs"
-        self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside))
+        self.names = NameStore(EntryStore(root / "names", self.aside))
+        self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside), self.names)
         self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
         self.curves = CurveStore(EntryStore(root / "curves", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
@@ -112,7 +114,12 @@ class Cache:
 
     @property
     def _values(self) -> dict[str, RecordStore[Any]]:
-        return {"measurements": self.measurements, "increments": self.increments, "curves": self.curves}
+        return {
+            "measurements": self.measurements,
+            "names": self.names,
+            "increments": self.increments,
+            "curves": self.curves,
+        }
 
     def info(self) -> list[Occupied]:
         """The size of each part, unfinished and foreign files included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import log, sqrt
 from typing import Literal
 
@@ -146,14 +146,29 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointName:
+    """The names of a checkpoint and its text, and its place in training as its name states it: no part of a key.
+
+    Checkpoints of equal content have the same measurements under different names.
+    """
+
+    model: str
+    revision: str
+    stage: str | None
+    step: int | None
+    tokens: int | None
+    corpus: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointMeasurements:
     """All measurements of one checkpoint on one sample with one set of anchors: one file of the cache.
 
-    ``model`` and ``revision`` are names for display; ``commit`` (a hub commit, or the digest of a local folder) and
-    ``key`` are identifiers. ``depth`` is the number of decoder blocks, ``width`` the size of a hidden state,
-    ``positions`` the number of measured token positions in ``documents`` documents of ``corpus``; ``bytes_per_token``
-    is the length of the text in UTF-8 bytes divided by its number of tokens. ``loss`` is the model's cross-entropy on
-    the sample in nats per token.
+    ``model``, ``revision``, ``stage``, ``step``, ``tokens`` and ``corpus`` are its :attr:`name`; ``commit`` (a hub
+    commit, or the digest of a local folder) and ``key`` are identifiers. ``depth`` is the number of decoder blocks,
+    ``width`` the size of a hidden state, ``positions`` the number of measured token positions in ``documents``
+    documents of ``corpus``; ``bytes_per_token`` is the length of the text in UTF-8 bytes divided by its number of
+    tokens. ``loss`` is the model's cross-entropy on the sample in nats per token.
     """
 
     key: str
@@ -176,6 +191,17 @@ class CheckpointMeasurements:
     rows: tuple[Measurement, ...]
     bytes_per_token: float | None = None
     loss: float | None = None
+
+    @property
+    def name(self) -> CheckpointName:
+        """The names that these measurements carry."""
+        return CheckpointName(self.model, self.revision, self.stage, self.step, self.tokens, self.corpus)
+
+    def named(self, name: CheckpointName | None) -> CheckpointMeasurements:
+        """The same measurements under another name; None leaves them as they are."""
+        if name is None or name == self.name:
+            return self
+        return replace(self, **{field.name: getattr(name, field.name) for field in fields(name)})
 
     @property
     def bits_per_byte(self) -> float | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from cache import Cache
 from estimator.bottleneck.bounds import Curve
+from estimator.checkpoints.folders import model_name
 from estimator.checkpoints.names import training_key
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
@@ -15,6 +16,7 @@ from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.soft_entropy.temperature import parse_temperature
 from ib_explorer.drawing.plane import revision_of
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.worker.messages import Measured
 
 
 @contextmanager
@@ -31,20 +33,27 @@ def reading(cache: Cache) -> Iterator[None]:
         raise
 
 
+def as_asked(load: Callable[[str], CheckpointMeasurements | None], answer: Measured) -> CheckpointMeasurements | None:
+    """The record that a job answers with, under the name it was asked by; None if ``load`` finds none."""
+    record = load(answer.key)
+    return None if record is None else record.named(answer.name)
+
+
 def cached_measurements(cache: Cache, models: Iterable[str]) -> list[CheckpointMeasurements]:
     """All cached measurements, or those of the named models: by model, and each model's in training order.
 
+    Checkpoints of equal content are listed under each name they were asked by. A folder may be written in any way.
     Raises :class:`InputError` if the cache holds no such measurement.
     """
     found = cache.measurements.all()
-    wanted = set(models)
     if not found:
         raise InputError("cache", f"The cache in {cache.root} has no measurements: run ib-explorer measure first.")
-    if unknown := wanted - {measurements.model for measurements in found}:
+    known = {measurements.model for measurements in found}
+    wanted = {model if model in known else model_name(model) for model in models}
+    if unknown := wanted - known:
         raise InputError(
             "model",
-            f"The cache has no measurements of {', '.join(sorted(unknown))}: "
-            f"choose from {', '.join(sorted({measurements.model for measurements in found}))}.",
+            f"The cache has no measurements of {', '.join(sorted(unknown))}: choose from {', '.join(sorted(known))}.",
         )
     chosen = [measurements for measurements in found if not wanted or measurements.model in wanted]
     return sorted(chosen, key=lambda one: (one.model, training_key(revision_of(one)), one.sample, one.key))

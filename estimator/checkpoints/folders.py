@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from estimator.checkpoints.names import in_training_order, parse_checkpoint
 from estimator.checkpoints.revision import Revision
@@ -12,8 +14,10 @@ from estimator.errors import InputError
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json",
+    "tokenizer.*.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -21,20 +25,43 @@ TOKENIZER_FILES = (
     "vocab.txt",
     "merges.txt",
     "*.model",
+    "*.spm",
     "*.tiktoken",
     "tekken.json",
+    "bpe.codes",
+    "byte_maps.json",
+    "emoji.json",
+    "normalizer.json",
+    "prophetnet.tokenizer",
+    "target_vocab.json",
+    "word_pronunciation.json",
+    "word_shape.json",
     "chat_template.jinja",
+    "additional_chat_templates/*.jinja",
 )
+"""What tokenizers and chat templates are read from. Their class also depends on ``config.json``."""
+
+
+def is_local(model: str) -> bool:
+    """Whether ``model`` is a folder on this machine: it exists, or is written as a path."""
+    return model.startswith(("/", "./", "../", "~")) or model in (".", "..") or Path(model).exists()
+
+
+def model_name(model: str) -> str:
+    """The one name of a model: of a folder its absolute path without links, however it is written; else ``model``."""
+    return os.path.realpath(Path(model).expanduser()) if is_local(model) else model
 
 
 def folder_revisions(model: str) -> list[Revision]:
     """The checkpoints in a local folder, in training order; ``model`` is the folder as the user wrote it.
 
-    A folder that holds a model gives one revision, named after the folder. A run's folder gives one per subfolder that
-    holds a model, and ``main`` for a model saved in the run's folder itself. Raises :class:`InputError` (``"model"``,
-    ``"config"``, ``"weights"``) when there is nothing to load.
+    Their model is the folder's :func:`model_name`, so that it has one name wherever it is measured from. A folder that
+    holds a model gives one revision, named after the folder. A run's folder gives one per subfolder that holds a model,
+    and ``main`` for a model saved in the run's folder itself. Raises :class:`InputError` (``"model"``, ``"config"``,
+    ``"weights"``, ``"adapter"``) when there is nothing to load.
     """
-    folder = Path(model).expanduser().absolute()
+    name = model_name(model)
+    folder = Path(name)
     if not folder.exists():
         raise InputError("model", f"There is no folder {model}: check the path.")
     if not folder.is_dir():
@@ -45,12 +72,12 @@ def folder_revisions(model: str) -> list[Revision]:
         raise InputError("model", f"The folder {model} cannot be read: permission denied.") from error
     checkpoints = [path for path in below if holds_model(path)]
     if not checkpoints:
-        unfinished = [path for path in below if parse_checkpoint(model, path.name, None).step is not None]
+        unfinished = [path for path in below if parse_checkpoint(name, path.name, None).step is not None]
         check_model_folder(unfinished[-1] if unfinished and not (folder / CONFIG).exists() else folder)
-        return [parse_checkpoint(model, folder.name, None, str(folder))]
-    revisions = [parse_checkpoint(model, path.name, None, str(path)) for path in checkpoints]
+        return [parse_checkpoint(name, folder.name, None, name)]
+    revisions = [parse_checkpoint(name, path.name, None, str(path)) for path in checkpoints]
     if holds_model(folder):
-        revisions.append(parse_checkpoint(model, "main", None, str(folder)))
+        revisions.append(parse_checkpoint(name, "main", None, name))
     return in_training_order(revisions)
 
 
@@ -65,11 +92,41 @@ def holds_model(folder: Path) -> bool:
 
 def check_model_folder(folder: Path) -> None:
     """Raise :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
+    has_model = (folder / CONFIG).is_file() and any((folder / name).is_file() for name in (WEIGHTS, INDEX))
+    if not has_model and (folder / ADAPTER).is_file():
+        raise InputError(
+            "adapter",
+            f"The folder {folder} has an adapter ({ADAPTER}) without its model: merge the two with peft's "
+            "merge_and_unload(), and save the result with save_pretrained.",
+        )
     if not (folder / CONFIG).is_file():
         raise InputError(
             "config", f"The folder {folder} has no config.json, so it is not a Hugging Face model: name another folder."
         )
     weight_files(folder)
+
+
+def check_usual_files(folder: Path, where: str | None = None) -> None:
+    """Raise :class:`InputError` (``"adapter"``, ``"config"``) if a model is read from other files than usual.
+
+    The library would read them by itself, and they do not belong to the content that identifies a model. ``where`` is
+    the model's name, by default the folder.
+    """
+    where = where or str(folder)
+    if (folder / ADAPTER).is_file():
+        raise InputError(
+            "adapter",
+            f"{where} has an adapter ({ADAPTER}) beside its weights, which changes the model if peft is installed: "
+            "merge it with peft's merge_and_unload(), and save the result with save_pretrained in a folder of its own.",
+        )
+    config = _read_config(folder)
+    for entry, what in (("transformers_weights", "weights"), ("configuration_files", "configurations")):
+        if config.get(entry):
+            raise InputError(
+                "config",
+                f"The config.json of {where} refers to other {what} ({entry}), which are not supported: load the model "
+                "with transformers, and save it with save_pretrained in a folder of its own.",
+            )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -98,9 +155,11 @@ def weight_files(folder: Path) -> list[Path]:
 def content_files(folder: Path) -> list[Path]:
     """The files that determine a local model's numbers, sorted: configuration, weights and their index, tokenizer.
 
-    Optimizer and trainer state are excluded. Raises :class:`InputError` as :func:`check_model_folder` does.
+    Optimizer and trainer state are excluded. Raises :class:`InputError` as :func:`check_model_folder` and
+    :func:`check_usual_files` do.
     """
     check_model_folder(folder)
+    check_usual_files(folder)
     files = {folder / CONFIG, *weight_files(folder), *tokenizer_files(folder)}
     if (folder / INDEX).is_file():
         files.add(folder / INDEX)
@@ -109,18 +168,35 @@ def content_files(folder: Path) -> list[Path]:
 
 def stated_depth(folder: Path) -> int | None:
     """The number of decoder blocks stated in the ``config.json`` of a folder; None if it is missing or unreadable."""
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-        text = config.get("text_config", config)
-        depth = text.get("num_hidden_layers", text.get("n_layer"))
-    except (OSError, ValueError, AttributeError):
-        return None  # loading the model reports what is wrong with it
+    config = _read_config(folder)
+    text = config.get("text_config", config)
+    depth = text.get("num_hidden_layers", text.get("n_layer")) if isinstance(text, dict) else None
     return depth if isinstance(depth, int) else None
+
+
+def tokenizer_class(folder: Path) -> dict[str, Any]:
+    """What of a folder's ``config.json`` decides the class of its tokenizer; empty if it has none.
+
+    Raises :class:`InputError` (``"config"``) if it cannot be read.
+    """
+    config = _read_config(folder)
+    if not config and (folder / CONFIG).is_file():
+        raise InputError("config", f"The config.json in {folder} cannot be read: download or save the model again.")
+    return {name: config[name] for name in ("model_type", "model_name", "tokenizer_class") if config.get(name)}
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
     """The tokenizer files of a folder, sorted; empty if it has none."""
     return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """The entries of ``config.json``; empty if it is missing or unreadable, which loading the model reports."""
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def _shards(index: Path) -> list[Path]:

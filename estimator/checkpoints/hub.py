@@ -16,7 +16,14 @@ from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import get_session, validate_repo_id
 
 from estimator.checkpoints import hub_client
-from estimator.checkpoints.folders import CONFIG, TOKENIZER_FILES, check_model_folder, holds_model, tokenizer_files
+from estimator.checkpoints.folders import (
+    ADAPTER,
+    CONFIG,
+    TOKENIZER_FILES,
+    check_model_folder,
+    holds_model,
+    tokenizer_files,
+)
 from estimator.checkpoints.hub_client import endpoint, is_commit, is_reference
 from estimator.checkpoints.hub_errors import explained, is_no_answer, out_of_reach
 from estimator.checkpoints.hub_meter import Meter, Watch, silent_bar
@@ -32,7 +39,7 @@ PATIENCE = Patience()
 ANSWER_WITHIN = 5.0
 """Seconds the hub has to respond."""
 
-_SMALL_FILES = [CONFIG, *TOKENIZER_FILES]
+_SMALL_FILES = [CONFIG, ADAPTER, *TOKENIZER_FILES]
 _WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
 _NOT_WANTED = ["*/*", "consolidated*"]
 
@@ -173,11 +180,13 @@ def _check_snapshot(revision: Revision, folder: Path) -> None:
     try:
         check_model_folder(folder)
     except InputError as error:
-        what = "config.json" if error.kind == "config" else "weights in safetensors format"
-        raise InputError(
-            error.kind,
-            f"{revision.model}@{revision.name} has no {what}, so it cannot be loaded: choose another revision.",
-        ) from error
+        where = f"{revision.model}@{revision.name}"
+        if error.kind == "adapter":
+            sentence = f"{where} is an adapter without its model: merge the two with peft's merge_and_unload()."
+        else:
+            what = "config.json" if error.kind == "config" else "weights in safetensors format"
+            sentence = f"{where} has no {what}, so it cannot be loaded: choose another revision."
+        raise InputError(error.kind, sentence) from error
 
 
 def api() -> HfApi:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from estimator.checkpoints import hub
-from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions
+from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions, is_local
 from estimator.checkpoints.hub_client import is_commit
 from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
 from estimator.checkpoints.revision import Revision
@@ -40,11 +40,6 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     if not revision:
         raise InputError("revision", f"{reference!r} names no revision after the @.")
     return model, revision
-
-
-def is_local(model: str) -> bool:
-    """Whether ``model`` is a folder on this machine: it exists, or is written as a path."""
-    return model.startswith(("/", "./", "../", "~")) or model in (".", "..") or Path(model).exists()
 
 
 def list_revisions(model: str, progress: Progress) -> list[Revision]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from estimator.checkpoints.folders import check_model_folder, weight_files
+from estimator.checkpoints.folders import check_model_folder, check_usual_files, weight_files
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError, first_lines
@@ -82,8 +82,9 @@ def load_model(
         raise InputError("dtype", f"There is no dtype {dtype!r}: choose auto, {', '.join(DTYPES)}.")
     own = "float32" if target.type == "cpu" else "auto"
     folder = model_folder(revision, progress)
-    check_model_folder(folder)
     where = revision.folder or f"{revision.model}@{revision.name}"
+    check_model_folder(folder)
+    check_usual_files(folder, where)
     progress.phase("load", 0, 1, "models")
     config = _decoder_config(folder, where)
     whole = _load(folder, where, target, own if dtype == "auto" else dtype, with_head)

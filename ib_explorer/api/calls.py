@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from estimator.values import USUAL
 from ib_explorer.api.bars import ProgressChoice, listening
 from ib_explorer.api.keywords import read_keywords
 from ib_explorer.api.results import CheckpointList, Curves, Failure, Result
-from ib_explorer.cached import cached_measurements, reading
+from ib_explorer.cached import as_asked, cached_measurements, reading
 from ib_explorer.config import request_from, settle
 from ib_explorer.tables.measurements import points_asked, points_of
 from ib_explorer.worker.messages import (
@@ -37,6 +38,7 @@ from ib_explorer.worker.messages import (
 )
 
 Folder = str | os.PathLike[str]
+Answer = TypeVar("Answer", Measured, BoundReady)
 Found = TypeVar("Found")
 
 _OWN = ("revision", "cache_dir", "progress")
@@ -70,7 +72,8 @@ def measure(
     requests = _requests(model, revision, options)
     tasks = [Measure(number, request) for number, request in enumerate(requests)]
     folder, events = _run(tasks, requests[0].device, cache_dir, progress)
-    found = _read([event for event in events if isinstance(event, Measured)], Cache(folder).measurements.load)
+    measured = [event for event in events if isinstance(event, Measured)]
+    found = _read(measured, partial(as_asked, Cache(folder).measurements.load))
     points = points_asked(found, requests[0])
     failures = tuple(
         Failure(requests[event.job].model, event.revision, event.kind, event.message)
@@ -135,7 +138,9 @@ def bound(
     curves = {one.curve.name: one.name for one in kinds}
     tasks = [ComputeBound(0, request, labels, name) for labels in request.granularities for name in curves.values()]
     folder, events = _run(tasks, "cpu", cache_dir, progress)
-    found = _read([event for event in events if isinstance(event, BoundReady)], Cache(folder).curves.load)
+    cache = Cache(folder)
+    ready = [event for event in events if isinstance(event, BoundReady)]
+    found = _read(ready, lambda event: cache.curves.load(event.key))
     drawn = [(one, curve) for curve in found for one in kinds if one.curve.name == curve.conditionals]
     return Curves(tuple(drawn), request.anchors)
 
@@ -167,9 +172,9 @@ def _run(
     return folder, events
 
 
-def _read(events: Sequence[Measured | BoundReady], load: Callable[[str], Found | None]) -> list[Found]:
+def _read(events: Sequence[Answer], load: Callable[[Answer], Found | None]) -> list[Found]:
     """The results of tasks that have ended, from the cache; raises MeasurementError if one is not there."""
-    found = [result for event in events if (result := load(event.key)) is not None]
+    found = [result for event in events if (result := load(event)) is not None]
     if len(found) < len(events):
         raise MeasurementError(
             "cache",

@@ -70,12 +70,12 @@ class Result(Table):
     @property
     def records(self) -> list[CheckpointMeasurements]:
         """The records that the points are from: one for each checkpoint and family of labels."""
-        return list({record.key: record for record, _ in self.points}.values())
+        return list({(record.key, record.name): record for record, _ in self.points}.values())
 
     @property
     def title(self) -> str:
         """What the points are of."""
-        checkpoints = {(record.model, record.commit) for record, _ in self.points}
+        checkpoints = {(record.model, record.revision, record.commit) for record, _ in self.points}
         lost = f" ({counted(len(self.failures), 'checkpoint')} failed, see .failures)" if self.failures else ""
         return (
             f"{counted(len(self.points), 'point')} of {counted(len(checkpoints), 'checkpoint')}{lost}: "

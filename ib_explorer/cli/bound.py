@@ -82,7 +82,8 @@ def command(
     ]
     session = run_jobs(jobs, cache_dir, "cpu")
     ready = [event for event in session.events if isinstance(event, BoundReady)]
-    session, found = session.read(ready, Cache(locations(cache_dir).cache).curves.load)
+    cache = Cache(locations(cache_dir).cache)
+    session, found = session.read(ready, lambda event: cache.curves.load(event.key))
     for curve in found:
         say(summary(curve))
     if found:

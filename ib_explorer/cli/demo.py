@@ -68,5 +68,6 @@ def _print_plane(measured: list[CheckpointMeasurements], request: MeasurementReq
 
     bound = run_jobs([("demo", partial(ComputeBound, request=request, granularity="token"))], cache_dir, "cpu")
     ready = [event for event in bound.events if isinstance(event, BoundReady)]
-    _, curves = bound.read(ready, Cache(locations(cache_dir).cache).curves.load)
+    cache = Cache(locations(cache_dir).cache)
+    _, curves = bound.read(ready, lambda event: cache.curves.load(event.key))
     print_charts([plane_chart(plane(measured, View(), next(iter(curves), None)))])

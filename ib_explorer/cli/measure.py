@@ -17,7 +17,7 @@ from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
-from ib_explorer.cached import cached_increments
+from ib_explorer.cached import as_asked, cached_increments
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show, write_data
 from ib_explorer.cli.session import Session, run_jobs
@@ -93,4 +93,4 @@ def measure_all(
     jobs = [(request.model, partial(Measure, request=request, increments=increments)) for request in requests]
     session = run_jobs(jobs, cache_dir, requests[0].device)
     measured = [event for event in session.events if isinstance(event, Measured)]
-    return session.read(measured, Cache(locations(cache_dir).cache).measurements.load)
+    return session.read(measured, partial(as_asked, Cache(locations(cache_dir).cache).measurements.load))

@@ -30,6 +30,7 @@ PendingJob = Callable[[int], Task]
 """A job without its number."""
 
 
+Answer = TypeVar("Answer", Measured, BoundReady)
 Result = TypeVar("Result")
 
 
@@ -64,11 +65,9 @@ class Session:
         again = "What was measured is cached: run the same command again to retry only these."
         return f"ib-explorer: {count} failed:", *lines, again
 
-    def read(
-        self, events: Iterable[Measured | BoundReady], load: Callable[[str], Result | None]
-    ) -> tuple[Session, list[Result]]:
+    def read(self, events: Iterable[Answer], load: Callable[[Answer], Result | None]) -> tuple[Session, list[Result]]:
         """The results of ``events`` in the cache, and the session with a failure for each result that is not there."""
-        found = [(event, load(event.key)) for event in events]
+        found = [(event, load(event)) for event in events]
         lost = tuple(_lost(event) for event, result in found if result is None)
         for failure in lost:
             complain(failure.message)

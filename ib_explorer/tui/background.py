@@ -14,6 +14,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Measurement
+from ib_explorer.cached import as_asked
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.news import (
     CacheRead,
@@ -89,7 +90,7 @@ def spare_no_more() -> None:
 async def read_record(cache: CacheReader, measured: Measured, post: Post) -> None:
     """Post the record that a job has stored in the cache."""
     try:
-        record = await asyncio.to_thread(cache.measurements.load, measured.key)
+        record = await asyncio.to_thread(as_asked, cache.measurements.load, measured)
     except OSError:
         record = None
     post(RecordRead(measured.job, measured.revision, record))

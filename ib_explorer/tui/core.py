@@ -13,6 +13,7 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.timer import Timer
 
+from estimator.checkpoints.folders import model_name
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
 from ib_explorer.drawing.plane import Trajectory
@@ -139,11 +140,8 @@ class Core(App[None], inherit_bindings=False):
         increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
         state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
         state = with_records(state, [*message.records, *self.state.records])
-        wanted = [
-            record
-            for record in message.records
-            if self.initial and record.model == self.initial.model and state.view.shows(record)
-        ]
+        initial = {self.initial.model, model_name(self.initial.model)} if self.initial else {}
+        wanted = [record for record in message.records if record.model in initial and state.view.shows(record)]
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)

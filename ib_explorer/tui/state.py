@@ -105,7 +105,7 @@ class State:
 
 
 def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:
-    """The state with ``records`` added or, if their key is known, replaced.
+    """The state with ``records`` added or, if their key is known under the same name, replaced.
 
     While live, the cursor moves to a new checkpoint of the kind in view; with nothing in view yet, to any.
     """
@@ -113,7 +113,7 @@ def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> Sta
     seen = {(Trajectory.of(record), revision_of(record)) for record in state.records}
     new = [record for record in fresh if (Trajectory.of(record), revision_of(record)) not in seen]
     in_view = [record for record in new if state.view.shows(record)]
-    known = {record.key: record for record in (*state.records, *fresh)}
+    known = {(record.key, record.name): record for record in (*state.records, *fresh)}
     state = replace(state, records=tuple(known.values()))
     if new and state.place is None:
         return at_last_checkpoint(state, Trajectory.of((in_view or new)[-1]))

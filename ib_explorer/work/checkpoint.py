@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cache import Cache
+from cache.digests import file_states
 from cache.keys import key
 from estimator import ESTIMATOR_VERSION
 from estimator.checkpoints.resolve import content_files
 from estimator.checkpoints.revision import Revision
+from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import CheckpointMeasurements
+from estimator.measurement import CheckpointMeasurements, CheckpointName
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import Temperature, parse_temperature
@@ -40,21 +43,26 @@ class CheckpointWork:
 
     def __init__(self, cache: Cache, samples: Samples, device: str, measurer: Callable[[], Measurer]) -> None:
         self._cache, self._samples, self._device, self._measurer = cache, samples, device, measurer
+        self._noted: set[tuple[str, str]] = set()
 
     def measure(self, job: Measure, revision: Revision, progress: Progress) -> Iterator[Measured]:
         """Measure what a job requests of one checkpoint; a job on stored scores skips checkpoints without them."""
         text, tokenizer = self._samples.text(job.request, revision, progress)
+        asked = self._name(job.request, revision, progress)
         loss: float | None = None
         for subject in self._subjects(job.request, revision, text, tokenizer, progress):
             name = key(subject.identity)
             cached = self._cache.measurements.load(name)
-            record = self._completed(job, subject, cached, loss, progress)
+            record = self._completed(job, subject, asked, cached, loss, progress)
             if record is None:
                 continue
             loss = record.loss if loss is None else loss
             if job.increments and subject.kinds[0].family == NGRAM:
                 self._measure_increments(subject, record, progress)
-            yield Measured(job.job, name, revision.name, cached=record is cached)
+            is_first = record.name == asked
+            if not is_first:
+                self._also_named(record, asked, progress)
+            yield Measured(job.job, name, revision.name, record is cached, None if is_first else asked)
 
     def is_measured(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
         """Whether a checkpoint is in the cache, as far as can be determined without making its sample."""
@@ -65,10 +73,24 @@ class CheckpointWork:
         stored = [self._cache.measurements.load(key(subject.identity)) for subject in subjects]
         return all(found is not None and not _lacks_loss(found, request) for found in stored)
 
+    def _name(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> CheckpointName:
+        corpus = self._samples.corpus_name(request, progress)
+        return CheckpointName(revision.model, revision.name, revision.stage, revision.step, revision.tokens, corpus)
+
+    def _also_named(self, record: CheckpointMeasurements, asked: CheckpointName, progress: Progress) -> None:
+        """Store a further name of measured content, and note once that two checkpoints are identical."""
+        with contextlib.suppress(InputError):  # in a cache that cannot be written, the answer has the name all the same
+            self._cache.names.add(record.key, asked)
+        known, other = _checkpoint(asked), _checkpoint(record.name)
+        if known != other and (known, other) not in self._noted:
+            self._noted.add((known, other))
+            progress.note(f"{known} and {other} are identical, so they have the same values.")
+
     def _completed(
         self,
         job: Measure,
         subject: Subject,
+        asked: CheckpointName,
         cached: CheckpointMeasurements | None,
         loss: float | None,
         progress: Progress,
@@ -91,7 +113,7 @@ class CheckpointWork:
         found = self._measurer().measure(subject, missing, progress, with_loss=with_loss, stored_only=job.stored_only)
         if found is None:
             return None
-        record = _record(subject, found, found.loss if loss is None else loss)
+        record = _record(subject, asked, found, found.loss if loss is None else loss)
         return self._cache.measurements.merge(subject.identity, record)
 
     def _measure_increments(self, subject: Subject, known: CheckpointMeasurements, progress: Progress) -> None:
@@ -112,35 +134,43 @@ class CheckpointWork:
     ) -> Iterator[Subject]:
         """The subjects of a revision: each family of labels has a record of its own."""
         device = self._device if request.device == "auto" else request.device
-        commit = self._commit(revision, progress)
+        files = [] if revision.folder is None else content_files(Path(revision.folder))
+        before = file_states(files)
+        commit = self._commit(revision, files, progress)
         states = checkpoint_identity(revision, commit, tokenizer, text.sample.digest, _dtype(request, device), request)
         for kinds in _families(request.kinds):
             identity = with_labels(states, text, kinds)
-            yield Subject(revision, commit, identity, states, text, kinds, request, device)
+            yield Subject(revision, commit, identity, states, text, kinds, request, device, before)
 
-    def _commit(self, revision: Revision, progress: Progress) -> str:
+    def _commit(self, revision: Revision, files: Sequence[Path], progress: Progress) -> str:
         if revision.folder is None:
             return str(revision.commit)
 
         def heard(done: int, total: int) -> None:
             progress.phase("resolve", done // _MB, total // _MB, "MB")
 
-        return self._cache.folder_digest(content_files(Path(revision.folder)), heard)
+        return self._cache.folder_digest(files, heard)
 
 
-def _record(subject: Subject, found: CheckpointValues, loss: float | None) -> CheckpointMeasurements:
-    sample, revision, request = subject.text.sample, subject.revision, subject.request
+def _checkpoint(name: CheckpointName) -> str:
+    return f"{name.model} {name.revision}"
+
+
+def _record(
+    subject: Subject, name: CheckpointName, found: CheckpointValues, loss: float | None
+) -> CheckpointMeasurements:
+    sample, request = subject.text.sample, subject.request
     return CheckpointMeasurements(
         key=key(subject.identity),
-        model=revision.model,
-        revision=revision.name,
+        model=name.model,
+        revision=name.revision,
         commit=subject.commit,
-        stage=revision.stage,
-        step=revision.step,
-        tokens=revision.tokens,
+        stage=name.stage,
+        step=name.step,
+        tokens=name.tokens,
         depth=found.model.depth,
         width=found.model.width,
-        corpus=sample.corpus,
+        corpus=name.corpus,
         sample=sample.digest,
         documents=sample.documents,
         positions=sample.positions,

@@ -18,14 +18,20 @@ INCREMENTS_VERSION = 2
 """Part of the key of increments: increase it with every change that alters one."""
 
 
-def sample_identity(corpus: dict[str, Any], tokenizer: str, request: MeasurementRequest) -> dict[str, Any]:
-    """Identifies the tokens of a sample before any text is tokenised: corpus, tokenizer digest and size."""
+def sample_identity(
+    corpus: dict[str, Any], tokenizer: str, tokenizer_class: dict[str, Any], request: MeasurementRequest
+) -> dict[str, Any]:
+    """Identifies the tokens of a sample before any text is tokenised: corpus, tokenizer and size.
+
+    ``tokenizer`` is the digest of the tokenizer's files, ``tokenizer_class`` what decides its class besides them.
+    """
     return {
         "schema": SCHEMA,
         "kind": "sample",
         "reading": READING_VERSION,
         "corpus": corpus,
         "tokenizer": tokenizer,
+        "tokenizer class": tokenizer_class,
         "documents": request.documents,
         "max_length": request.max_length,
     } | ({"columns": list(request.columns)} if request.columns else {})

@@ -7,7 +7,7 @@ from typing import Any
 
 from cache import Cache
 from cache.keys import key
-from estimator.checkpoints.folders import tokenizer_files
+from estimator.checkpoints.folders import tokenizer_class, tokenizer_files
 from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tokenizer import load_tokenizer, tokenizer_folder
 from estimator.progress import Progress
@@ -45,8 +45,7 @@ class Samples:
 
     def text(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> tuple[LabelText, str]:
         """The sample of a request, tokenised if it is not cached."""
-        tokenizer = self._tokenizer(revision, progress)
-        identity = self._identity(request, tokenizer, progress)
+        tokenizer, identity = self._identified(request, revision, progress)
         if key(identity) not in self._texts:
             sample = self._sample(identity, request, revision, progress)
             self._texts[key(identity)] = LabelText(sample, LABELS, partial(load_tokenizer, revision))
@@ -56,9 +55,13 @@ class Samples:
         self, request: MeasurementRequest, revision: Revision, progress: Progress
     ) -> tuple[LabelText, str] | None:
         """The sample of a request if this process has it; None otherwise, and if its tokenizer is new."""
-        tokenizer = self._tokenizer(revision, progress)
-        text = self._texts.get(key(self._identity(request, tokenizer, progress)))
+        tokenizer, identity = self._identified(request, revision, progress)
+        text = self._texts.get(key(identity))
         return None if text is None else (text, tokenizer)
+
+    def corpus_name(self, request: MeasurementRequest, progress: Progress) -> str:
+        """The name of a request's corpus, which a stored sample of the same content may not have."""
+        return self._corpus_of(request, progress).name
 
     def corpus(self, spec: str | None, progress: Progress) -> Corpus:
         """A corpus, opened once per job: 500 checkpoints hash it once."""
@@ -70,11 +73,16 @@ class Samples:
         usual = TULU if request.sample_kind == "pairs" else None
         return self.corpus(usual if request.corpus is None else request.corpus, progress)
 
-    def _identity(self, request: MeasurementRequest, tokenizer: str, progress: Progress) -> dict[str, Any]:
+    def _identified(
+        self, request: MeasurementRequest, revision: Revision, progress: Progress
+    ) -> tuple[str, dict[str, Any]]:
+        """The digest of the tokenizer's files, and the identity of the sample."""
+        folder = tokenizer_folder(revision, progress)
+        tokenizer = self._cache.folder_digest(tokenizer_files(folder))
         corpus = self._corpus_of(request, progress)
-        if request.sample_kind == "pairs":
-            return sample_identity({**corpus.identity, "read": "pairs"}, tokenizer, request)
-        return sample_identity(corpus.identity_of(request.text_column), tokenizer, request)
+        in_pairs = request.sample_kind == "pairs"
+        read = {**corpus.identity, "read": "pairs"} if in_pairs else corpus.identity_of(request.text_column)
+        return tokenizer, sample_identity(read, tokenizer, tokenizer_class(folder), request)
 
     def _sample(
         self, identity: dict[str, Any], request: MeasurementRequest, revision: Revision, progress: Progress
@@ -96,6 +104,3 @@ class Samples:
         if self._cache.is_writable():  # else it still finds what is cached for it
             self._cache.samples.put(identity, *sample.to_arrays())
         return sample
-
-    def _tokenizer(self, revision: Revision, progress: Progress) -> str:
-        return self._cache.folder_digest(tokenizer_files(tokenizer_folder(revision, progress)))

@@ -99,6 +99,7 @@ class Scorer:
         if stored_only:
             return None
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
+        subject.check_unchanged()
         facts = ModelFacts(model.depth, model.width, model.dtype)
         self._stored.settle(progress)
         layers = parse_layers(request.layers, model.depth)

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, get_args
 
 from estimator.errors import InputError
-from estimator.measurement import Granularity
+from estimator.measurement import CheckpointName, Granularity
 from estimator.request import MeasurementRequest
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,16 @@ class Revisions:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Measurements of one checkpoint are in the cache under ``key``; ``cached`` means that no model was loaded."""
+    """Measurements of one checkpoint are in the cache under ``key``; ``cached`` means that no model was loaded.
+
+    ``name`` is what the job calls the checkpoint and its text, where the cached record has another name; else None.
+    """
 
     job: int
     key: str
     revision: str
     cached: bool
+    name: CheckpointName | None = None
     type: ClassVar[str] = "measured"
 
 
@@ -229,6 +233,8 @@ def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
             fields["request"] = MeasurementRequest.from_json(fields["request"])
         if "revisions" in fields:
             fields["revisions"] = tuple(fields["revisions"])
+        if fields.get("name") is not None:
+            fields["name"] = CheckpointName(**fields["name"])
         for name in fields.keys() & {"only", "skip"}:
             fields[name] = tuple(fields[name])
         return kind(**fields)

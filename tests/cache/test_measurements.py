@@ -22,6 +22,7 @@ from cache.curves import CurveStore
 from cache.entries import EntryStore
 from cache.keys import key
 from cache.measurements import MeasurementStore, row_key
+from cache.names import NameStore
 from estimator.curve import BoundCurve
 from estimator.measurement import WEIGHTS, CheckpointMeasurements, Information, Measurement
 from estimator.text.kinds import NGRAMS
@@ -70,7 +71,8 @@ def store(tmp_path: Path) -> MeasurementStore:
 
 
 def _store(folder: Path) -> MeasurementStore:
-    return MeasurementStore(EntryStore(folder / "measurements", Aside(folder / "aside")))
+    aside = Aside(folder / "aside")
+    return MeasurementStore(EntryStore(folder / "measurements", aside), NameStore(EntryStore(folder / "names", aside)))
 
 
 @given(st.lists(measurement_rows, max_size=6))
@@ -183,10 +185,19 @@ def test_the_order_of_merging_does_not_matter(tmp_path: Path) -> None:
     ]
 
 
-def test_the_latest_names_stand(store: MeasurementStore) -> None:
-    store.merge(IDENTITY, page((row(),)))
-    assert store.merge(IDENTITY, page((), revision="main")).revision == "main"
-    assert [kept.revision for kept in store.all()] == ["main"]
+def test_a_record_keeps_its_first_name_and_is_listed_under_each(store: MeasurementStore) -> None:
+    first = store.merge(IDENTITY, page((row(),)))
+    other = page((), revision="main", step=None, corpus="copy.jsonl")
+    assert store.merge(IDENTITY, other).name == first.name != other.name
+    assert store.all() == [first]
+    for _ in range(2):
+        store.names.add(first.key, other.name)
+    store.names.add(first.key, first.name)
+    store.names.add(key({"measurements": "pruned"}), other.name)
+    kept, again = store.all()
+    assert (kept, again.name) == (first, other.name)
+    assert (again.key, again.commit, again.rows) == (first.key, first.commit, first.rows)
+    assert [(name.revision, name.step) for name in store.names.by_measurements()[first.key]].count(("main", None)) == 1
 
 
 def test_a_page_carries_its_documents_key(store: MeasurementStore) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ def test_opening_a_cache_makes_nothing(tmp_path: Path) -> None:
 def test_info_counts_files_and_bytes(filled: Cache) -> None:
     assert parts(filled.info()) == {
         "measurements": 3,
+        "names": 0,
         "increments": 1,
         "curves": 1,
         "scores": 6,
@@ -82,6 +84,7 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
 def test_verify_finds_what_is_damaged_in_every_room(filled: Cache) -> None:
     assert [(verified.part, verified.sound) for verified in filled.verify()] == [
         ("measurements", 3),
+        ("names", 0),
         ("increments", 1),
         ("curves", 1),
         ("scores", 3),
@@ -124,6 +127,19 @@ def test_a_damaged_value_is_missing_until_it_is_stored_again(filled: Cache) -> N
     assert filled.missing().startswith("1 record (curves) of the cache was damaged")
     filled.prune(["aside"])
     assert filled.missing() == ""
+
+
+def test_a_damaged_name_is_missing_and_the_record_keeps_its_own(filled: Cache) -> None:
+    filled.names.add(key({"n": 0}), replace(page({"n": 0}), model="copy").name)
+    assert parts(filled.info())["names"] == 1 and Verified("names", 1) in filled.verify()
+    ((name, _),) = filled.names.entries.stamps().items()
+    assert [record.model for record in filled.measurements.all()].count("copy") == 1
+    filled.names.entries.path(name).write_bytes(b"{}")
+    assert "copy" not in {record.model for record in filled.measurements.all()}
+    assert filled.missing().startswith("1 record (names) of the cache was damaged and set aside in ")
+    filled.names.add(key({"n": 0}), replace(page({"n": 0}), model="copy").name)
+    assert filled.missing() == "" and filled.prune(["names"]).entries == 1
+    assert len(filled.measurements.all()) == 3
 
 
 def test_damaged_scores_are_no_missing_value(filled: Cache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import pytest
 from huggingface_hub import constants
 
 from estimator.checkpoints import hub as hub_module
-from estimator.checkpoints.folders import stated_depth
+from estimator.checkpoints.folders import model_name, stated_depth, tokenizer_files
 from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.resolve import content_files, list_revisions, model_folder, resolve, split_reference
 from estimator.checkpoints.revision import Revision
@@ -69,6 +70,73 @@ def test_a_model_folder_is_one_revision(tiny_model):
     folder = tiny_model("olmo2")
     assert list_revisions(str(folder), Progress()) == [Revision(str(folder), "olmo2", None, str(folder))]
     assert names(resolve(str(folder), None, Progress())) == ["olmo2"]
+
+
+def test_a_folder_has_one_name_however_it_is_written(tiny_model, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_model("olmo2"), tmp_path / "model")
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for written in ("model", "./model", "model/", str(folder), "link", "~/model", "../" + tmp_path.name + "/model"):
+        assert list_revisions(written, Progress()) == [Revision(str(folder), "model", None, str(folder))]
+        assert model_name(written) == str(folder)
+    assert model_name("org/model") == "org/model"
+
+
+def _adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+
+
+def _other_weights(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"transformers_weights": "other.safetensors"}))
+
+
+def _other_configuration(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"configuration_files": ["config.4.0.0.json"]}))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        (_adapter, "adapter", r"merge_and_unload\(\)"),
+        (_other_weights, "config", "transformers_weights"),
+        (_other_configuration, "config", "configuration_files"),
+    ],
+)
+def test_a_model_read_from_further_files_is_refused(tiny_model, tmp_path, change, kind, says):
+    folder = shutil.copytree(tiny_model("olmo2"), tmp_path / "run" / "checkpoint-10")
+    change(folder)
+    (revision,) = list_revisions(str(tmp_path / "run"), Progress())
+    for attempt in (lambda: content_files(folder), lambda: load_model(revision, "cpu", "auto", Progress())):
+        with pytest.raises(InputError, match=says) as caught:
+            attempt()
+        assert caught.value.kind == kind
+
+
+def test_an_adapter_alone_is_no_model(tmp_path):
+    (tmp_path / "checkpoint-10").mkdir()
+    (tmp_path / "checkpoint-10" / "adapter_config.json").write_text("{}")
+    (tmp_path / "checkpoint-10" / "adapter_model.safetensors").write_bytes(b"1")
+    for folder in (tmp_path, tmp_path / "checkpoint-10"):
+        with pytest.raises(InputError, match="without its model: merge the two") as caught:
+            list_revisions(str(folder), Progress())
+        assert caught.value.kind == "adapter"
+
+
+def test_every_file_of_a_decoders_tokenizer_is_one_of_its_files(tmp_path):
+    """Of the tokenizers that transformers names for the families that we load."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
+
+    classes = {TOKENIZER_MAPPING_NAMES.get(family) for family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES} - {None}
+    loaded = [found for name in sorted(classes) if (found := tokenizer_class_from_name(name)) is not None]
+    files = {file for one in loaded for file in (getattr(one, "vocab_files_names", None) or {}).values()}
+    assert {"vocab.json", "merges.txt", "tokenizer.model"} <= files
+    for file in sorted(files - {"config.json"}):
+        (tmp_path / file).write_text("")
+    assert {path.name for path in tokenizer_files(tmp_path)} == files - {"config.json"}
 
 
 def test_a_run_folder_has_its_whole_checkpoints_in_training_order(run_folder):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ib_explorer.drawing.axes import Limits
+from ib_explorer.drawing.plane import Trajectory
 from ib_explorer.tui import moves
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, WAITING, scene
@@ -69,6 +70,21 @@ def test_the_cursor_follows_new_checkpoints_until_the_user_steps_back() -> None:
 def test_measuring_known_checkpoints_anew_does_not_move_the_cursor() -> None:
     state = measured(measured(), STEPS[:1])
     assert step_of(state) == STEPS[-1] and len(state.records) == len(STEPS)
+
+
+def test_equal_content_is_shown_under_each_of_its_names() -> None:
+    state = measured()
+    (last,) = trajectory(steps=STEPS[-1:])
+    main = last.named(replace(last.name, revision="main", step=None))
+    copy = last.named(replace(last.name, model="copy"))
+    state = with_records(with_records(state, [main]), [copy, last])
+    assert [[leaf.checkpoint.name for leaf in branch.leaves] for branch in scene(state).branches] == [
+        [*(f"step{step}" for step in STEPS), "main"],
+        [f"step{STEPS[-1]}"],
+    ]
+    points = {point.checkpoint.revision: (point.x, point.y) for point in scene(state).plane.series[0].points}
+    assert scene(state).trajectory == Trajectory.of(copy)
+    assert points == {f"step{STEPS[-1]}": points[f"step{STEPS[-1]}"]}
 
 
 def test_stepping_stays_at_the_ends() -> None:
