@@ -175,9 +175,10 @@ def _save_state(training: _Training, run: Path) -> None:
 
 def _save(model: Olmo2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a checkpoint to a temporary folder and rename it, so that a partial one can never be read."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
+    scratch = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         os.replace(scratch, folder)
@@ -185,7 +186,10 @@ def _save(model: Olmo2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: P
         if folder.is_dir():  # another process has saved the same checkpoint meanwhile
             return
         raise InputError(
-            "disk", f"The demo's checkpoint cannot be written to {folder.parent} ({error}): free some space there."
+            "disk",
+            f"The demo's checkpoint cannot be written to {folder.parent} ({error}): free some space there, or "
+            "choose another folder with --cache-dir.",
         ) from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -106,8 +105,11 @@ class CheckpointWork:
 
     def _also_named(self, record: CheckpointMeasurements, asked: CheckpointName, progress: Progress) -> None:
         """Store a further name of measured content, and note once that two checkpoints are identical."""
-        with contextlib.suppress(InputError):  # in a cache that cannot be written, the answer has the name all the same
+        try:
             self._cache.names.add(record.key, asked)
+        except InputError as error:  # the answer has the name all the same
+            if error.kind == "disk":
+                progress.note(str(error))
         known, other = _checkpoint(asked), _checkpoint(record.name)
         if known != other and (known, other) not in self._noted:
             self._noted.add((known, other))

@@ -62,6 +62,7 @@ class Runner:
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
         self._measurer: Measurer | None = None
+        self._is_read_only_told = False
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
 
     def run(self, request: Task, emit: Emit, progress: Progress) -> None:
@@ -141,6 +142,7 @@ class Runner:
                         for measured in found:
                             emit(measured)
                             is_any_measured = True
+                        self._tell_read_only(job, progress)
                 except Busy as busy:
                     turns.put_off(revision, busy)
                 except BaseException as error:
@@ -154,6 +156,14 @@ class Runner:
         finally:
             if prefetch is not None:
                 prefetch.stop()
+
+    def _tell_read_only(self, job: Measure, progress: Progress) -> None:
+        """Note once that nothing can be stored, where a job was answered from the cache all the same."""
+        if not (job.stored_only or self._is_read_only_told or self._cache.is_writable()):
+            self._is_read_only_told = True
+            progress.note(
+                f"The cache in {self._cache.root} can only be read: its values are used, none are stored."
+            )
 
     def _check(self, request: MeasurementRequest, chosen: Sequence[Revision], progress: Progress) -> None:
         """Reject invalid input, and a cache that can neither answer nor be written, before lengthy work.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from estimator.demo import training
 from estimator.demo.recipe import Recipe, checkpoint_folder
 from estimator.demo.training import STATE, train_demo
-from estimator.errors import Cancelled
+from estimator.errors import Cancelled, InputError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 from estimator.text.tables import PlainTexts
@@ -120,6 +121,12 @@ def test_a_state_that_cannot_be_written_stops_nothing(
     monkeypatch.setattr(training.torch, "save", refuse)
     list(train_demo(RECIPE, CORPUS, tmp_path, Progress()))
     assert weights(tmp_path) == whole
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, read_only: Callable[[Path], None]) -> None:
+    read_only(tmp_path)
+    with pytest.raises(InputError, match=r"checkpoint cannot be written to .*Read-only.*: free some space there, or"):
+        list(train_demo(RECIPE, CORPUS, tmp_path / "runs" / "run", Progress()))
 
 
 def test_another_process_may_save_the_same_checkpoint(
