@@ -161,9 +161,7 @@ class Runner:
         """Note once that nothing can be stored, where a job was answered from the cache all the same."""
         if not (job.stored_only or self._is_read_only_told or self._cache.is_writable()):
             self._is_read_only_told = True
-            progress.note(
-                f"The cache in {self._cache.root} can only be read: its values are used, none are stored."
-            )
+            progress.note(f"The cache in {self._cache.root} can only be read: its values are used, none are stored.")
 
     def _check(self, request: MeasurementRequest, chosen: Sequence[Revision], progress: Progress) -> None:
         """Reject invalid input, and a cache that can neither answer nor be written, before lengthy work.
