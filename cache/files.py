@@ -82,7 +82,7 @@ def in_words(size: int) -> str:
 
 def partial_path(path: Path) -> Path:
     """A path next to ``path`` for its unfinished content, unique to this process."""
-    return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
+    return path.with_name(f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(6)}{PARTIAL}")
 
 
 def prune_partial(folder: Path, older_than: float = STALE_AFTER) -> int:
@@ -106,11 +106,11 @@ def _is_abandoned(path: Path) -> bool:
     import psutil  # imported late, because the screen's first frame does not need it
 
     made = re.search(r"\.(\w+)-(\d+)-\w+" + re.escape(PARTIAL), path.name)
-    return made is not None and made[1] == _here() and not psutil.pid_exists(int(made[2]))
+    return made is not None and made[1] == here() and not psutil.pid_exists(int(made[2]))
 
 
 @cache
-def _here() -> str:
+def here() -> str:
     """Digest of the process id namespace: a machine since its last boot, or a container on it."""
     try:
         started = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")

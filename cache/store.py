@@ -11,6 +11,7 @@ from typing import Any
 
 from cache.arrays import ArrayStore, StoredEntry
 from cache.aside import Aside, Damaged, sentence
+from cache.claims import Claims
 from cache.curves import CurveStore
 from cache.digests import HeardOf, folder_digest, verify_digests
 from cache.entries import EntryStore, entry_paths, shards
@@ -23,7 +24,7 @@ from cache.names import NameStore
 from cache.records import RecordStore
 from estimator.errors import InputError
 
-PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "aside")
+PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "claims", "aside")
 VALUES = ("measurements", "names", "increments", "curves")
 """Parts of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
@@ -68,6 +69,7 @@ class Cache:
         self.root = root
         self.aside = Aside(root / "aside")
         self.runs = root / "runs"
+        self.claims = Claims(root / "claims")
         self.names = NameStore(EntryStore(root / "names", self.aside))
         self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside), self.names)
         self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
@@ -154,7 +156,7 @@ class Cache:
         older_than: float | None = None,
         to_bytes: int | None = None,
     ) -> Pruned:
-        """Remove entries of ``parts``, least recently used first, and unfinished files of dead processes in every part.
+        """Remove entries of ``parts``, least recently used first, and unfinished files and claims of dead processes.
 
         ``older_than`` spares entries used within that many seconds; ``to_bytes`` stops once the parts together hold no
         more. Without either, the parts are emptied, except for scores and samples in use by this process. Raises
@@ -200,6 +202,7 @@ class Cache:
 
     def _abandoned(self) -> Iterator[Path]:
         yield from abandoned(self.root)
+        yield from self.claims.stale()
         for part in PARTS:
             for folder in (self.root / part, *shards(self.root / part)):
                 yield from abandoned(folder)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Phase = Literal["resolve", "download", "text", "load", "train", "moments", "forward", "estimate", "store", "bound"]
+Phase = Literal[
+    "resolve", "download", "text", "load", "train", "moments", "forward", "estimate", "store", "bound", "wait"
+]
 PHASE_NAMES: Mapping[str, str] = {
     "resolve": "resolving",
     "download": "downloading",
@@ -17,6 +19,7 @@ PHASE_NAMES: Mapping[str, str] = {
     "estimate": "estimating",
     "store": "storing scores",
     "bound": "computing the bound",
+    "wait": "waiting for other processes",
 }
 """What a progress line calls each phase."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
 
@@ -21,13 +23,26 @@ from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 
 END_OF_TEXT = "<|endoftext|>"
+STATE = "training-state.pt"
+"""The file of a run from which its training goes on: the step of its last checkpoint, and the state there."""
+
+
+@dataclass
+class _Training:
+    """A training at a step: everything that decides the steps after it."""
+
+    step: int
+    model: Olmo2ForCausalLM
+    optimizer: torch.optim.Optimizer
+    random: np.random.Generator
 
 
 def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) -> Iterator[int]:
     """Train in ``run``, yielding each checkpoint's step as soon as it is complete on disk.
 
-    Existing checkpoints are retained and yielded in order; a finished run trains nothing. An interrupted run is trained
-    again from its seed, which gives the same weights, and only missing checkpoints are written.
+    Existing checkpoints are retained and yielded in order; a finished run trains nothing. An interrupted run goes on
+    from its last checkpoint, whose optimizer and random state are stored beside it, with the same weights as one that
+    was not interrupted. Without a readable state it is trained again from its seed, which gives the same weights too.
     """
     missing = [step for step in recipe.steps if not checkpoint_folder(run, step).is_dir()]
     if not missing:
@@ -35,24 +50,28 @@ def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) ->
         return
     progress.phase("text", 0, None, "documents")
     texts = list(corpus.texts())
-    training = texts[recipe.held_out :] or texts
-    tokenizer = _train_tokenizer(recipe, training)
-    stream = _token_stream(tokenizer, training)
-    model = _new_model(recipe, tokenizer)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=0.1)
-    random = np.random.Generator(np.random.PCG64(recipe.seed))
+    shown = texts[recipe.held_out :] or texts
+    tokenizer = _train_tokenizer(recipe, shown)
+    stream = _token_stream(tokenizer, shown)
+    training = _resumed(recipe, tokenizer, run, missing[0]) or _begun(recipe, tokenizer)
     last = recipe.steps[-1]
-    for step in range(last + 1):
+    yield from (step for step in recipe.steps if step < training.step)
+    for step in range(training.step, last + 1):
+        training.step = step
         if step in recipe.steps:
             if step in missing:
-                _save(model, tokenizer, checkpoint_folder(run, step))
+                _save(training.model, tokenizer, checkpoint_folder(run, step))
+                if step < missing[-1]:
+                    _save_state(training, run)
+                else:
+                    (run / STATE).unlink(missing_ok=True)
             yield step
         if step == last or step >= missing[-1]:
             continue
         progress.phase("train", step, last, "steps")
-        for group in optimizer.param_groups:
+        for group in training.optimizer.param_groups:
             group["lr"] = _learning_rate(recipe, step)
-        _train_step(model, optimizer, _batch(recipe, stream, random))
+        _train_step(training.model, training.optimizer, _batch(recipe, stream, training.random))
     progress.phase("train", last, last, "steps")
 
 
@@ -115,17 +134,62 @@ def _train_step(model: Olmo2ForCausalLM, optimizer: torch.optim.Optimizer, batch
     return loss.item()
 
 
+def _begun(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> _Training:
+    model = _new_model(recipe, tokenizer)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=0.1)
+    return _Training(0, model, optimizer, np.random.Generator(np.random.PCG64(recipe.seed)))
+
+
+def _resumed(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, run: Path, latest: int) -> _Training | None:
+    """The training as stored in ``run``; None if nothing readable is, or it is later than step ``latest``."""
+    training = _begun(recipe, tokenizer)
+    try:
+        # Only tensors and plain values are read, so that a file in the cache runs no code.
+        state = torch.load(run / STATE, map_location="cpu", weights_only=True)
+        training.model.load_state_dict(state["model"])
+        training.optimizer.load_state_dict(state["optimizer"])
+        training.random.bit_generator.state = json.loads(state["random"])
+        training.step = int(state["step"])
+    except Exception:  # what a damaged file raises is not limited to a few types
+        return None
+    return training if training.step <= latest else None
+
+
+def _save_state(training: _Training, run: Path) -> None:
+    """Replace the state from which training goes on; where it cannot be written, it begins again instead."""
+    scratch = run / f".{STATE}.{os.getpid()}"
+    try:
+        torch.save(
+            {
+                "step": training.step,
+                "model": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "random": json.dumps(training.random.bit_generator.state),
+            },
+            scratch,
+        )
+        os.replace(scratch, run / STATE)
+    except (OSError, RuntimeError):  # torch reports a full disk as the latter
+        scratch.unlink(missing_ok=True)
+
+
 def _save(model: Olmo2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write a checkpoint to a temporary folder and rename it, so that a partial one can never be read."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
+    scratch = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         os.replace(scratch, folder)
     except (OSError, SafetensorError) as error:
+        if folder.is_dir():  # another process has saved the same checkpoint meanwhile
+            return
         raise InputError(
-            "disk", f"The demo's checkpoint cannot be written to {folder.parent} ({error}): free some space there."
+            "disk",
+            f"The demo's checkpoint cannot be written to {folder.parent} ({error}): free some space there, or "
+            "choose another folder with --cache-dir.",
         ) from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from estimator.text.kinds import NGRAM
 from estimator.text.labels import LabelKind, LabelText
 from ib_explorer.work.identities import checkpoint_identity, increments_identity, with_labels
 from ib_explorer.work.samples import Samples
+from ib_explorer.work.sharing import claimed
 from ib_explorer.work.subject import Subject
 from ib_explorer.worker.messages import Measure, Measured
 
@@ -45,13 +45,28 @@ class CheckpointWork:
         self._cache, self._samples, self._device, self._measurer = cache, samples, device, measurer
         self._noted: set[tuple[str, str]] = set()
 
-    def measure(self, job: Measure, revision: Revision, progress: Progress) -> Iterator[Measured]:
-        """Measure what a job requests of one checkpoint; a job on stored scores skips checkpoints without them."""
+    def measure(self, job: Measure, revision: Revision, progress: Progress) -> Generator[Measured]:
+        """Measure what a job requests of one checkpoint; a job on stored scores skips checkpoints without them.
+
+        Raises :class:`Busy` if another process is measuring this checkpoint.
+        """
         text, tokenizer = self._samples.text(job.request, revision, progress)
         asked = self._name(job.request, revision, progress)
+        subjects = list(self._subjects(job.request, revision, text, tokenizer, progress))
+        if job.stored_only or all(self._is_complete(job, subject) for subject in subjects):
+            yield from self._measure(job, subjects, asked, progress)
+            return
+        self._cache.check_writable()
+        with claimed(self._cache.claims, subjects[0].states):
+            yield from self._measure(job, subjects, asked, progress)
+
+    def _measure(
+        self, job: Measure, subjects: Sequence[Subject], asked: CheckpointName, progress: Progress
+    ) -> Iterator[Measured]:
         loss: float | None = None
-        for subject in self._subjects(job.request, revision, text, tokenizer, progress):
+        for subject in subjects:
             name = key(subject.identity)
+            # Read now: another process may have stored it before this one claimed the checkpoint.
             cached = self._cache.measurements.load(name)
             record = self._completed(job, subject, asked, cached, loss, progress)
             if record is None:
@@ -62,16 +77,27 @@ class CheckpointWork:
             is_first = record.name == asked
             if not is_first:
                 self._also_named(record, asked, progress)
-            yield Measured(job.job, name, revision.name, record is cached, None if is_first else asked)
+            yield Measured(job.job, name, asked.revision, record is cached, None if is_first else asked)
 
-    def is_measured(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
-        """Whether a checkpoint is in the cache, as far as can be determined without making its sample."""
+    def needs_model(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
+        """Whether this process is to measure a checkpoint, as far as can be determined without making its sample.
+
+        False if it is in the cache, or another process is measuring it.
+        """
         known = self._samples.known(request, revision, progress)
         if known is None:
-            return False
-        subjects = self._subjects(request, revision, *known, progress)
+            return True
+        subjects = list(self._subjects(request, revision, *known, progress))
         stored = [self._cache.measurements.load(key(subject.identity)) for subject in subjects]
-        return all(found is not None and not _lacks_loss(found, request) for found in stored)
+        is_measured = all(found is not None and not _lacks_loss(found, request) for found in stored)
+        return not is_measured and self._cache.claims.holder(key(subjects[0].states)) is None
+
+    def _is_complete(self, job: Measure, subject: Subject) -> bool:
+        """Whether all that a job requests of a subject is in the cache."""
+        known = self._cache.measurements.load(key(subject.identity))
+        if known is None or _lacks_loss(known, job.request) or _missing(known, subject, _temperatures(job.request)):
+            return False
+        return not (job.increments and subject.kinds[0].family == NGRAM and self._missing_increments(subject, known))
 
     def _name(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> CheckpointName:
         corpus = self._samples.corpus_name(request, progress)
@@ -79,8 +105,11 @@ class CheckpointWork:
 
     def _also_named(self, record: CheckpointMeasurements, asked: CheckpointName, progress: Progress) -> None:
         """Store a further name of measured content, and note once that two checkpoints are identical."""
-        with contextlib.suppress(InputError):  # in a cache that cannot be written, the answer has the name all the same
+        try:
             self._cache.names.add(record.key, asked)
+        except InputError as error:  # the answer has the name all the same
+            if error.kind == "disk":
+                progress.note(str(error))
         known, other = _checkpoint(asked), _checkpoint(record.name)
         if known != other and (known, other) not in self._noted:
             self._noted.add((known, other))
@@ -118,16 +147,19 @@ class CheckpointWork:
 
     def _measure_increments(self, subject: Subject, known: CheckpointMeasurements, progress: Progress) -> None:
         """Measure the increments that the cache lacks, and store them under the key of the measurements."""
-        identity = increments_identity(known.key)
-        stored = self._cache.increments.load(key(identity))
-        present = {(row.temperature_rule, row.layer) for row in (stored.rows if stored else ())}
-        layers = parse_layers(subject.request.layers, known.depth)
-        wanted = _temperatures(subject.request)
-        missing = [one for one in wanted if any((one.rule, layer) not in present for layer in layers)]
+        missing = self._missing_increments(subject, known)
         if missing:
             self._cache.check_writable()
             rows = self._measurer().measure_increments(subject, missing, progress)
-            self._cache.increments.merge(identity, CheckpointIncrements(known.key, rows))
+            self._cache.increments.merge(increments_identity(known.key), CheckpointIncrements(known.key, rows))
+
+    def _missing_increments(self, subject: Subject, known: CheckpointMeasurements) -> list[Temperature]:
+        """The temperatures at which the cache lacks increments of a requested layer."""
+        stored = self._cache.increments.load(key(increments_identity(known.key)))
+        present = {(row.temperature_rule, row.layer) for row in (stored.rows if stored else ())}
+        layers = parse_layers(subject.request.layers, known.depth)
+        wanted = _temperatures(subject.request)
+        return [one for one in wanted if any((one.rule, layer) not in present for layer in layers)]
 
     def _subjects(
         self, request: MeasurementRequest, revision: Revision, text: LabelText, tokenizer: str, progress: Progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from ib_explorer.work.identities import bound_identity, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.selection import Checkpoints
+from ib_explorer.work.sharing import Busy, Turns
 from ib_explorer.worker.messages import (
     BoundReady,
     CheckpointFailed,
@@ -60,6 +62,7 @@ class Runner:
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
         self._measurer: Measurer | None = None
+        self._is_read_only_told = False
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
 
     def run(self, request: Task, emit: Emit, progress: Progress) -> None:
@@ -118,22 +121,30 @@ class Runner:
             raise
 
     def _measure_each(self, job: Measure, chosen: list[Revision], emit: Emit, progress: Progress) -> None:
-        """Measure checkpoint after checkpoint; one that fails is reported and left out, unless it is the only one."""
+        """Measure checkpoint after checkpoint; one that fails is reported and left out, unless it is the only one.
+
+        One that another process is measuring is put off; its values are then in the cache, unless that process failed.
+        """
         is_fetched = job.request.model != DEMO and not job.stored_only
         is_sweep = len(chosen) + len(job.skip) > 1
         is_any_measured = bool(job.skip)
         prefetch: Prefetch | None = None
         try:
-            for number, revision in enumerate(self._in_turn(job, chosen, progress), 1):
+            turns = Turns(self._in_turn(job, chosen, progress), self._cache.claims, progress)
+            for number, revision in enumerate(turns, 1):
                 progress.revision = revision.name
                 if prefetch is not None:
                     prefetch.finish()
                 following = chosen[number:] if is_fetched else []
                 prefetch = Prefetch(progress, partial(self._fetch, following, job.request))
                 try:
-                    for measured in self._work.measure(job, revision, prefetch):
-                        emit(measured)
-                        is_any_measured = True
+                    with closing(self._work.measure(job, revision, prefetch)) as found:
+                        for measured in found:
+                            emit(measured)
+                            is_any_measured = True
+                        self._tell_read_only(job, progress)
+                except Busy as busy:
+                    turns.put_off(revision, busy)
                 except BaseException as error:
                     failure = foreseen(error)
                     if not is_sweep or ends_sweep(failure, is_any_measured=is_any_measured):
@@ -145,6 +156,12 @@ class Runner:
         finally:
             if prefetch is not None:
                 prefetch.stop()
+
+    def _tell_read_only(self, job: Measure, progress: Progress) -> None:
+        """Note once that nothing can be stored, where a job was answered from the cache all the same."""
+        if not (job.stored_only or self._is_read_only_told or self._cache.is_writable()):
+            self._is_read_only_told = True
+            progress.note(f"The cache in {self._cache.root} can only be read: its values are used, none are stored.")
 
     def _check(self, request: MeasurementRequest, chosen: Sequence[Revision], progress: Progress) -> None:
         """Reject invalid input, and a cache that can neither answer nor be written, before lengthy work.
@@ -176,7 +193,7 @@ class Runner:
         """Fetch and read ahead the files of the first of ``revisions`` that needs its model."""
         for revision in revisions:
             fetching.check()
-            if not self._work.is_measured(request, revision, fetching):
+            if self._work.needs_model(request, revision, fetching):
                 read_ahead(model_folder(revision, fetching), fetching.check)
                 return
 

@@ -21,9 +21,10 @@ from ib_explorer.worker.messages import (
 
 @dataclass(slots=True)
 class Unfinished:
-    """A job; ``begun`` are its checkpoints in the order begun, ``is_sweep`` says that it has several.
+    """A job; ``begun`` are its checkpoints in the order begun last, ``ended`` those measured or failed.
 
-    ``deaths`` counts the workers that died at one of them since one was measured.
+    A checkpoint that another process is measuring is begun, put off, and begun again. ``is_sweep`` says that there are
+    several; ``deaths`` counts the workers that died at one of them since one was measured.
     """
 
     job: Task
@@ -32,6 +33,7 @@ class Unfinished:
     told: bool = False
     started: bool = False
     begun: list[str] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
     deaths: int = 0
     is_sweep: bool = False
 
@@ -42,17 +44,20 @@ class Unfinished:
         if isinstance(event, Revisions):
             self.is_sweep = len(event.revisions) > 1
         revision = event.revision if isinstance(event, PhaseProgress | Measured | CheckpointFailed) else None
-        if revision is not None and revision not in self.begun:
-            self.begun.append(revision)
+        if revision is not None and [revision] != self.begun[-1:]:
+            self.begun = [*(other for other in self.begun if other != revision), revision]
+        if revision is not None and isinstance(event, Measured | CheckpointFailed):
+            self.ended.add(revision)
         if isinstance(event, Measured) and not event.cached:
             self.deaths = 0
 
     def restart(self, *, without_last: bool) -> None:
         """Prepare the job for another worker, which leaves out what this one is done with."""
         if isinstance(self.job, Measure):
-            done = self.begun if without_last else self.begun[:-1]
-            self.job = replace(self.job, skip=(*self.job.skip, *done))
-        self.started, self.begun = False, []
+            last = self.begun[-1:]
+            done = [revision for revision in self.begun if revision in self.ended and [revision] != last]
+            self.job = replace(self.job, skip=(*self.job.skip, *done, *(last if without_last else ())))
+        self.started, self.begun, self.ended = False, [], set()
 
 
 def cause_of_exit(code: int) -> str:

@@ -75,6 +75,7 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
         "scores": 6,
         "samples": 2,
         "runs": 1,
+        "claims": 0,
         "aside": 0,
     }
     on_disk = sum(path.stat().st_size for path in filled.root.rglob("*/*") if path.is_file())

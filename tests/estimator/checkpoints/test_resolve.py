@@ -332,6 +332,19 @@ def test_a_hub_model_is_fetched_once_and_loads(published):
     assert len(published.requests) == asked
 
 
+def test_a_hub_revision_with_an_adapter_is_refused(hub, tiny_model):
+    files = folder_files(tiny_model("olmo2")) | {"adapter_config.json": b"{}"}
+    hub.models["org/tuned"] = Repository()
+    hub.models["org/tuned"].commit(files, branch="main")
+    alone = {name: content for name, content in files.items() if name != "model.safetensors"}
+    hub.models["org/tuned"].commit(alone | {"adapter_model.safetensors": b"1"}, branch="alone")
+    for name, says in (("main", "org/tuned@main has an adapter"), ("alone", "org/tuned@alone is an adapter without")):
+        (revision,) = resolve("org/tuned", name, Progress())
+        with pytest.raises(InputError, match=says) as caught:
+            load_model(revision, "cpu", "auto", Progress())
+        assert caught.value.kind == "adapter"
+
+
 def test_download_reports_every_byte(published):
     big = folder_files(Path(model_folder(resolve("org/tiny", None, Progress())[0], Progress())))
     published.models["org/big"] = Repository()

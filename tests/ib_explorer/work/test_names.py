@@ -117,8 +117,15 @@ def test_a_cache_that_cannot_be_written_answers_by_the_name_asked_for(
 ) -> None:
     measure(runner, request(folder, text))
     read_only(runner._cache.root)
-    asked = request(folder, text, revision="checkpoint-20")
-    assert answers(Runner(runner._cache.root, "cpu"), asked) == [(str(folder), "checkpoint-20", 20, True)]
+    asked, heard, reader = request(folder, text, revision="checkpoint-20"), Notes(), Runner(runner._cache.root, "cpu")
+    for _ in range(2):
+        assert answers(reader, asked, heard) == [(str(folder), "checkpoint-20", 20, True)]
+    assert heard.notes == [
+        f"{folder} checkpoint-20 and {folder} main are identical, so they have the same values.",
+        f"The cache in {runner._cache.root} can only be read: its values are used, none are stored.",
+    ]
+    with pytest.raises(InputError, match="cannot be written"):
+        measure(reader, request(folder, text, revision="checkpoint-10"))
 
 
 def test_an_adapter_is_refused_though_the_model_below_it_is_cached(
