@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from rich.segment import Segment
+from textual.app import App
 from textual.color import Color
 
 from estimator.safe_text import safe
@@ -44,13 +45,15 @@ async def test_every_part_of_the_screen_is_harmless(name):
         assert all(map(is_harmless, drawn(app)))
 
 
-async def test_markup_in_names_is_shown_literally():
+async def test_markup_in_names_is_shown_literally(monkeypatch):
     name = NAMES["markup"]
     async with explorer(MemoryCache([hostile(name)])) as (app, pilot):
         await settled(pilot)
         assert sum(name in line for line in drawn(app)) >= 3  # headline, tree and readout
+        notices = []
+        monkeypatch.setattr(App, "notify", lambda app, message, **options: notices.append((message, options)))
         app.notify(f"about {name}", title=name)
-        await settled(pilot, lambda: any(f"about {name}" in line for line in drawn(app)))
+        assert notices == [(f"about {name}", {"title": name, "markup": False})]
 
 
 def test_the_last_filter_leaves_out_what_was_forgotten():
