@@ -254,7 +254,7 @@ PROXIES = [
 def test_a_proxy_that_cannot_be_used_is_one_sentence_without_its_password(published, monkeypatch, proxy):
     close_session()
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(InputError, match="network settings .* HTTPS_PROXY") as error:
+    with pytest.raises(InputError, match=r"network settings .* HTTPS_PROXY") as error:
         list_revisions("org/tiny", Notes())
     assert "s3cret" not in str(error.value) and error.value.__suppress_context__
     close_session()
