@@ -212,6 +212,6 @@ def test_a_dataset_that_is_a_script_is_refused_and_not_run(published, tmp_path):
     published.datasets["org/script"] = Repository()
     script = f"import pathlib\npathlib.Path({str(mark)!r}).write_text('run')\n".encode()
     published.datasets["org/script"].commit({"script.py": script}, branch="main")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="org/script cannot be opened: Dataset scripts are no longer supported"):
         opened("org/script")
     assert not mark.exists()
