@@ -49,12 +49,24 @@ def prepare() -> None:
     """Set limits on the client's session, and take a password out of the hub's address.
 
     Called before each use, because the client replaces its session at times. Raises :class:`InputError` (``"hub"``)
-    if the address is not that of a hub.
+    if the address is not that of a hub, or a proxy cannot be used.
     """
     _hide_password()
-    session: Any = get_session()
+    session: Any = _session()
     if not isinstance(session.send, partial):
         session.send = partial(_send, session.send)
+
+
+def _session() -> Any:
+    try:
+        return get_session()
+    except Exception as error:  # whatever the client makes of proxies and certificates; its words may hold a password
+        advice = "SOCKS needs the package socksio" if isinstance(error, ImportError) else "a proxy is http://host:port"
+        raise InputError(
+            "hub",
+            f"The network settings of this environment cannot be used ({type(error).__name__}): check HTTPS_PROXY, "
+            f"HTTP_PROXY, ALL_PROXY and SSL_CERT_FILE ({advice}).",
+        ) from None
 
 
 def endpoint() -> str:

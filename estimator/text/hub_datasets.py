@@ -100,7 +100,7 @@ def _open(name: str, config: str | None, split: str | None, commit: str) -> tupl
             else "is not a dataset that can be opened"
         )
         raise InputError("access" if gated else "corpus", f"{name} {what}.") from error
-    except (DatasetsError, ValueError, FileNotFoundError) as error:
+    except (DatasetsError, ValueError, FileNotFoundError, RuntimeError) as error:  # the last one: it is a script
         raise InputError("corpus", f"{name} cannot be opened: {first_lines(error, 2)}") from error
     except (HTTPError, OSError) as error:
         raise MeasurementError("corpus", f"Reading {name} from the hub was interrupted: try again.") from error

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from estimator.errors import InputError
 from estimator.progress import PHASE_NAMES, Phase, Progress
+from estimator.safe_text import safe
 
 ProgressChoice = Progress | bool | Literal["auto"]
 
@@ -54,14 +55,14 @@ class Bars(Progress):
         if self._shown != (self.revision, phase):
             self.close()
             name = " ".join(filter(None, [self.revision, PHASE_NAMES[phase]]))
-            self._bar = self._tqdm(desc=name, total=total, unit=f" {unit}", leave=False)
+            self._bar = self._tqdm(desc=safe(name), total=total, unit=f" {unit}", leave=False)
             self._shown = self.revision, phase
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
     def note(self, text: str) -> None:
         """Write the sentence above the bar."""
-        self._tqdm.write(text, file=sys.stderr)
+        self._tqdm.write(safe(text), file=sys.stderr)
 
     def close(self) -> None:
         """Take the bar away."""

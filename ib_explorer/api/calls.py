@@ -16,6 +16,7 @@ from estimator.checkpoints.resolve import split_reference
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError
 from estimator.request import MeasurementRequest
+from estimator.safe_text import safe
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.values import USUAL
@@ -83,7 +84,7 @@ def measure(
     if failures and not points:
         raise MeasurementError(failures[0].kind, f"No checkpoint could be measured; the first: {failures[0].message}")
     for failure in failures:
-        warnings.warn(f"{failure.model} {failure.revision} was not measured: {failure.message}", stacklevel=2)
+        warnings.warn(safe(f"{failure.model} {failure.revision} was not measured: {failure.message}"), stacklevel=2)
     return Result(tuple(points), folder, options.get("preset") or USUAL, failures)
 
 

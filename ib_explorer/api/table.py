@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from estimator.errors import InputError
+from estimator.safe_text import safe
 
 if TYPE_CHECKING:
     import pandas
@@ -48,14 +49,16 @@ class Table(ABC):
         lines = [headings, *([row[heading] for heading in headings] for row in shown)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join(line.rstrip() for line in (self.title, *text, more) if line)
+        return "\n".join(safe(line).rstrip() for line in (self.title, *text, more) if line)
 
     def _repr_html_(self) -> str:
         shown, more = self._shown()
         head = "".join(f"<th>{escape(heading)}</th>" for heading in (shown[0] if shown else ()))
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>" for row in shown)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(safe(cell))}</td>' for cell in row.values())}</tr>" for row in shown
+        )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<div><p>{escape(self.title)}</p>{table}<p>{escape(more)}</p></div>"
+        return f"<div><p>{escape(safe(self.title))}</p>{table}<p>{escape(more)}</p></div>"
 
     def _shown(self) -> tuple[list[Mapping[str, str]], str]:
         rows = self._summaries()

@@ -91,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, click.Abort):
             return _complain("interrupted; finished measurements are cached.", interruption.exit_code)
         except Exception as error:
+            if interruption.number is not None:  # the screen may have been in the middle of something
+                return interruption.exit_code
             failure = foreseen(error)
             return _complain(str(failure), WRONG if isinstance(failure, InputError) else FAILED)
         if interruption.number is not None:  # the screen has ended by itself

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import close_session, constants
 
 from estimator.checkpoints import hub as hub_module
 from estimator.checkpoints import hub_client
@@ -245,8 +245,24 @@ def test_a_password_in_the_address_is_used(locked):
     assert complete(fetched())
 
 
-def test_a_password_in_the_address_is_never_said(locked, caplog, capfd):
+PROXIES = [
+    f"{scheme}://someone:s3cret{rest}" for scheme, rest in [("http", "@h:port"), ("http", "/x@h"), ("ftp", "@h")]
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_proxy_that_cannot_be_used_is_one_sentence_without_its_password(published, monkeypatch, proxy):
+    close_session()
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(InputError, match=r"network settings .* HTTPS_PROXY") as error:
+        list_revisions("org/tiny", Notes())
+    assert "s3cret" not in str(error.value) and error.value.__suppress_context__
+    close_session()
+
+
+def test_passwords_and_tokens_are_never_said(locked, caplog, capfd, monkeypatch):
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("HF_TOKEN", "hf_s3crets3cret")
     said = [hub_client.endpoint()]
     fetched(notes := Notes())
     cases = {"status": [401, 403, 404, 503], "gated": [True]}

@@ -205,3 +205,13 @@ def test_pairs_are_streamed_from_the_hub_and_missing_columns_named(published):
 
 def m(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
+
+
+def test_a_dataset_that_is_a_script_is_refused_and_not_run(published, tmp_path):
+    mark = tmp_path / "mark"
+    published.datasets["org/script"] = Repository()
+    script = f"import pathlib\npathlib.Path({str(mark)!r}).write_text('run')\n".encode()
+    published.datasets["org/script"].commit({"script.py": script}, branch="main")
+    with pytest.raises(InputError, match="org/script cannot be opened: Dataset scripts are no longer supported"):
+        opened("org/script")
+    assert not mark.exists()

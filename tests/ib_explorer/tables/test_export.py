@@ -6,10 +6,12 @@ import os
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from estimator.errors import InputError
 from estimator.values import VALUES
-from ib_explorer.tables.csv import check_writable, table_text, write_text
+from ib_explorer.tables.csv import check_writable, protected, table_text, unprotected, write_text
 from ib_explorer.tables.measurements import columns, points_of, points_text
 from tests.ib_explorer.fake_worker import fabricated_checkpoint
 
@@ -135,3 +137,36 @@ def test_a_place_that_cannot_be_written_is_found_out_early(tmp_path):
         check_writable(tmp_path / "no" / "out.csv")
     with pytest.raises(InputError, match="it is a folder"):
         check_writable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-x", "'-x"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("'=1", "''=1"),
+        ("''-x", "'''-x"),
+        ("'quoted'", "'quoted'"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_run_is_protected_and_read_back(text, cell):
+    assert (protected(text), unprotected(cell)) == (cell, text)
+    (row,) = read(table_text(["name", "number"], [[text, 1]]))
+    assert row["name"] == cell
+
+
+@given(st.text(alphabet="'=+-@\t\ra"))
+def test_every_text_is_read_back(text):
+    assert unprotected(protected(text)) == text
+    assert not protected(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_numbers_below_zero_stay_numbers():
+    (row,) = read(table_text(["a", "b", "c"], [[-0.5, -3, "-3"]]))
+    assert row == {"a": "-0.5", "b": "-3", "c": "'-3"}
