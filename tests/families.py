@@ -11,6 +11,8 @@ DEPTH = 3
 _WIDTH, _HEADS, _HEAD = 32, 4, 8
 _SMALL: dict[str, Any] = {
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input", "decoder_vocab_size"), VOCABULARY),
+    "pad_token_id": 0,
+    "encoder_hash_byte_group_vocab": VOCABULARY,
     **dict.fromkeys(("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "decoder_start_token_id"), 1),
     **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"), DEPTH),
     **dict.fromkeys(("num_encoder_layers", "num_decoder_layers", "num_blocks"), DEPTH),
@@ -53,12 +55,13 @@ _SMALL: dict[str, Any] = {
     "num_buckets": 8,
 }
 _LATENT = {"num_key_value_heads": _HEADS}  # latent attention has no groups of heads
+_ATTENTIONS = ("sliding_attention", "full_attention")
 _EXACT: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"), _LATENT),
     **dict.fromkeys(("glm_moe_dsa", "youtu", "dots3_note", "dots3_note_text"), _LATENT),
     **dict.fromkeys(("hunyuan_v1_dense", "hunyuan_v1_moe", "ministral", "nemotron"), {"head_dim": _HEAD}),
     "bamba": {"attn_layer_indices": [1]},
-    "dbrx": {"ffn_config": {"ffn_hidden_size": 24, "hidden_size": _WIDTH}},
+    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8}, "ffn_config": {"ffn_hidden_size": 24, "hidden_size": _WIDTH}},
     "axk1": _LATENT | {"qk_rope_head_dim": 8},
     "axk2": _LATENT | {"index_topk": 64},  # of tied scores it takes any
     "deepseek_v2": _LATENT | {"num_experts_per_tok": 2},
@@ -67,28 +70,32 @@ _EXACT: dict[str, dict[str, Any]] = {
     "longcat_flash": _LATENT | {"head_dim": 4},
     "nemotron": {"head_dim": _HEAD, "num_key_value_heads": 2},
     "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
-    "dots3_note_text": _LATENT | {"per_layer_config": {}},
+    "dots3_note_text": _LATENT | {"head_dim": 12},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"]},
-    "cohere_compass_text": {"layer_types": ["full_attention"] * 3},
+    "cohere_compass_text": {
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        "rope_parameters": dict.fromkeys(_ATTENTIONS, {"rope_type": "default", "rope_theta": 1e4}),
+    },
     "falcon_h1": {"mamba_d_ssm": 64},
     "gpt_neo": {"attention_types": [[["global", "local", "global"], 1]]},
     "gemma3n_text": {"num_kv_shared_layers": 0, "layer_types": ["sliding_attention", "full_attention", "full_attention"]},
     "mamba2": {"num_heads": 8},
     "reformer": {"is_decoder": True, "attn_layers": ["local", "lsh", "local"], "axial_pos_shape": [8, 8],
                  "axial_pos_embds_dim": [16, 16]},
-    "zamba2": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "mamba_headdim": 8, "n_mamba_heads": 8},
-    "zamba": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
+    "zamba2": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "mamba_headdim": 8, "attention_head_dim": 16, "attention_hidden_size": 64},
+    "zamba": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "attention_head_dim": 16, "attention_hidden_size": 64},
+    "xmod": {"default_language": "en_XX"},
     "zaya": {"num_experts_per_tok": 1},
 }
 """Configurations of families that the table of small sizes does not suit."""
 
 
-def tiny_config(family: str) -> Any:
+def tiny_config(family: str, **settings: Any) -> Any:
     """The configuration of a model with 3 blocks of a few thousand parameters."""
     from transformers import CONFIG_MAPPING
 
     kind = CONFIG_MAPPING[family]
-    return kind(**{"pad_token_id": 0, **_shrunk(kind), **_EXACT.get(family, {})})
+    return kind(**{"pad_token_id": 0, **_shrunk(kind), **_EXACT.get(family, {}), **settings})
 
 
 def _shrunk(kind: Any) -> dict[str, Any]:
@@ -106,15 +113,49 @@ def _shrunk(kind: Any) -> dict[str, Any]:
     return small
 
 
-def save_tiny(family: str, folder: Path) -> None:
+def save_tiny(family: str, folder: Path, **settings: Any) -> None:
     """Save a random model of a family, with a fixed seed."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        model = AutoModelForCausalLM.from_config(tiny_config(family)).eval()
+        model = AutoModelForCausalLM.from_config(tiny_config(family, **settings)).eval()
         for parameter in model.parameters():
             if parameter.dim() > 1:  # weights as usual in training, so that blocks matter
                 parameter.data.normal_(0, 0.1)
     model.save_pretrained(folder)
+
+
+ENCODERS = (
+    *("bert", "bert-generation", "big_bird", "camembert", "data2vec-text", "electra", "ernie", "megatron-bert"),
+    *("rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+    "reformer",
+)
+"""Families that are encoders unless their configuration says ``is_decoder``."""
+_ENCODER = "is an encoder, whose tokens see later ones"
+_STREAMS = "has several residual streams"
+_REPEATED = "does not pass its hidden states once through each"
+REFUSED = {
+    **dict.fromkeys(("cpmant", "xlnet"), _ENCODER),
+    **dict.fromkeys(("deepseek_v4", "gemma3n_text", "hy_v4", "qwen4_exp", "qwen4_exp_text", "prophetnet"), _STREAMS),
+    **dict.fromkeys(("git", "hrm_text"), _REPEATED),
+    **dict.fromkeys(("emu3", "mllama"), "is not a decoder-only language model"),
+    "blt": "lacks num_hidden_layers",
+    "xlm": "do not return its hidden states",
+}
+"""Families that are refused, and a part of the sentence that says why."""
+_DRAFTS = "drafts tokens from the states of another model"
+NOT_BUILT = {
+    **dict.fromkeys(("gemma4_assistant", "gemma4_unified_assistant"), _DRAFTS),
+    **dict.fromkeys(("musicgen", "musicgen_melody"), "transformers cannot make it from its own configuration"),
+    "gemma3n": "needs timm and pillow",
+}
+"""Families of which no tiny model can be made for the test, and why."""
+
+
+def families() -> list[str]:
+    """The model types that transformers has a causal language model for."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
