@@ -14,7 +14,9 @@ _SMALL: dict[str, Any] = {
     "pad_token_id": 0,
     "encoder_hash_byte_group_vocab": VOCABULARY,
     **dict.fromkeys(("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "decoder_start_token_id"), 1),
-    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"), DEPTH),
+    **dict.fromkeys(
+        ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"), DEPTH
+    ),
     **dict.fromkeys(("num_encoder_layers", "num_decoder_layers", "num_blocks"), DEPTH),
     **dict.fromkeys(("hidden_size", "d_model", "n_embd", "emb_dim", "embedding_size", "word_embed_proj_dim"), _WIDTH),
     **dict.fromkeys(("attention_hidden_size", "lru_width", "ple_embed_dim", "dim"), _WIDTH),
@@ -34,7 +36,9 @@ _SMALL: dict[str, Any] = {
     **dict.fromkeys(("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"), 4),
     **dict.fromkeys(("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "zero_expert_num"), 2),
     **dict.fromkeys(("n_group", "topk_group", "num_expert_group", "n_groups"), 1),
-    **dict.fromkeys(("kv_lora_rank", "q_lora_rank", "o_lora_rank", "laurel_rank", "gated_norm_rank", "adapter_rank"), 8),
+    **dict.fromkeys(
+        ("kv_lora_rank", "q_lora_rank", "o_lora_rank", "laurel_rank", "gated_norm_rank", "adapter_rank"), 8
+    ),
     **dict.fromkeys(("mamba_d_state", "state_size", "ssm_state_size", "mamba_d_head", "mamba_head_dim"), _HEAD),
     **dict.fromkeys(("chunk_size", "mamba_chunk_size", "block_size"), 8),
     **dict.fromkeys(("mamba_n_heads", "mamba_num_heads"), 8),
@@ -55,13 +59,19 @@ _SMALL: dict[str, Any] = {
     "num_buckets": 8,
 }
 _LATENT = {"num_key_value_heads": _HEADS}  # latent attention has no groups of heads
+_HEADED = {"head_dim": _HEAD}
 _ATTENTIONS = ("sliding_attention", "full_attention")
 _EXACT: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"), _LATENT),
-    **dict.fromkeys(("glm_moe_dsa", "youtu", "dots3_note", "dots3_note_text"), _LATENT),
-    **dict.fromkeys(("hunyuan_v1_dense", "hunyuan_v1_moe", "ministral", "nemotron"), {"head_dim": _HEAD}),
+    **dict.fromkeys(
+        ("axk1", "axk2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "glm4_moe_lite", "minicpm3"), _LATENT
+    ),
+    **dict.fromkeys(("glm_moe_dsa", "youtu"), _LATENT),
+    **dict.fromkeys(("hunyuan_v1_dense", "hunyuan_v1_moe", "ministral"), _HEADED),
     "bamba": {"attn_layer_indices": [1]},
-    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8}, "ffn_config": {"ffn_hidden_size": 24, "hidden_size": _WIDTH}},
+    "dbrx": {
+        "attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8},
+        "ffn_config": {"ffn_hidden_size": 24, "hidden_size": _WIDTH},
+    },
     "axk1": _LATENT | {"qk_rope_head_dim": 8},
     "axk2": _LATENT | {"index_topk": 64},  # of tied scores it takes any
     "deepseek_v2": _LATENT | {"num_experts_per_tok": 2},
@@ -70,21 +80,38 @@ _EXACT: dict[str, dict[str, Any]] = {
     "longcat_flash": _LATENT | {"head_dim": 4},
     "nemotron": {"head_dim": _HEAD, "num_key_value_heads": 2},
     "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
-    "dots3_note_text": _LATENT | {"head_dim": 12},
+    "dots3_note_text": _LATENT | {"head_dim": 12, "layer_types": ["indexed_attention"] * 3},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"]},
     "cohere_compass_text": {
         "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
-        "rope_parameters": dict.fromkeys(_ATTENTIONS, {"rope_type": "default", "rope_theta": 1e4}),
+        "rope_parameters": {name: {"rope_type": "default", "rope_theta": 1e4} for name in _ATTENTIONS},
     },
     "falcon_h1": {"mamba_d_ssm": 64},
     "gpt_neo": {"attention_types": [[["global", "local", "global"], 1]]},
-    "gemma3n_text": {"num_kv_shared_layers": 0, "layer_types": ["sliding_attention", "full_attention", "full_attention"]},
+    "gemma3n_text": {
+        "num_kv_shared_layers": 0,
+        "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+    },
     "mamba2": {"num_heads": 8},
-    "reformer": {"is_decoder": True, "attn_layers": ["local", "lsh", "local"], "axial_pos_shape": [8, 8],
-                 "axial_pos_embds_dim": [16, 16]},
-    "zamba2": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "mamba_headdim": 8, "attention_head_dim": 16, "attention_hidden_size": 64},
-    "zamba": {"layers_block_type": ["linear_attention", "hybrid", "hybrid"], "attention_head_dim": 16, "attention_hidden_size": 64},
+    "reformer": {
+        "is_decoder": True,
+        "attn_layers": ["local", "lsh", "local"],
+        "axial_pos_shape": [8, 8],
+        "axial_pos_embds_dim": [16, 16],
+    },
+    "zamba2": {
+        "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+        "mamba_headdim": 8,
+        "attention_head_dim": 16,
+        "attention_hidden_size": 64,
+    },
+    "zamba": {
+        "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+        "attention_head_dim": 16,
+        "attention_hidden_size": 64,
+    },
     "xmod": {"default_language": "en_XX"},
+    "nemotron_h": {"layers_block_type": ["linear_attention", "moe", "full_attention"]},
     "zaya": {"num_experts_per_tok": 1},
 }
 """Configurations of families that the table of small sizes does not suit."""
@@ -108,8 +135,10 @@ def _shrunk(kind: Any) -> dict[str, Any]:
     small = {name: value for name, value in _SMALL.items() if isinstance(usual.get(name), int)}
     for name, part in usual.items():
         if isinstance(part, dict) and part.get("model_type"):
-            inner = CONFIG_MAPPING[part["model_type"]] if part["model_type"] in CONFIG_MAPPING else kind.sub_configs[name]
-            small[name] = _shrunk(inner) | {"model_type": part["model_type"]}
+            inner = (
+                CONFIG_MAPPING[part["model_type"]] if part["model_type"] in CONFIG_MAPPING else kind.sub_configs[name]
+            )
+            small[name] = {**_shrunk(inner), **_EXACT.get(part["model_type"], {}), "model_type": part["model_type"]}
     return small
 
 
@@ -150,6 +179,7 @@ NOT_BUILT = {
     **dict.fromkeys(("gemma4_assistant", "gemma4_unified_assistant"), _DRAFTS),
     **dict.fromkeys(("musicgen", "musicgen_melody"), "transformers cannot make it from its own configuration"),
     "gemma3n": "needs timm and pillow",
+    "dots3_note": "its vision and sound parts have no small size; `dots3_note_text` is its language model",
 }
 """Families of which no tiny model can be made for the test, and why."""
 

@@ -113,7 +113,7 @@ def stated_depth(folder: Path) -> int | None:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
         text = config.get("text_config", config)
         depth = text.get("num_hidden_layers", text.get("n_layer"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None  # loading the model reports what is wrong with it
     return depth if isinstance(depth, int) else None
 
@@ -126,8 +126,18 @@ def tokenizer_files(folder: Path) -> list[Path]:
 def _shards(index: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             "weights", f"{index} does not map weights to files: download or save the model again."
         ) from error
+    if not names:
+        raise InputError("weights", f"{index} names no file: download or save the model again.")
+    for name in names:
+        # A file elsewhere would be measured, but neither downloaded nor part of the model's digest.
+        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
+            raise InputError(
+                "weights",
+                f"{index} names {name!r:.60}, which is not a safetensors file of its folder: "
+                "download or save the model again.",
+            )
     return sorted(index.parent / name for name in names)

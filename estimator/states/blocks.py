@@ -70,7 +70,7 @@ def find_blocks(model: Any, where: str) -> Blocks:
     if not blocks or [block for block, _, _ in runs] != list(blocks):
         raise InputError(
             "architecture",
-            f"{where} ({family}) does not pass its hidden states once through each of {len(states) - 1} decoder blocks.",
+            f"{where} ({family}) does not pass its hidden states once through each of {len(states) - 1} blocks.",
         )
     outputs = [output for _, _, output in runs]
     if any(output.shape[:-1] != tokens.shape for output in outputs):
@@ -131,7 +131,8 @@ def _alike(first: Tensor, second: Tensor) -> bool:
 
 
 def _scaled(state: Tensor) -> Tensor:
-    return state.float() / state.float().square().mean().sqrt()
+    size: Tensor = state.float().square().mean().sqrt()
+    return state.float().div(size)
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 from estimator.checkpoints.folders import CONFIG
 from estimator.errors import InputError, first_lines
 
+_DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 _SIZES = (
-    *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers"),
+    *_DEPTHS,
     *("hidden_size", "n_embd", "d_model", "num_attention_heads", "n_head", "n_heads", "vocab_size"),
 )
+_MOST_BLOCKS = 10_000
 _STREAMS = ("hc_mult", "hc_count", "altup_num_inputs")
 _ROTATIONS_BY_LENGTH = ("dynamic", "longrope")
 
@@ -80,7 +82,9 @@ def _raw(folder: Path, where: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError("config", f"The config.json of {where} cannot be read: {first_lines(error)}") from error
     if not isinstance(raw, dict):
-        raise InputError("config", f"The config.json of {where} is not a JSON object: download or save the model again.")
+        raise InputError(
+            "config", f"The config.json of {where} is not a JSON object: download or save the model again."
+        )
     return raw
 
 
@@ -93,6 +97,12 @@ def _check_sizes(raw: dict[str, Any], where: str) -> None:
             shown = json.dumps(value)[:40]
             raise InputError(
                 "config", f'The config.json of {where} has "{name}": {shown}; it must be a whole number from 1 up.'
+            )
+        if name in _DEPTHS and value > _MOST_BLOCKS:  # configurations make a list of them at once
+            raise InputError(
+                "config",
+                f"The config.json of {where} describes {value:,} decoder blocks, but no model has more than "
+                f"{_MOST_BLOCKS:,}: it is damaged.",
             )
 
 

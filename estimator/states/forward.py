@@ -54,8 +54,8 @@ def run_forward(
 
     Documents are sorted by length and batched to about ``batch_tokens`` tokens, padded on the right, where a causal
     model cannot see the padding. Blocks beyond the deepest layer are not run unless ``to_the_end``. On out-of-memory
-    the batch is halved and retried. Raises :class:`InputError` when hidden states are not finite (``"non-finite"``), and
-    when the model has no embedding of a token (``"tokenizer"``) or position (``"max-length"``);
+    the batch is halved and retried. Raises :class:`InputError` when hidden states are not finite (``"non-finite"``),
+    and when the model has no embedding of a token (``"tokenizer"``) or position (``"max-length"``);
     :class:`MeasurementError` when not even one document fits.
     """
     check_tokens(model.model, sample)

@@ -20,8 +20,8 @@ def check_tokens(model: Any, sample: Sample) -> None:
     if highest >= rows:
         raise InputError(
             "tokenizer",
-            f"The text has the token id {highest}, but the model has only {rows} embeddings: use the tokenizer that the "
-            "model was trained with.",
+            f"The text has the token id {highest}, but the model has only {rows} embeddings: "
+            "use the tokenizer that the model was trained with.",
         )
 
 
@@ -34,7 +34,8 @@ class PositionCheck(TorchFunctionMode):
 
     def __init__(self, model: Any, longest: int) -> None:
         super().__init__()
-        self._limit = getattr(text_config(model.config), "max_position_embeddings", None)
+        text = text_config(model.config)
+        self._limit = getattr(text, "max_position_embeddings", getattr(text, "max_seq_len", None))
         self._longest = longest
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -18,7 +18,9 @@ from estimator.states.configuration import text_config
 
 _SPARE = 4
 """A configuration may describe this many times the numbers that the files hold: tied weights are stored once."""
-_HEADS = re.compile(r"(^|\.)(lm_head|embed_out|output_projection|cls|score|generator_lm_head|generator_predictions)\.")
+_HEADS = re.compile(
+    r"(^|^language_model\.)(lm_head|embed_out|output_projection|head|cls|score|generator_\w+|decoder\.bias)(\.|$)"
+)
 _ADAPTER = re.compile(r"(^|[._])(lora_|base_layer\.|adapter)")
 _BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
 

@@ -1,4 +1,4 @@
-"""Every family of causal language models: measured states are the model's own, or the family is refused with a reason."""
+"""Every family of causal language models: measured states are the model's own, or it is refused with a reason."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def own_states(folder: Path, text: Sample) -> list[torch.Tensor]:
     from transformers import AutoModelForCausalLM
 
     by_document: list[Any] = []
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     for begin, end in zip(text.offsets[:-1], text.offsets[1:], strict=True):
-        # A new model each time: dynamic rotary positions remember earlier texts.
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval() if not by_document or (
-            "rope_type" in (folder / "config.json").read_text() and "dynamic" in (folder / "config.json").read_text()
-        ) else model
+        if (getattr(model.config, "rope_parameters", None) or {}).get("rope_type") == "dynamic":
+            # Its positions remember longer texts.
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         tokens = torch.from_numpy(text.tokens[begin:end].astype(np.int64))[None]
         with torch.inference_mode():
             states = list(model(tokens, output_hidden_states=True, use_cache=False).hidden_states)
@@ -111,7 +111,7 @@ def test_encoders_are_refused_as_encoders(family: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", sorted(NOT_BUILT))
 def test_what_is_said_to_be_impossible_to_build_is(family: str, tmp_path: Path) -> None:
-    with pytest.raises((ValueError, AttributeError, ImportError)):
+    with pytest.raises(Exception):  # noqa: B017 (whatever the family raises)
         save_tiny(family, tmp_path)
 
 
@@ -152,7 +152,9 @@ def test_text_beyond_learned_positions_is_refused_with_the_limit(family: str, tm
     if family in ("bloom", "xglm"):  # positions that are computed for any length
         agree(measured(model, text), own_states(tmp_path, text))
         return
-    with pytest.raises(InputError, match=r"has 80 tokens, but the model has positions for 64 only: set --max-length 64"):
+    with pytest.raises(
+        InputError, match=r"has 80 tokens, but the model has positions for 64 only: set --max-length 64"
+    ):
         measured(model, text)
     agree(measured(model, sample((20, 64, 12))), own_states(tmp_path, sample((20, 64, 12))))
 
