@@ -108,7 +108,7 @@ def proven_head(whole: Any, base: Any, where: str) -> nn.Module:
 
 def _six_tokens(model: Any) -> Tensor:
     vocabulary = model.get_input_embeddings().weight.shape[0]
-    return torch.arange(6, device=model.device)[None] % vocabulary
+    return torch.arange(6, device=model.device)[None].remainder(vocabulary)
 
 
 def _states(model: Any, tokens: Tensor) -> Sequence[Tensor]:

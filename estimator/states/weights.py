@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from estimator.checkpoints.folders import weight_files
 from estimator.errors import InputError, first_lines
@@ -22,7 +21,8 @@ _HEADS = re.compile(
     r"(^|^language_model\.)(lm_head|embed_out|output_projection|head|cls|score|generator_\w+|decoder\.bias)(\.|$)"
 )
 _ADAPTER = re.compile(r"(^|[._])(lora_|base_layer\.|adapter)")
-_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
+_BLOCK = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
+_BESIDE = re.compile(r"(^|\.)(vision|visual|image|audio|speech|mtp)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def check_size(config: Any, found: Stored, maker: Any, where: str) -> None:
         raise _too_large(where, f"a model of {described:,} numbers", f"{found.numbers:,}")
 
 
-def check_loaded(report: Mapping[str, Any], model: nn.Module, where: str) -> str | None:
+def check_loaded(report: Mapping[str, Any], model: Any, where: str) -> str | None:
     """Refuse weights that do not fit the model; returns a note about tensors that it has no use for, if any.
 
     Missing and mismatched tensors are initialised at random, and would be measured as if they had been learned. Tensors
@@ -109,16 +109,17 @@ def check_loaded(report: Mapping[str, Any], model: nn.Module, where: str) -> str
     return None
 
 
-def _is_of_decoder(name: str, model: nn.Module) -> bool:
+def _is_of_decoder(name: str, model: Any) -> bool:
+    """Whether a tensor's name is that of a decoder block or embedding, and not of a part beside the decoder."""
     own = name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.")
-    modules = _first_parts(child for child, _ in model.named_modules() if child)
-    return (own.split(".", 1)[0] in modules or name.startswith("model.")) and bool(
-        _BLOCK.search(own) or re.search(r"embed|wte|wpe", own)
-    )
-
-
-def _first_parts(names: Iterable[str]) -> set[str]:
-    return {name.split(".", 1)[0] for name in names}
+    modules = {child for child, _ in model.named_children()}
+    if _BESIDE.search(name) or not (name.startswith("model.") or own.split(".", 1)[0] in modules):
+        return False
+    text = text_config(model.config)
+    if block := _BLOCK.search(own):
+        further = int(block[1]) - text.num_hidden_layers  # those that predict several tokens ahead come last
+        return not 0 <= further < (getattr(text, "num_nextn_predict_layers", None) or 0)
+    return re.search(r"embed|wte|wpe", own) is not None
 
 
 def _too_large(where: str, described: str, held: str) -> InputError:

@@ -119,6 +119,16 @@ def test_other_tensors_without_use_are_noted(copied: Path) -> None:
     )
 
 
+def test_blocks_that_predict_several_tokens_ahead_are_beside_the_decoder(copied: Path) -> None:
+    configured(copied, num_nextn_predict_layers=1)
+    with_tensors(copied, **{"model.layers.3.mlp.up_proj.weight": torch.ones(3)})
+    assert load(copied).note == (
+        "1 tensors of the weight files are not part of the decoder, model.layers.3.mlp.up_proj.weight among them."
+    )
+    with_tensors(copied, **{"model.layers.4.mlp.up_proj.weight": torch.ones(3)})
+    assert "no place for, model.layers.4.mlp.up_proj.weight among them" in str(refusal(copied))
+
+
 @pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation", "experts_implementation"])
 def test_a_configuration_chooses_no_kernel(copied: Path, name: str) -> None:
     configured(copied, **{name: "kernels-community/flash-attn"})
