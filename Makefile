@@ -13,7 +13,7 @@ help:
 	@echo "make test    set up, then run the tests on all cores"
 	@echo "make check   set up, then lint, format and type checks"
 	@echo "make format  set up, then format and fix what can be fixed"
-	@echo "make docs    set up, then write the table of options into the README"
+	@echo "make docs    set up, then write the table of options into the README and docs/models.md"
 	@echo "make bench   set up, then measure speed and memory: about 20 minutes on an idle machine"
 	@echo "make bench-check  whether anything has become a quarter slower than benchmarks/ratios.json has it"
 	@echo "make bench-gpu    the same for models of 1 B and 7 B parameters on a CUDA device"
@@ -36,6 +36,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/options_table.py
+	$(BIN)/python docs/models.py
 
 BENCHMARK := $(BIN)/python -m benchmarks
 

@@ -202,8 +202,18 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _shards(index: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             "weights", f"{index} does not map weights to files: download or save the model again."
         ) from error
+    if not names:
+        raise InputError("weights", f"{index} names no file: download or save the model again.")
+    for name in names:
+        # A file elsewhere would be measured, but neither downloaded nor part of the model's digest.
+        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
+            raise InputError(
+                "weights",
+                f"{index} names {name!r:.60}, which is not a safetensors file of its folder: "
+                "download or save the model again.",
+            )
     return sorted(index.parent / name for name in names)

@@ -8,7 +8,7 @@ from typing import Any
 from estimator.checkpoints.folders import tokenizer_files
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError
+from estimator.errors import InputError, first_lines
 from estimator.progress import Progress
 
 
@@ -24,9 +24,13 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError("tokenizer", f"The tokenizer of {where} cannot be loaded: {reason}") from error
+    except BaseException as error:  # tokenizers raises a bare Exception on a damaged file, and may panic
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise InputError(
+            "tokenizer",
+            f"The tokenizer of {where} cannot be loaded: {first_lines(error)} Download or save its files again.",
+        ) from error
 
 
 def tokenizer_folder(revision: Revision, progress: Progress) -> Path:

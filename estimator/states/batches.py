@@ -28,12 +28,17 @@ class Batch:
     positions: IntArray
 
 
-def batched(sample: Sample, budget: int) -> Iterator[Batch]:
-    """All documents, longest first, so that a batch has similar lengths; at most ``budget`` tokens per batch."""
+def batched(sample: Sample, budget: int, alike_above: int | None = None) -> Iterator[Batch]:
+    """All documents, longest first, so that a batch has similar lengths; at most ``budget`` tokens per batch.
+
+    Documents of more than ``alike_above`` tokens are batched only with others of the same length.
+    """
     lengths = np.diff(sample.offsets)
     chosen: list[int] = []
     for document in np.argsort(-lengths, kind="stable").tolist():
-        if chosen and (len(chosen) + 1) * lengths[chosen[0]] > budget:
+        longest = lengths[chosen[0]] if chosen else 0
+        is_alone = alike_above is not None and longest > alike_above and lengths[document] != longest
+        if chosen and (is_alone or (len(chosen) + 1) * longest > budget):
             yield make_batch(sample, tuple(chosen))
             chosen = []
         chosen.append(document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Phase, Progress
 from estimator.states.batches import BATCH_TOKENS, Batch, batched, make_batch
+from estimator.states.blocks import hidden_input, hidden_output
 from estimator.states.loading import LoadedModel
+from estimator.states.reach import PositionCheck, check_tokens, forget_lengths
 from estimator.text.sample import Sample
 
 
@@ -52,10 +54,13 @@ def run_forward(
 
     Documents are sorted by length and batched to about ``batch_tokens`` tokens, padded on the right, where a causal
     model cannot see the padding. Blocks beyond the deepest layer are not run unless ``to_the_end``. On out-of-memory
-    the batch is halved and retried. Raises :class:`InputError` when hidden states are not finite,
+    the batch is halved and retried. Raises :class:`InputError` when hidden states are not finite (``"non-finite"``),
+    and when the model has no embedding of a token (``"tokenizer"``) or position (``"max-length"``);
     :class:`MeasurementError` when not even one document fits.
     """
-    queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type]))
+    check_tokens(model.model, sample)
+    queue = deque(batched(sample, batch_tokens or BATCH_TOKENS[model.device.type], model.alike_above))
+    check: contextlib.AbstractContextManager[object] = PositionCheck(model.model, queue[0].tokens.shape[1])
     hooks = _Hooks(model, frozenset(layers), visitor, to_the_end)
     done, total = 0, sample.positions
     progress.phase(phase, 0, total, "positions")
@@ -63,7 +68,8 @@ def run_forward(
         while queue:
             batch = queue.popleft()
             try:
-                hooks.read_batch(batch)
+                with check:  # of the longest documents, which come first
+                    hooks.read_batch(batch)
             except torch.OutOfMemoryError as error:
                 if len(batch.documents) == 1:
                     raise MeasurementError(
@@ -74,6 +80,7 @@ def run_forward(
                 queue.extendleft(make_batch(sample, part) for part in (batch.documents[half:], batch.documents[:half]))
                 progress.note(f"Out of memory with a batch of {len(batch.documents)} documents; retrying with {half}.")
                 continue
+            check = contextlib.nullcontext()
             done += len(batch.positions)
             progress.phase(phase, done, total, "positions")
     hooks.check_finite(total)
@@ -91,22 +98,23 @@ class _Hooks:
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> None:
+        last_of_blocks = self._model.depth - (not self._model.is_narrowed)
         for layer in self._layers:
             if layer == 0:
                 self._handles.append(self._model.blocks[0].register_forward_pre_hook(self._on_input, with_kwargs=True))
-            elif layer < self._model.depth:
+            elif layer <= last_of_blocks:
                 self._handles.append(self._model.blocks[layer - 1].register_forward_hook(self._on_output(layer)))
 
     def __exit__(self, *_: object) -> None:
         for handle in self._handles:
             handle.remove()
 
-    def _on_input(self, _: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
-        self._read(0, args[0] if args else kwargs["hidden_states"])
+    def _on_input(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._read(0, hidden_input(args, kwargs))
 
-    def _on_output(self, layer: int) -> Callable[[nn.Module, object, Tensor | tuple[Tensor, ...]], None]:
-        def hook(_: nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
-            self._read(layer, output if isinstance(output, Tensor) else output[0])
+    def _on_output(self, layer: int) -> Callable[[nn.Module, object, Any], None]:
+        def hook(_: nn.Module, __: object, output: Any) -> None:
+            self._read(layer, hidden_output(output))
 
         return hook
 
@@ -116,9 +124,11 @@ class _Hooks:
         tokens = torch.from_numpy(batch.tokens).to(self._model.device)
         last: Tensor | None = None
         self._visitor.begin(batch)
+        forget_lengths(self._model)
         with contextlib.suppress(_DeepestLayerReached):
             last = self._model.model(input_ids=tokens, use_cache=False).last_hidden_state
-            self._read(self._model.depth, last)
+            if not self._model.is_narrowed:
+                self._read(self._model.depth, last)
         self._visitor.end(batch, last)
 
     def _read(self, layer: int, hidden: Tensor) -> None:

@@ -6,7 +6,7 @@ from estimator.errors import InputError, MeasurementError
 
 _OF_THE_REQUEST = frozenset(
     {
-        *("device", "dtype", "layers", "temperature", "anchors", "anchor-seeds", "extra", "score-budget"),
+        *("device", "dtype", "max-length", "layers", "temperature", "anchors", "anchor-seeds", "extra", "score-budget"),
         *("corpus", "column", "documents", "granularity", "labels", "min-count", "clusters", "part"),
         *("disk", "cache", "hub"),
     }

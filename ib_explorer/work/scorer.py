@@ -100,25 +100,28 @@ class Scorer:
             return None
         model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
         subject.check_unchanged()
+        if model.note is not None:
+            self._tell(model.note, progress)
         facts = ModelFacts(model.depth, model.width, model.dtype)
         self._stored.settle(progress)
         layers = parse_layers(request.layers, model.depth)
         on_disk = self._stored.admits(len(layers) * len(missing), _shape(subject))
         plan = _plan(subject, len(layers) * len(variants), labels, on_disk=on_disk)
-        self._tell(plan, progress)
+        if self._tell(str(plan), progress) and plan.passes > 1:
+            wanted = math.ceil(plan.layers * plan.scores / 1e9)
+            progress.note(f"One pass is enough if the scores fit on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
         losses = LossSum(model.head, subject.text.sample) if model.head is not None else None
         fresh = self._fresh(model, facts, subject, layers, missing, losses, plan, on_disk, progress)
         scores = itertools.chain(fresh, from_disk)
         return Seen(facts, _planned(scores, facts, plan), losses, plan)
 
-    def _tell(self, plan: MemoryPlan, progress: Progress) -> None:
-        """Report the plan, once for all checkpoints that share it."""
-        if str(plan) not in self._told:
-            self._told.add(str(plan))
-            progress.note(str(plan))
-            if plan.passes > 1:
-                wanted = math.ceil(plan.layers * plan.scores / 1e9)
-                progress.note(f"One pass is enough if the scores fit on disk: set {BUDGET_VARIABLE}={wanted} (GB).")
+    def _tell(self, note: str, progress: Progress) -> bool:
+        """Report a note once for all checkpoints that share it; returns whether it is new."""
+        is_new = note not in self._told
+        if is_new:
+            self._told.add(note)
+            progress.note(note)
+        return is_new
 
     def _fresh(
         self,

@@ -67,8 +67,9 @@ def _on_the_card(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     """A machine with a pretended card of ``free`` bytes, on which models are loaded."""
     load = loading._load
 
-    def loaded(folder: Path, where: str, device: torch.device, *options: Any) -> Any:
-        return pretend(load(folder, where, torch.device("cpu"), *options))
+    def loaded(folder: Path, config: Any, where: str, device: torch.device, *options: Any) -> Any:
+        model, note = load(folder, config, where, torch.device("cpu"), *options)
+        return pretend(model), note
 
     pretend_cuda(monkeypatch, free=free)
     monkeypatch.setattr(loading, "_load", loaded)
