@@ -258,7 +258,7 @@ def _now(folder: Path) -> float | None:
 
 
 def _started(pid: int) -> str | None:
-    """When a process of this machine started, as text to compare; None if there is none, or only a zombie of it."""
+    """When a process of this machine started, as text to compare; None if it does not run, or is a zombie."""
     try:
         # The name of the program, in brackets, may contain anything.
         status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from estimator.measurement import Layer, Side, Site
+from estimator.measurement import Layer, Side, Site, mean_if_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,9 @@ def _layer_means(rows: Iterable[Increment], depth: int) -> list[Increment]:
             increment=sum(row.increment for row in group) / depth,
             se=sum(row.se for row in group) / depth,
             spread=sum(row.spread for row in group) / depth,
-            adjusted=_mean([row.adjusted for row in group]),
-            adjusted_se=_mean([row.adjusted_se for row in group]),
+            adjusted=mean_if_known([row.adjusted for row in group]),
+            adjusted_se=mean_if_known([row.adjusted_se for row in group]),
         )
         for group in groups.values()
         if len(group) == depth
     ]
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None

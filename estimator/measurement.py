@@ -258,10 +258,10 @@ def mean_information(sides: list[Information]) -> Information:
         spread=_mean([s.spread for s in sides]),
         labels=sides[0].labels,
         singletons=sides[0].singletons,
-        within=_maybe([s.within for s in sides]),
-        low=_maybe([s.low for s in sides]),
-        adjusted=_maybe([s.adjusted for s in sides]),
-        adjusted_se=_maybe([s.adjusted_se for s in sides]),
+        within=mean_if_known([s.within for s in sides]),
+        low=mean_if_known([s.low for s in sides]),
+        adjusted=mean_if_known([s.adjusted for s in sides]),
+        adjusted_se=mean_if_known([s.adjusted_se for s in sides]),
     )
 
 
@@ -281,9 +281,9 @@ def mean_over_layers(rows: list[Measurement]) -> Measurement:
         ceiling=_mean([row.ceiling for row in rows]),
         complexity=mean_information([row.complexity for row in rows]),
         expressivity=mean_information(outputs) if outputs else None,
-        resultant_length=_maybe([row.resultant_length for row in rows]),
-        participation_ratio=_maybe([row.participation_ratio for row in rows]),
-        covariance=_maybe([row.covariance for row in rows]),
+        resultant_length=mean_if_known([row.resultant_length for row in rows]),
+        participation_ratio=mean_if_known([row.participation_ratio for row in rows]),
+        covariance=mean_if_known([row.covariance for row in rows]),
     )
 
 
@@ -291,6 +291,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _maybe(values: list[float | None]) -> float | None:
+def mean_if_known(values: list[float | None]) -> float | None:
+    """The mean of ``values``; None if one of them is unknown."""
     known = [value for value in values if value is not None]
     return _mean(known) if len(known) == len(values) else None

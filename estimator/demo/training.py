@@ -41,7 +41,7 @@ def train_demo(recipe: Recipe, corpus: Corpus, run: Path, progress: Progress) ->
     """Train in ``run``, yielding each checkpoint's step as soon as it is complete on disk.
 
     Existing checkpoints are retained and yielded in order; a finished run trains nothing. An interrupted run goes on
-    from its last checkpoint, whose optimizer and random state are stored beside it, with the same weights as one that
+    from its last checkpoint, whose optimizer and random state are stored next to it, with the same weights as one that
     was not interrupted. Without a readable state it is trained again from its seed, which gives the same weights too.
     """
     missing = [step for step in recipe.steps if not checkpoint_folder(run, step).is_dir()]

@@ -130,27 +130,15 @@ class Excess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fraction:
-    """An increment as a fraction of the most that it could be, with its standard error."""
+class _Estimate:
+    """A value with its standard error."""
 
     value: float
     se: float
 
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What is left of I(context;Z) after the labels up to one order, with its standard error."""
-
-    value: float
-    se: float
-
-    def take(self, fraction: _Fraction) -> tuple[float, float, _Left]:
-        """The increment that takes ``fraction`` of it, its error, and what is left then; errors are independent."""
-        error = math.hypot(self.value * fraction.se, self.se * fraction.value)
-        rest = _Left(
-            self.value * (1 - fraction.value), math.hypot(self.value * fraction.se, self.se * (1 - fraction.value))
-        )
-        return self.value * fraction.value, error, rest
+    def times(self, other: _Estimate) -> _Estimate:
+        """The product of two independent estimates."""
+        return _Estimate(self.value * other.value, math.hypot(self.value * other.se, self.se * other.value))
 
 
 class IncrementEstimator:
@@ -198,7 +186,7 @@ class IncrementEstimator:
         for labels, _, token in tokens.information:
             adjusted, error = token.adjusted, token.adjusted_se
             found.append(Excess(labels.side, 1, token.corrected, token.se, token.spread, 1.0, adjusted, error))
-            left = None if adjusted is None or error is None else _Left(tokens.ceiling - adjusted, error)
+            left = None if adjusted is None or error is None else _Estimate(tokens.ceiling - adjusted, error)
             for nesting, of_nesting in zip(self._nestings, sums, strict=True):
                 if nesting.side == labels.side:
                     excess, left = self._excess(nesting, of_nesting, left)
@@ -210,7 +198,7 @@ class IncrementEstimator:
         groups = len(self._sizes)
         return [nesting.scatter(p, row_entropy, self._group, groups).cpu().numpy() for nesting in self._nestings]
 
-    def _excess(self, nesting: Nesting, sums: FloatArray, left: _Left | None) -> tuple[Excess, _Left | None]:
+    def _excess(self, nesting: Nesting, sums: FloatArray, left: _Estimate | None) -> tuple[Excess, _Estimate | None]:
         """The increment, its error and what is ``left`` after it, from sums [draws, 2 + shuffles, groups].
 
         As for information, errors are those of the mean over draws: the larger of the scatter between document groups
@@ -225,16 +213,26 @@ class IncrementEstimator:
         each, room = each.mean(0), (sums[:, 0] - shuffled).mean(0)
         error = self._error((each - value * self._sizes) / positions, chance)
         most = float(room.sum() / positions)
-        adjusted = adjusted_error = None
+        adjusted: _Estimate | None = None
         if left is not None and most > RESOLUTION:
             fraction = value / most
             residual = (each - fraction * room) / positions / most
             fraction_error = self._error(residual, chance / most**2)
-            adjusted, adjusted_error, left = left.take(_Fraction(fraction, fraction_error))
+            adjusted = left.times(_Estimate(fraction, fraction_error))
+            left = left.times(_Estimate(1 - fraction, fraction_error))
         else:
             left = None
-        numbers = value, error, spread(by_draw), nesting.share, adjusted, adjusted_error
-        return Excess(nesting.side, nesting.order, *numbers), left
+        excess = Excess(
+            side=nesting.side,
+            order=nesting.order,
+            increment=value,
+            se=error,
+            spread=spread(by_draw),
+            share=nesting.share,
+            adjusted=None if adjusted is None else adjusted.value,
+            adjusted_se=None if adjusted is None else adjusted.se,
+        )
+        return excess, left
 
     def _error(self, residual: FloatArray, chance: float) -> float:
         """The standard error from residuals by document group, which scatter by ``chance`` (a variance) at least."""

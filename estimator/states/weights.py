@@ -67,7 +67,7 @@ def check_size(config: Any, found: Stored, maker: Any, where: str) -> None:
     try:
         with torch.device("meta"):
             described = sum(one.numel() for one in maker.from_config(config).parameters())
-    except Exception:  # loading it says what is wrong
+    except Exception:  # loading the model reports what is wrong
         return
     if described > _SPARE * found.numbers:
         raise _too_large(where, f"a model of {described:,} numbers", f"{found.numbers:,}")
@@ -110,7 +110,7 @@ def check_loaded(report: Mapping[str, Any], model: Any, where: str) -> str | Non
 
 
 def _is_of_decoder(name: str, model: Any) -> bool:
-    """Whether a tensor's name is that of a decoder block or embedding, and not of a part beside the decoder."""
+    """Whether a tensor's name is that of a decoder block or embedding, and not of a part outside the decoder."""
     own = name.removeprefix(f"{getattr(model, 'base_model_prefix', '')}.")
     modules = {child for child, _ in model.named_children()}
     if _BESIDE.search(name) or not (name.startswith("model.") or own.split(".", 1)[0] in modules):

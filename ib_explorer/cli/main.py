@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from estimator.errors import InputError, foreseen
+from estimator.errors import InputError, MeasurementError
 from ib_explorer import __version__
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.folders import cache_dir_option
@@ -93,11 +93,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             if interruption.number is not None:  # the screen may have been in the middle of something
                 return interruption.exit_code
-            failure = foreseen(error)
+            failure = _reported(error)
             return _complain(str(failure), WRONG if isinstance(failure, InputError) else FAILED)
         if interruption.number is not None:  # the screen has ended by itself
             return interruption.exit_code
         return outcome if isinstance(outcome, int) else DONE
+
+
+def _reported(error: Exception) -> InputError | MeasurementError:
+    if isinstance(error, InputError | MeasurementError):
+        return error
+    from cache.locations import locations
+    from ib_explorer.cli.crash import reported  # not needed for the start
+
+    return reported(error, locations())
 
 
 def _complain(sentence: str, code: int) -> int:

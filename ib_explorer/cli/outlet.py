@@ -29,7 +29,7 @@ def is_interactive() -> bool:
 
 
 def say(*lines: str, stream: TextIO | None = None) -> None:
-    """Print lines to stderr, or to ``stream``, made safe; a reader that has gone is no failure of the work."""
+    """Print lines to stderr, or to ``stream``, made safe; a stream that is closed is ignored."""
     with contextlib.suppress(OSError):
         print(*map(safe, lines), sep="\n", file=stream or sys.stderr, flush=True)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from traceback import format_exception
 
 from cache import Cache
-from cache.locations import locations, usable
-from estimator.errors import InputError, MeasurementError, foreseen
+from cache.locations import locations
+from estimator.errors import InputError
 from estimator.request import MeasurementRequest
-from estimator.safe_text import safe
+from ib_explorer.cli.crash import reported
 from ib_explorer.cli.outlet import is_interactive
 from ib_explorer.config import Settings
 from ib_explorer.worker.client import WorkerClient
@@ -35,7 +33,4 @@ def open_screen(cache_dir: Path | None, settings: Settings, initial: Measurement
     app = ExplorerApp(Cache(places.cache), client, initial, form)
     app.run()
     if app.failure is not None:
-        log = usable(places.log, places.cache / "logs") / "explorer.log"
-        with suppress(OSError), log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(f"{safe(line)}\n" for line in "".join(format_exception(app.failure)).splitlines())
-        raise MeasurementError("internal", f"{foreseen(app.failure)} Its traceback is in {log}.")
+        raise reported(app.failure, places)

@@ -13,7 +13,7 @@ class Harmless(LineFilter):
     """Leaves out control and format characters, which have no width; names are escaped before, where there is room."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments without such characters; the very same list if there are none."""
+        """The segments without such characters; ``segments`` itself if it has none."""
         if all(segment.control or segment.text.isprintable() for segment in segments):
             return segments
         return [

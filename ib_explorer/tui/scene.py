@@ -17,10 +17,13 @@ from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.state import State, bound_jobs, same_sample
+from ib_explorer.tui.wording import ending
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that are always available; other measured rules follow them."""
 
+_TITLE = 28
+"""Cells for a model in the tree."""
 MEASURED, RUNNING, WAITING, FAILED = "●", "◐", "○", "✗"
 
 
@@ -257,8 +260,9 @@ def _name(model: str, *shelves: Shelf) -> str:
 
 
 def _titled(model: str, labels: Iterable[Granularity]) -> str:
-    """A model's name, with its labels unless they are n-grams."""
+    """A model's name, of a folder its end if it is long, with its labels unless they are n-grams."""
     labels = sorted(labels, key=LABELS.place)
+    model = ending(model, _TITLE) if model.startswith("/") else model
     return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
 
 

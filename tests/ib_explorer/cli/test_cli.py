@@ -88,6 +88,18 @@ def test_a_failure_is_one_sentence_and_an_exit_code(run, models, code, sentence)
     assert len(lines) == 1 and sentence in lines[0] and "Traceback" not in err
 
 
+def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_log(run, monkeypatch, tmp_path):
+    def fail():
+        raise ZeroDivisionError("no such luck")
+
+    monkeypatch.setattr("ib_explorer.cli.doctor._versions", fail)
+    code, _, err = run("doctor")
+    (log,) = tmp_path.rglob("explorer.log")
+    sentence = f"This failed with an unexpected error: ZeroDivisionError: no such luck. Its traceback is in {log}."
+    assert (code, err) == (1, f"ib-explorer: {sentence}\n")
+    assert "Traceback (most recent call last)" in log.read_text() and "in fail" in log.read_text()
+
+
 def test_checkpoints_that_failed_are_summed_up_with_exit_code_1(run):
     code, _, err = run("measure", "sweep-with-2-deadly", "kept")
     assert code == 1 and "Traceback" not in err

@@ -72,6 +72,14 @@ def test_measuring_known_checkpoints_anew_does_not_move_the_cursor() -> None:
     assert step_of(state) == STEPS[-1] and len(state.records) == len(STEPS)
 
 
+def test_a_long_folder_is_named_by_its_end_and_keeps_its_labels() -> None:
+    (last,) = trajectory(steps=STEPS[-1:])
+    run = last.named(replace(last.name, model="/a/path/of/many/folders/to/some/my-run"))
+    hub = last.named(replace(last.name, model="organisation/a-model-with-a-name-of-many-words"))
+    names = [branch.name for branch in scene(with_records(State(), [run, hub])).branches]
+    assert names == ["…many/folders/to/some/my-run", "organisation/a-model-with-a-name-of-many-words"]
+
+
 def test_equal_content_is_shown_under_each_of_its_names() -> None:
     state = measured()
     (last,) = trajectory(steps=STEPS[-1:])
