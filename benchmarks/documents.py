@@ -3,8 +3,8 @@
     python -m benchmarks documents        (after ``ib-explorer demo`` or ``ib-explorer reproduce findings``)
 
 A document repeats its words, and its states are similar, so a label is informative about its document and the document
-about Z. Prints corrected, document part and adjusted I(X;Z) and I(Y;Z) of the demo's first and last checkpoint, then the
-adjusted increments of context with the differences of adjusted values that they estimate; means over the layers.
+about Z. Prints corrected, document part and adjusted I(X;Z) and I(Y;Z) of the demo's first and last checkpoint, then
+the adjusted increments of context with the differences of adjusted values that they estimate; means over the layers.
 """
 
 from __future__ import annotations
