@@ -44,7 +44,7 @@ def measure(folder: Path, store: ArrayStore, positions: int) -> None:
     start = time.perf_counter()
     with Peak() as peak:
         prepared = ngram_estimator(sample, request.weights)
-        scorer = Scorer(store)
+        scorer = Scorer(store, lambda *_, **__: None)
         seen = scorer.see(subject, prepared.nbytes, progress)
         assert seen is not None
         plan = seen.plan

@@ -141,15 +141,26 @@ class Claims:
         known = _read(self._path(work))
         return None if known is None or self._is_stale(*known) else known[0]
 
+    def holders(self) -> Iterator[Holder]:
+        """The processes that hold claims in this folder and have not ended."""
+        for path in self._paths():
+            known = _read(path)
+            if known is not None and not self._is_stale(*known):
+                yield known[0]
+
     def stale(self) -> Iterator[Path]:
         """The files of claims and locks whose owners have ended."""
+        for path in self._paths():
+            if (known := _read(path)) and self._is_stale(*known):
+                yield path
+
+    def _paths(self) -> list[Path]:
+        """The files of claims and locks."""
         try:
             names = sorted(os.listdir(self.folder))
         except OSError:
-            return
-        for name in names:
-            if is_key(name.removesuffix(_LOCK)) and (known := _read(self.folder / name)) and self._is_stale(*known):
-                yield self.folder / name
+            return []
+        return [self.folder / name for name in names if is_key(name.removesuffix(_LOCK))]
 
     def _path(self, work: str) -> Path:
         if not is_key(work):

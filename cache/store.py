@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cache.arrays import ArrayStore, StoredEntry
 from cache.aside import Aside, Damaged, sentence
+from cache.checkpoints import CheckpointStore, Download, held
 from cache.claims import Claims
 from cache.curves import CurveStore
 from cache.digests import HeardOf, folder_digest, verify_digests
@@ -24,7 +26,7 @@ from cache.names import NameStore
 from cache.records import RecordStore
 from estimator.errors import InputError
 
-PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "claims", "aside")
+PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "checkpoints", "claims", "aside")
 VALUES = ("measurements", "names", "increments", "curves")
 """Parts of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
@@ -74,6 +76,7 @@ class Cache:
         self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside), self.names)
         self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
         self.curves = CurveStore(EntryStore(root / "curves", self.aside))
+        self.checkpoints = CheckpointStore(EntryStore(root / "checkpoints", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
 
@@ -124,9 +127,13 @@ class Cache:
         }
 
     def info(self) -> list[Occupied]:
-        """The size of each part, unfinished and foreign files included."""
+        """The size of each part, unfinished and foreign files included; of downloaded checkpoints, in the hub cache."""
         found = []
         for part in PARTS:
+            if part == "checkpoints":
+                taken = list(held(self.checkpoints.all()))
+                found.append(Occupied(part, len(taken), sum(size for _, size in taken)))
+                continue
             files = contents(self.root / part)
             found.append(Occupied(part, len(files), sum(state.st_size for _, state in files)))
         return found
@@ -195,10 +202,18 @@ class Cache:
             store: ArrayStore = getattr(self, part)
             yield from ((item, store.drop) for item in store.items())
             return
+        if part == "checkpoints":
+            for download, size in held(self.checkpoints.all()):
+                item = StoredEntry(self.checkpoints.entries.path(download.key), size, download.used)
+                yield item, partial(self._release, download)
+            return
         folder = self.root / part
         for path in entry_paths(folder) if part in VALUES else listing(folder):
             size = sum(state.st_size for _, state in contents(path))
             yield StoredEntry(path, size, last_change(path)), lambda item: remove(item.path)
+
+    def _release(self, download: Download, _: StoredEntry) -> int:
+        return self.checkpoints.release(download)
 
     def _abandoned(self) -> Iterator[Path]:
         yield from abandoned(self.root)

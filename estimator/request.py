@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from estimator.amounts import parse_bytes
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, Granularity, Variant, Weights
 from estimator.text.kinds import LABELS, NGRAMS
 from estimator.text.labels import LabelKind, SampleKind
 
+AUTO = "auto"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """Data types a model can run in; ``auto`` is the checkpoint's own, but float32 on the CPU."""
 
@@ -26,8 +28,9 @@ class MeasurementRequest:
     weights. ``variants`` are transformations applied to hidden states before their directions are taken; ``loss``
     requests the model's cross-entropy on the same text. ``granularities`` are kinds of labels
     (:data:`estimator.text.kinds.LABELS`), all for the same kind of sample: for kinds measured on pairs, such as
-    ``"preference"``, ``corpus`` is a preference set and ``documents`` counts pairs. Raises :class:`InputError` when a
-    value is out of range.
+    ``"preference"``, ``corpus`` is a preference set and ``documents`` counts pairs. ``safetensors_only`` refuses
+    weights in ``.bin`` files; ``checkpoint_budget`` is the disk space for downloaded checkpoints, such as ``"60GB"``,
+    or ``"auto"``. Raises :class:`InputError` when a value is out of range.
     """
 
     model: str
@@ -47,6 +50,8 @@ class MeasurementRequest:
     device: str = "auto"
     dtype: str = "auto"
     loss: bool = False
+    safetensors_only: bool = False
+    checkpoint_budget: str = AUTO
 
     def __post_init__(self) -> None:
         if not self.model.strip():
@@ -65,6 +70,11 @@ class MeasurementRequest:
         _check_labels(self.granularities)
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
+        if self.checkpoint_budget != AUTO and parse_bytes(self.checkpoint_budget) is None:
+            raise InputError(
+                "checkpoint-budget",
+                f"--checkpoint-budget must be an amount such as 60GB, or auto, not {self.checkpoint_budget!r}.",
+            )
         _check_choices("dtype", (self.dtype,), DTYPES)
         if self.min_count < 1:
             raise InputError("min-count", f"--min-count must be at least 1, not {self.min_count}.")

@@ -191,6 +191,21 @@ OPTIONS = (
         DTYPES,
     ),
     Option("loss", "loss", "flag", "", "Also report the model's loss on the same text, in nats per token."),
+    Option(
+        "checkpoint-budget",
+        "checkpoint_budget",
+        "text",
+        "SIZE",
+        "Disk space for downloaded checkpoints, such as 60GB: measured ones are released when the next one needs room; "
+        "auto: 100 GB or a quarter of the free space, whichever is smaller.",
+    ),
+    Option(
+        "safetensors-only",
+        "safetensors_only",
+        "flag",
+        "",
+        "Refuse weights in .bin files, which are otherwise read without running code where there are no safetensors.",
+    ),
 )
 
 

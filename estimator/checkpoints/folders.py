@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from estimator.checkpoints.foreign import foreign, foreign_file
 from estimator.checkpoints.names import in_training_order, parse_checkpoint
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
@@ -14,6 +16,8 @@ from estimator.errors import InputError
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+PICKLE = "pytorch_model.bin"
+PICKLE_INDEX = "pytorch_model.bin.index.json"
 ADAPTER = "adapter_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -41,6 +45,8 @@ TOKENIZER_FILES = (
 )
 """What tokenizers and chat templates are read from. Their class also depends on ``config.json``."""
 
+_WEIGHTS = (WEIGHTS, INDEX, PICKLE, PICKLE_INDEX)
+
 
 def is_local(model: str) -> bool:
     """Whether ``model`` is a folder on this machine: it exists, or is written as a path."""
@@ -65,7 +71,10 @@ def folder_revisions(model: str) -> list[Revision]:
     if not folder.exists():
         raise InputError("model", f"There is no folder {model}: check the path.")
     if not folder.is_dir():
-        raise InputError("model", f"{model} is a file: name the folder that holds config.json and the weights.")
+        reason = foreign_file(folder)
+        raise InputError(
+            "model", reason or f"{model} is a file: name the folder that holds config.json and the weights."
+        )
     try:
         below = sorted(path for path in folder.iterdir() if path.is_dir())
     except PermissionError as error:
@@ -92,7 +101,7 @@ def holds_model(folder: Path) -> bool:
 
 def check_model_folder(folder: Path) -> None:
     """Raise :class:`InputError` (``"config"`` or ``"weights"``) unless ``folder`` has a configuration and weights."""
-    has_model = (folder / CONFIG).is_file() and any((folder / name).is_file() for name in (WEIGHTS, INDEX))
+    has_model = (folder / CONFIG).is_file() and any((folder / name).is_file() for name in _WEIGHTS)
     if not has_model and (folder / ADAPTER).is_file():
         raise InputError(
             "adapter",
@@ -100,6 +109,8 @@ def check_model_folder(folder: Path) -> None:
             "merge_and_unload(), and save the result with save_pretrained.",
         )
     if not (folder / CONFIG).is_file():
+        if reason := foreign(folder):
+            raise InputError("weights", reason)
         raise InputError(
             "config", f"The folder {folder} has no config.json, so it is not a Hugging Face model: name another folder."
         )
@@ -130,25 +141,33 @@ def check_usual_files(folder: Path, where: str | None = None) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model, one or several shards; raises :class:`InputError` (``"weights"``)."""
-    if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
-    if (folder / INDEX).is_file():
-        shards = _shards(folder / INDEX)
-        missing = [shard.name for shard in shards if not shard.is_file()]
-        if missing:
-            raise InputError(
-                "weights",
-                f"The folder {folder} lacks {missing[0]}, which its {INDEX} lists: download or save the model again.",
-            )
-        return shards
-    if any(folder.glob("*.bin")):
-        raise InputError(
-            "weights",
-            f"The weights in {folder} are .bin files, which can run code when read: convert them to safetensors.",
-        )
+    """The weights of a model, one or several shards: safetensors, or else ``.bin`` files.
+
+    Raises :class:`InputError` (``"weights"``).
+    """
+    for whole, index in ((WEIGHTS, INDEX), (PICKLE, PICKLE_INDEX)):
+        if (folder / whole).is_file():
+            return [folder / whole]
+        if (folder / index).is_file():
+            return _shards(folder / index, Path(whole).suffix)
+    if reason := foreign(folder):
+        raise InputError("weights", reason)
     raise InputError(
         "weights", f"The folder {folder} has a config.json but no weights ({WEIGHTS}): save them with save_pretrained."
+    )
+
+
+def are_pickled(files: Iterable[Path]) -> bool:
+    """Whether weight files are ``.bin`` files, which are pickles."""
+    return any(file.suffix == Path(PICKLE).suffix for file in files)
+
+
+def not_safetensors(where: str) -> InputError:
+    """The refusal of ``.bin`` files where only safetensors may be read."""
+    return InputError(
+        "weights",
+        f"{where} has weights in .bin files only, and --safetensors-only is set: choose another revision, convert it, "
+        "or leave the option out (.bin files are read without running code).",
     )
 
 
@@ -161,8 +180,7 @@ def content_files(folder: Path) -> list[Path]:
     check_model_folder(folder)
     check_usual_files(folder)
     files = {folder / CONFIG, *weight_files(folder), *tokenizer_files(folder)}
-    if (folder / INDEX).is_file():
-        files.add(folder / INDEX)
+    files |= {folder / index for index in (INDEX, PICKLE_INDEX) if (folder / index).is_file()}
     return sorted(files)
 
 
@@ -199,7 +217,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _shards(index: Path) -> list[Path]:
+def _shards(index: Path, suffix: str) -> list[Path]:
+    """The files that an index lists; raises :class:`InputError` (``"weights"``) unless all are there."""
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -210,10 +229,17 @@ def _shards(index: Path) -> list[Path]:
         raise InputError("weights", f"{index} names no file: download or save the model again.")
     for name in names:
         # A file elsewhere would be measured, but neither downloaded nor part of the model's digest.
-        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
+        if not isinstance(name, str) or not name.endswith(suffix) or Path(name).name != name:
             raise InputError(
                 "weights",
-                f"{index} names {name!r:.60}, which is not a safetensors file of its folder: "
+                f"{index} names {name!r:.60}, which is not a {suffix.removeprefix('.')} file of its folder: "
                 "download or save the model again.",
             )
-    return sorted(index.parent / name for name in names)
+    shards = sorted(index.parent / name for name in names)
+    if missing := [shard.name for shard in shards if not shard.is_file()]:
+        raise InputError(
+            "weights",
+            f"The folder {index.parent} lacks {missing[0]}, which its {index.name} lists: download or save the model "
+            "again.",
+        )
+    return shards

@@ -1,47 +1,28 @@
-"""The Hugging Face Hub: a model's revisions and their files, from the network or from the local cache."""
+"""The Hugging Face Hub: a model's revisions, from the network or from the local cache."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import HFValidationError, HTTPError, LocalEntryNotFoundError, XetDownloadError
-from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub import constants
+from huggingface_hub.errors import HFValidationError, HTTPError
 from huggingface_hub.utils import get_session, validate_repo_id
 
 from estimator.checkpoints import hub_client
-from estimator.checkpoints.folders import (
-    ADAPTER,
-    CONFIG,
-    TOKENIZER_FILES,
-    check_model_folder,
-    holds_model,
-    tokenizer_files,
-)
-from estimator.checkpoints.hub_client import endpoint, is_commit, is_reference
-from estimator.checkpoints.hub_errors import explained, is_no_answer, out_of_reach
-from estimator.checkpoints.hub_meter import Meter, Watch, silent_bar
+from estimator.checkpoints.hub_cache import Repository
+from estimator.checkpoints.hub_client import api, endpoint, is_commit, is_reference
+from estimator.checkpoints.hub_errors import explained, out_of_reach
 from estimator.checkpoints.patience import Patience, Unavailable, attended
-from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
 from estimator.progress import Progress
 
-__all__ = ["answers", "api", "asked", "cached_refs", "download", "endpoint", "is_commit", "list_refs"]
+__all__ = ["answers", "api", "asked", "cached_refs", "endpoint", "is_commit", "list_refs"]
 
 PATIENCE = Patience()
 """The hub's: one for the process, so that every request knows whether it is out of reach."""
 ANSWER_WITHIN = 5.0
 """Seconds the hub has to respond."""
-
-_SMALL_FILES = [CONFIG, ADAPTER, *TOKENIZER_FILES]
-_WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
-_NOT_WANTED = ["*/*", "consolidated*"]
 
 
 def answers(within: float = ANSWER_WITHIN) -> bool:
@@ -92,7 +73,7 @@ def list_refs(model: str, progress: Progress) -> list[tuple[str, str]]:
 
 def cached_refs(model: str) -> list[tuple[str, str]]:
     """(name, commit) of a model's revisions in the local hub cache, by reference, or by commit if it has none."""
-    folder = _cache_folder(model)
+    folder = Repository.of(model).folder
     refs = folder / "refs"
     named = [
         (path.relative_to(refs).as_posix(), path.read_text("utf-8", "replace").strip())
@@ -111,7 +92,7 @@ def commit_exists(model: str, commit: str, progress: Progress) -> bool:
 
     Raises :class:`MeasurementError` (``"network"``) if the hub is out of reach.
     """
-    if (_cache_folder(model) / "snapshots" / commit).is_dir():
+    if Repository.of(model).snapshot(commit).is_dir():
         return True
     if constants.is_offline_mode():
         return False
@@ -121,36 +102,6 @@ def commit_exists(model: str, commit: str, progress: Progress) -> bool:
         except HTTPError:
             return False
     return True
-
-
-def download(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
-    """The local folder of a hub revision's configuration, tokenizer and (``weights``) safetensors.
-
-    Files that are missing are downloaded. Reports phase ``"download"`` in MB and stops with :class:`Cancelled` when
-    that raises. Raises :class:`InputError`: ``"revision"``, ``"access"``, ``"model"`` (offline and not cached),
-    ``"hub"`` (not the address of a hub), ``"disk"`` (no space, or not writable), ``"config"`` or ``"weights"`` (absent
-    from the revision); and :class:`MeasurementError` (``"network"``) when the hub failed at every attempt.
-    """
-    options: dict[str, Any] = {
-        "repo_id": revision.model,
-        "revision": revision.commit,
-        "allow_patterns": _SMALL_FILES + (_WEIGHTS if weights else []),
-        "ignore_patterns": _NOT_WANTED,
-        "library_name": hub_client.NAME,
-    }
-    what = f"{revision.model}@{revision.name}"
-    if not is_commit(revision.commit):
-        raise InputError("revision", f"{what} has no commit: name a revision that the hub lists.")
-    if cached := _cached_snapshot(options, weights):
-        return cached
-    if constants.is_offline_mode():
-        raise out_of_reach(what)
-    with explained(revision.model, revision.name):
-        folder = PATIENCE.persist(lambda: _fetch(options, progress), _waiting(progress, "download"), progress.note)
-        _remember_name(revision)
-    if weights:
-        _check_snapshot(revision, folder)
-    return folder
 
 
 def check_id(model: str) -> None:
@@ -163,38 +114,6 @@ def check_id(model: str) -> None:
         ) from error
 
 
-def _cached_snapshot(options: dict[str, Any], weights: bool) -> Path | None:
-    """The cached snapshot if it is complete.
-
-    Without its list of files the client treats any snapshot as complete, so the files themselves are checked.
-    """
-    try:
-        folder = Path(snapshot_download(**options, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-    return folder if (holds_model(folder) if weights else tokenizer_files(folder)) else None
-
-
-def _check_snapshot(revision: Revision, folder: Path) -> None:
-    """Raise as :func:`check_model_folder` does, with a message about the revision instead of a cache folder."""
-    try:
-        check_model_folder(folder)
-    except InputError as error:
-        where = f"{revision.model}@{revision.name}"
-        if error.kind == "adapter":
-            sentence = f"{where} is an adapter without its model: merge the two with peft's merge_and_unload()."
-        else:
-            what = "config.json" if error.kind == "config" else "weights in safetensors format"
-            sentence = f"{where} has no {what}, so it cannot be loaded: choose another revision."
-        raise InputError(error.kind, sentence) from error
-
-
-def api() -> HfApi:
-    """The client's functions, whose requests carry our name and have a limit."""
-    hub_client.prepare()
-    return HfApi(library_name=hub_client.NAME)
-
-
 def asked(
     question: Callable[[], Any], progress: Progress, gives_up: Callable[[Unavailable], bool] = lambda _: False
 ) -> Any:
@@ -202,61 +121,9 @@ def asked(
 
     Raises :class:`Unavailable` unless the hub answers at last.
     """
-    waiting = _waiting(progress, "resolve")
+    waiting = _waiting(progress)
     return PATIENCE.persist(lambda: attended(question, waiting), waiting, progress.note, gives_up)
 
 
-def _waiting(progress: Progress, phase: Literal["resolve", "download"]) -> Callable[[], None]:
-    return lambda: progress.phase(phase, 0, None, "revisions" if phase == "resolve" else "MB")
-
-
-def _fetch(options: dict[str, Any], progress: Progress) -> Path:
-    hub_client.prepare()
-    with _unanswered():
-        list_files: Callable[[], Any] = partial(snapshot_download, **options, dry_run=True, tqdm_class=silent_bar())
-        files = attended(list_files, _waiting(progress, "download"))
-    wanted = sum(file.file_size or 0 for file in files if file.will_download)
-    cache = Path(constants.HF_HUB_CACHE)
-    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    if wanted > (free := shutil.disk_usage(existing).free):
-        raise InputError(
-            "disk",
-            f"The download of {options['repo_id']} needs {wanted / 1e9:.1f} GB in {cache}, and {free / 1e9:.1f} "
-            "GB are free: "
-            "free some space, or set HF_HOME to a folder on a larger disk.",
-        )
-    meter = Meter()
-    try:
-        with _unanswered():
-            watch = Watch(meter, wanted, progress)
-            folder = attended(lambda: str(snapshot_download(**options, tqdm_class=meter.bar())), watch.report)
-            watch.report()
-            return Path(folder)
-    finally:
-        meter.stopped = True  # ends the client's threads if they are still at work
-
-
-@contextlib.contextmanager
-def _unanswered() -> Iterator[None]:
-    """Raise :class:`Unavailable` for what the client reports of a hub that failed in the middle of an answer."""
-    try:
-        yield
-    except (HTTPError, OSError, XetDownloadError, RuntimeError) as error:
-        if (reason := is_no_answer(error)) is None:
-            raise
-        raise Unavailable(reason, has_answered=True) from error
-
-
-def _remember_name(revision: Revision) -> None:
-    """Store the branch's name in the cache, which a download by commit does not, so that it resolves offline."""
-    if revision.commit is None or revision.name == revision.commit or not is_reference(revision.name):
-        return
-    path = _cache_folder(revision.model) / "refs" / revision.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(revision.commit, "utf-8")
-    temporary.replace(path)
-
-
-def _cache_folder(model: str) -> Path:
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model, repo_type="model")
+def _waiting(progress: Progress) -> Callable[[], None]:
+    return lambda: progress.phase("resolve", 0, None, "revisions")

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HTTPError
 from huggingface_hub.utils import get_session, parse_ratelimit_headers
 
@@ -55,6 +55,12 @@ def prepare() -> None:
     session: Any = _session()
     if not isinstance(session.send, partial):
         session.send = partial(_send, session.send)
+
+
+def api() -> HfApi:
+    """The client's functions, whose requests carry our name and have a limit."""
+    prepare()
+    return HfApi(library_name=NAME)
 
 
 def _session() -> Any:

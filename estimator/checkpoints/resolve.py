@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from estimator.checkpoints import hub
+from estimator.checkpoints.download import download
 from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions, is_local
 from estimator.checkpoints.hub_client import is_commit
 from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
@@ -73,11 +74,11 @@ def begin_downloads() -> None:
     hub.PATIENCE.renew()
 
 
-def model_folder(revision: Revision, progress: Progress, *, weights: bool = True) -> Path:
-    """The local folder of a revision's files, downloaded if necessary; see :func:`hub.download`."""
+def model_folder(revision: Revision, progress: Progress, *, weights: bool = True, pickles: bool = True) -> Path:
+    """The local folder of a revision's files, downloaded if necessary; see :func:`download.download`."""
     if revision.folder is not None:
         return Path(revision.folder)
-    return hub.download(revision, progress, weights=weights)
+    return download(revision, progress, weights=weights, pickles=pickles)
 
 
 def _selected(model: str, revisions: list[Revision], selection: str, progress: Progress) -> list[Revision]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from estimator.checkpoints import hub
 from estimator.checkpoints.folders import tokenizer_files
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
@@ -34,14 +35,36 @@ def load_tokenizer(revision: Revision, progress: Progress | None = None) -> Any:
 
 
 def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
-    """The folder with a revision's tokenizer files: that of the model, or of the run it belongs to.
+    """The folder with a revision's tokenizer files.
 
-    Raises :class:`InputError` (``"tokenizer"``) without tokenizer files.
+    A checkpoint that was saved without them has those of its run's folder, a hub revision those of the model's
+    ``main``. Raises :class:`InputError` (``"tokenizer"``) without tokenizer files.
     """
     folder = model_folder(revision, progress, weights=False)
-    if revision.folder is not None and not tokenizer_files(folder) and tokenizer_files(folder.parent):
-        folder = folder.parent
+    if not tokenizer_files(folder):
+        folder = _shared_folder(revision, folder, progress)
     if not tokenizer_files(folder):
         where = revision.folder or f"{revision.model}@{revision.name}"
         raise InputError("tokenizer", f"{where} has no tokenizer: save one in the model's folder with save_pretrained.")
+    return folder
+
+
+def borrowed_note(revision: Revision, folder: Path) -> str | None:
+    """A sentence for the user if a hub revision's tokenizer, in ``folder``, is that of ``main``; else None."""
+    if revision.folder is not None or folder.name == revision.commit:
+        return None
+    return f"Checkpoints of {revision.model} that have no tokenizer are read with that of main ({folder.name[:8]})."
+
+
+def _shared_folder(revision: Revision, folder: Path, progress: Progress) -> Path:
+    if revision.folder is not None:
+        return folder.parent
+    known = dict(hub.cached_refs(revision.model)).get("main")
+    for commit in (known, None):
+        if commit is None:
+            commit = dict(hub.list_refs(revision.model, progress)).get("main")
+        if commit is not None:
+            shared = model_folder(Revision(revision.model, "main", commit), progress, weights=False)
+            if tokenizer_files(shared):
+                return shared
     return folder

@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from estimator.checkpoints.folders import check_model_folder, check_usual_files, weight_files
+from estimator.checkpoints.folders import (
+    are_pickled,
+    check_model_folder,
+    check_usual_files,
+    not_safetensors,
+    weight_files,
+)
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError, first_lines
@@ -19,6 +25,10 @@ from estimator.states.blocks import base_of, find_blocks, proven_head
 from estimator.states.configuration import decoder_config, length_of_rotations, needs_head_class
 from estimator.states.weights import check_loaded, check_size, damaged, stored
 
+PICKLED = (
+    "The weights of {} are in .bin files, which are pickles: only tensors are read from them, and no code is run "
+    "(--safetensors-only refuses such files)."
+)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -30,7 +40,7 @@ class LoadedModel:
     the last; the base model's ``last_hidden_state`` follows the final norm. If it ``is_narrowed`` (projected to fewer
     dimensions than the ``width`` of a block's states), the last layer is the output of the last block. ``dtype`` is the
     resolved name, such as ``"bfloat16"``. ``head`` maps final states to logits, if requested. The states of documents
-    of more than ``alike_above`` tokens depend on the longest one in a batch. ``note`` is for the user.
+    of more than ``alike_above`` tokens depend on the longest one in a batch. ``notes`` are for the user.
     """
 
     model: Any
@@ -42,7 +52,7 @@ class LoadedModel:
     head: nn.Module | None = None
     is_narrowed: bool = False
     alike_above: int | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def resolve_device(device: str) -> torch.device:
@@ -75,12 +85,19 @@ def tally_device(device: torch.device) -> torch.device:
 
 
 def load_model(
-    revision: Revision, device: str, dtype: str, progress: Progress, *, with_head: bool = False
+    revision: Revision,
+    device: str,
+    dtype: str,
+    progress: Progress,
+    *,
+    with_head: bool = False,
+    pickles: bool = True,
 ) -> LoadedModel:
     """The base model of a revision on a device, downloaded if necessary; reports phases ``"download"`` and ``"load"``.
 
     ``dtype`` is ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``: the checkpoint's own, but float32 on the
-    CPU. ``with_head`` loads the output embedding too. Reads safetensors only and runs no code from the checkpoint.
+    CPU. ``with_head`` loads the output embedding too. Reads safetensors, or else ``.bin`` files if ``pickles`` are
+    permitted, and runs no code from the checkpoint.
     Raises :class:`InputError` (``"device"``, ``"dtype"``, ``"config"``, ``"weights"``, ``"architecture"`` and the kinds
     raised by the download) and :class:`MeasurementError` (``"memory"``).
     """
@@ -88,13 +105,16 @@ def load_model(
     if dtype != "auto" and dtype not in DTYPES:
         raise InputError("dtype", f"There is no dtype {dtype!r}: choose auto, {', '.join(DTYPES)}.")
     own = "float32" if target.type == "cpu" else "auto"
-    folder = model_folder(revision, progress)
+    folder = model_folder(revision, progress, pickles=pickles)
     where = revision.folder or f"{revision.model}@{revision.name}"
     check_model_folder(folder)
     check_usual_files(folder, where)
+    is_pickled = are_pickled(weight_files(folder))
+    if is_pickled and not pickles:
+        raise not_safetensors(where)
     progress.phase("load", 0, 1, "models")
     config = decoder_config(folder, where)
-    whole, note = _load(folder, config, where, target, own if dtype == "auto" else dtype, with_head)
+    whole, notes = _load(folder, config, where, target, own if dtype == "auto" else dtype, with_head)
     model = base_of(whole) if with_head or needs_head_class(config) else whole
     blocks = find_blocks(model, where)
     head = proven_head(whole, model, where) if with_head else None
@@ -109,14 +129,14 @@ def load_model(
         head=head,
         is_narrowed=blocks.is_narrowed,
         alike_above=length_of_rotations(config),
-        note=note,
+        notes=((PICKLED.format(revision.model),) if is_pickled else ()) + notes,
     )
 
 
 def _load(
     folder: Path, config: Any, where: str, device: torch.device, dtype: str, with_head: bool
-) -> tuple[Any, str | None]:
-    """The model, and a note about tensors that it has no use for, if any."""
+) -> tuple[Any, tuple[str, ...]]:
+    """The model, and notes about tensors that it has no use for."""
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoModelForCausalLM
 
@@ -129,7 +149,8 @@ def _load(
                 folder,
                 config=config,
                 dtype=DTYPES.get(dtype, dtype),
-                use_safetensors=True,
+                use_safetensors=not are_pickled(weight_files(folder)),
+                weights_only=True,
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
@@ -148,4 +169,5 @@ def _load(
         raise damaged(where, error) from error
     except Exception as error:  # whatever a family's code makes of the values in the files
         raise InputError("weights", f"The model {where} cannot be loaded: {first_lines(error)}") from error
-    return model.eval(), check_loaded(report, model, where)
+    note = check_loaded(report, model, where)
+    return model.eval(), () if note is None else (note,)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from estimator.checkpoints.folders import weight_files
+from estimator.checkpoints.folders import are_pickled, weight_files
 from estimator.errors import InputError, first_lines
 from estimator.states.configuration import text_config
+from estimator.states.pickles import pickled_shapes
 
 _SPARE = 4
 """A configuration may describe this many times the numbers that the files hold: tied weights are stored once."""
@@ -34,17 +35,28 @@ class Stored:
 
 
 def stored(folder: Path, where: str) -> Stored:
-    """What the headers of a model's weight files say; raises :class:`InputError` (``"weights"``) if damaged."""
+    """What a model's weight files hold, from their headers; raises :class:`InputError` (``"weights"``) if damaged.
+
+    ``.bin`` files that would run code when read are refused here, before anything loads them.
+    """
+    files = weight_files(folder)
+    shapes = pickled_shapes(files, where) if are_pickled(files) else _shapes(files, where)
+    # A pickled tensor may repeat a single number; a number takes a byte at least.
+    numbers = min(sum(map(math.prod, shapes)), sum(path.stat().st_size for path in files))
+    return Stored(len(shapes), numbers)
+
+
+def _shapes(files: Sequence[Path], where: str) -> list[Sequence[int]]:
     from safetensors import SafetensorError, safe_open
 
-    shapes: list[list[int]] = []
+    shapes: list[Sequence[int]] = []
     try:
-        for path in weight_files(folder):
+        for path in files:
             with safe_open(path, "pt") as file:
                 shapes += [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(where, error) from error
-    return Stored(len(shapes), sum(map(math.prod, shapes)))
+    return shapes
 
 
 def damaged(where: str, error: Exception) -> InputError:

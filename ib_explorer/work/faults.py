@@ -12,7 +12,7 @@ _OF_THE_REQUEST = frozenset(
     }
 )
 """Kinds of failures that the request, the text, the disk or the hub's address causes, whatever the checkpoint."""
-_OF_THE_ARCHITECTURE = frozenset({"memory", "architecture", "access"})
+_OF_THE_ARCHITECTURE = frozenset({"memory", "architecture", "access", "checkpoint-budget"})
 """Kinds that checkpoints of one model share: unless one of them was measured, the others fail likewise."""
 
 

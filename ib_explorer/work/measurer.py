@@ -15,7 +15,7 @@ from estimator.soft_entropy.plane import LabelEstimator, label_estimator, measur
 from estimator.soft_entropy.temperature import Temperature
 from estimator.states.loading import resolve_device, tally_device
 from ib_explorer.work.score_store import ModelFacts
-from ib_explorer.work.scorer import Scorer
+from ib_explorer.work.scorer import Obtain, Scorer
 from ib_explorer.work.subject import Subject
 
 LABELS_HELD = 2**28
@@ -60,10 +60,13 @@ class _Recent(Generic[Prepared]):
 
 
 class Measurer:
-    """Measures checkpoints one after another; labels are sorted once for all that share a sample."""
+    """Measures checkpoints one after another; labels are sorted once for all that share a sample.
 
-    def __init__(self, scores: ArrayStore) -> None:
-        self._scorer = Scorer(scores)
+    ``obtain`` is called before a model is loaded, to download it.
+    """
+
+    def __init__(self, scores: ArrayStore, obtain: Obtain) -> None:
+        self._scorer = Scorer(scores, obtain)
         self._estimators = _Recent[LabelEstimator]()
         self._increments = _Recent[IncrementEstimator]()
 

@@ -15,13 +15,13 @@ from estimator.progress import Phase, Progress
 _BLOCK = 1 << 24
 _PATIENCE = 2.0
 """Seconds to wait for a download whose server does not respond."""
+_LOOK_EVERY = 0.1
 
 
 class Prefetch(Progress):
-    """Forwards a measurement's progress, and calls ``fetch`` in a thread when its forward pass begins.
+    """Forwards a measurement's progress, and calls ``fetch`` in a thread once its own files have been downloaded.
 
-    By then the measurement's own files have been read. Errors in the thread are ignored: they recur when the checkpoint
-    itself is measured.
+    Errors in the thread are ignored: they recur when the checkpoint itself is measured.
     """
 
     def __init__(self, progress: Progress, fetch: Callable[[Fetching], None]) -> None:
@@ -31,8 +31,10 @@ class Prefetch(Progress):
         self._thread: threading.Thread | None = None
 
     def phase(self, phase: Phase, done: int, total: int | None, unit: str) -> None:
-        """Forward the report, and start fetching with the forward pass."""
-        if phase == "forward" and self._thread is None:
+        """Forward the report, and start fetching with the loading of the model."""
+        if phase == "forward":
+            self._fetching.forward.set()
+        if phase in ("load", "forward") and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
             self._thread.start()
         self._progress.phase(phase, done, total, unit)
@@ -43,10 +45,11 @@ class Prefetch(Progress):
 
     def finish(self) -> None:
         """Wait until fetching is finished, reporting the download's progress as that of the task."""
+        self._fetching.forward.set()
         while self._thread is not None and self._thread.is_alive():
             self._forward()
             self._progress.phase(*self._fetching.latest)
-            self._thread.join(0.1)
+            self._thread.join(_LOOK_EVERY)
         self._forward()
 
     def stop(self) -> None:
@@ -65,12 +68,16 @@ class Prefetch(Progress):
 
 
 class Fetching(Progress):
-    """The thread's progress listener: stores the ``latest`` report and ``notes``; ``is_stopped`` ends the thread."""
+    """The thread's progress listener: stores the ``latest`` report and ``notes``; ``is_stopped`` ends the thread.
+
+    ``forward`` is set once the files of the checkpoint at work have been read.
+    """
 
     def __init__(self) -> None:
         self.latest: tuple[Phase, int, int | None, str] = ("download", 0, None, "MB")
         self.notes: deque[str] = deque()
         self.is_stopped = False
+        self.forward = threading.Event()
 
     def note(self, text: str) -> None:
         """Store the note."""
@@ -80,6 +87,11 @@ class Fetching(Progress):
         """Store the report; raises :class:`Cancelled` once stopped."""
         self.check()
         self.latest = (phase, done, total, unit)
+
+    def wait_for_forward(self) -> None:
+        """Wait until the checkpoint at work has been read; raises :class:`Cancelled` once stopped."""
+        while not self.forward.wait(_LOOK_EVERY):
+            self.check()
 
     def check(self) -> None:
         """Raise :class:`Cancelled` once stopped."""

@@ -29,6 +29,7 @@ from estimator.text.kinds import LABELS
 from estimator.text.labels import LabelKind, LabelText
 from ib_explorer.work.checkpoint import CheckpointWork
 from ib_explorer.work.demo_run import DEMO, demo_revisions
+from ib_explorer.work.downloads import Downloads
 from ib_explorer.work.faults import ends_sweep
 from ib_explorer.work.identities import bound_identity, with_labels
 from ib_explorer.work.prefetch import Fetching, Prefetch, read_ahead
@@ -61,6 +62,7 @@ class Runner:
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
         self._checkpoints = Checkpoints(self._cache.runs)
+        self._downloads = Downloads(self._cache)
         self._measurer: Measurer | None = None
         self._is_read_only_told = False
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
@@ -108,6 +110,8 @@ class Runner:
             chosen = self._checkpoints.chosen(request, progress)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in chosen)))
         chosen = [revision for revision in chosen if revision.name not in job.skip]
+        if not job.stored_only:
+            self._downloads.begin(request)
         if chosen and not job.stored_only:
             self._check(request, chosen, progress)
         try:
@@ -142,8 +146,10 @@ class Runner:
                         for measured in found:
                             emit(measured)
                             is_any_measured = True
+                        self._downloads.settle(revision, "measured")
                         self._tell_read_only(job, progress)
                 except Busy as busy:
+                    self._downloads.leave(revision)
                     turns.put_off(revision, busy)
                 except BaseException as error:
                     failure = foreseen(error)
@@ -151,11 +157,14 @@ class Runner:
                         if failure is error or (failure.kind == "internal" and isinstance(error, Exception)):
                             raise
                         raise failure from error
+                    self._downloads.settle(revision, "failed")
                     _LOG.info("%s was not measured:", revision.name, exc_info=True)
                     emit(CheckpointFailed(job.job, revision.name, failure.kind, str(failure)))
         finally:
             if prefetch is not None:
                 prefetch.stop()
+            if not job.stored_only:
+                self._downloads.end()
 
     def _tell_read_only(self, job: Measure, progress: Progress) -> None:
         """Note once that nothing can be stored, where a job was answered from the cache all the same."""
@@ -190,11 +199,14 @@ class Runner:
             self._measurer.settle(progress)
 
     def _fetch(self, revisions: Sequence[Revision], request: MeasurementRequest, fetching: Fetching) -> None:
-        """Fetch and read ahead the files of the first of ``revisions`` that needs its model."""
+        """Fetch and read ahead the files of the first of ``revisions`` that needs its model, if there is room."""
+        pickles = not request.safetensors_only
         for revision in revisions:
             fetching.check()
             if self._work.needs_model(request, revision, fetching):
-                read_ahead(model_folder(revision, fetching), fetching.check)
+                if self._downloads.obtain(revision, fetching, pickles=pickles, ahead=True):
+                    fetching.wait_for_forward()
+                    read_ahead(model_folder(revision, fetching, pickles=pickles), fetching.check)
                 return
 
     def _bound(self, job: ComputeBound, emit: Emit, progress: Progress) -> None:
@@ -218,7 +230,7 @@ class Runner:
         if self._measurer is None:
             from ib_explorer.work.measurer import Measurer
 
-            self._measurer = Measurer(self._cache.scores)
+            self._measurer = Measurer(self._cache.scores, self._downloads.obtain)
         return self._measurer
 
 

@@ -9,7 +9,7 @@ from cache import Cache
 from cache.keys import key
 from estimator.checkpoints.folders import tokenizer_class, tokenizer_files
 from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.tokenizer import load_tokenizer, tokenizer_folder
+from estimator.checkpoints.tokenizer import borrowed_note, load_tokenizer, tokenizer_folder
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.text.corpus import Corpus
@@ -31,6 +31,7 @@ class Samples:
         self._cache = cache
         self._corpora: dict[str | None, Corpus] = {}
         self._texts: dict[str, LabelText] = {}
+        self._told: set[str] = set()
 
     def begin(self) -> None:
         """Begin a job, which must read files again because they may have changed."""
@@ -78,6 +79,9 @@ class Samples:
     ) -> tuple[str, dict[str, Any]]:
         """The digest of the tokenizer's files, and the identity of the sample."""
         folder = tokenizer_folder(revision, progress)
+        if (note := borrowed_note(revision, folder)) is not None and note not in self._told:
+            self._told.add(note)
+            progress.note(note)
         tokenizer = self._cache.folder_digest(tokenizer_files(folder))
         corpus = self._corpus_of(request, progress)
         in_pairs = request.sample_kind == "pairs"

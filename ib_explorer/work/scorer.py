@@ -6,12 +6,14 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from cache.arrays import ArrayStore
 from cache.locations import BUDGET_VARIABLE
+from estimator.checkpoints.revision import Revision
 from estimator.errors import MeasurementError
 from estimator.measurement import Variant
 from estimator.progress import Progress
@@ -27,6 +29,12 @@ from estimator.text.sample import Sample
 from ib_explorer.work.identities import scores_identity
 from ib_explorer.work.score_store import Identities, ModelFacts, ScoreStore, Shape
 from ib_explorer.work.subject import Subject
+
+
+class Obtain(Protocol):
+    """Downloads a revision unless it is there; ``pickles`` says whether ``.bin`` files may be read."""
+
+    def __call__(self, revision: Revision, progress: Progress, *, pickles: bool) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +57,11 @@ class _Item:
 
 
 class Scorer:
-    """Loads or computes the scores of one checkpoint after another."""
+    """Loads or computes the scores of one checkpoint after another; ``obtain`` downloads a model before its use."""
 
-    def __init__(self, store: ArrayStore) -> None:
+    def __init__(self, store: ArrayStore, obtain: Obtain) -> None:
         self._stored = ScoreStore(store)
+        self._obtain = obtain
         self._told: set[str] = set()
 
     def begin(self) -> None:
@@ -98,10 +107,14 @@ class Scorer:
             return Seen(facts, _planned(from_disk, facts, plan), None, plan)
         if stored_only:
             return None
-        model = load_model(subject.revision, subject.device, request.dtype, progress, with_head=with_loss)
+        pickles = not request.safetensors_only
+        self._obtain(subject.revision, progress, pickles=pickles)
+        model = load_model(
+            subject.revision, subject.device, request.dtype, progress, with_head=with_loss, pickles=pickles
+        )
         subject.check_unchanged()
-        if model.note is not None:
-            self._tell(model.note, progress)
+        for note in model.notes:
+            self._tell(note, progress)
         facts = ModelFacts(model.depth, model.width, model.dtype)
         self._stored.settle(progress)
         layers = parse_layers(request.layers, model.depth)

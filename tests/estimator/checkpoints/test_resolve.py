@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from estimator.checkpoints import hub as hub_module
+from estimator.checkpoints import download as downloading
 from estimator.checkpoints.folders import model_name, stated_depth, tokenizer_files
 from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.resolve import content_files, list_revisions, model_folder, resolve, split_reference
 from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.tokenizer import load_tokenizer
+from estimator.checkpoints.tokenizer import borrowed_note, load_tokenizer, tokenizer_folder
 from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
 from estimator.states.loading import load_model
@@ -174,8 +174,8 @@ def test_a_folder_that_holds_no_model(tmp_path, tiny_model):
     assert "has no config.json" in refused()
     shutil.copy(tiny_model("olmo2") / "config.json", model)
     assert "no weights" in refused()
-    (model / "pytorch_model.bin").touch()
-    assert "convert them to safetensors" in refused()
+    (model / "weights.bin").touch()
+    assert "has weights in weights.bin, but no pytorch_model.bin or model.safetensors" in refused()
     (model / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1-of-2.safetensors"}}')
     assert "lacks model-1-of-2.safetensors" in refused()
     (model / "model.safetensors.index.json").write_text("{")
@@ -263,6 +263,8 @@ def published(hub: LoopbackHub, tiny_model) -> LoopbackHub:
     hub.models["org/gated"].commit(files, branch="main")
     hub.models["org/pickled"] = Repository()
     hub.models["org/pickled"].commit({"config.json": files["config.json"], "pytorch_model.bin": b"x"}, branch="main")
+    hub.models["org/weightless"] = Repository()
+    hub.models["org/weightless"].commit({"config.json": b"{}", "optimizer.bin": b"x"}, branch="main")
     hub.models["org/bare"] = Repository()
     hub.models["org/bare"].commit({"model.safetensors": files["model.safetensors"]}, branch="main")
     hub.models["org/empty"] = Repository()
@@ -407,7 +409,7 @@ def test_out_of_reach_what_is_not_cached_is_one_sentence(published, monkeypatch,
         ("org/empty", "model", "has no branch"),
         ("a/b/c", "model", "neither a local folder nor a hub id"),
         ("org/gated", "access", "is gated: accept its terms"),
-        ("org/pickled", "weights", "no weights in safetensors format"),
+        ("org/weightless", "weights", r"no weights \(safetensors, or pytorch_model.bin\)"),
         ("org/bare", "config", "no config.json"),
     ],
 )
@@ -415,6 +417,42 @@ def test_hub_models_that_cannot_be_loaded(published, model, kind, says):
     with pytest.raises(InputError, match=says) as error:
         model_folder(resolve(model, None, Progress())[0], Progress())
     assert error.value.kind == kind and "\n" not in str(error.value)
+
+
+def test_bin_files_are_fetched_where_there_is_nothing_else(published):
+    revision = resolve("org/pickled", None, Progress())[0]
+    with pytest.raises(InputError, match=r"has weights in \.bin files only, and --safetensors-only is set"):
+        model_folder(revision, Progress(), pickles=False)
+    assert not any("resolve" in request for request in published.requests)
+    folder = model_folder(revision, Progress())
+    assert (folder / "pytorch_model.bin").read_bytes() == b"x"
+    published.requests.clear()
+    assert model_folder(revision, Progress()) == folder and published.requests == []
+    published.models["org/both"] = Repository()
+    both = folder_files(model_folder(resolve("org/tiny", None, Progress())[0], Progress()))
+    published.models["org/both"].commit(both | {"pytorch_model.bin": b"x", "training_args.bin": b"x"}, branch="main")
+    assert not list(model_folder(resolve("org/both", None, Progress())[0], Progress()).glob("*.bin"))
+
+
+def test_a_revision_without_tokenizer_has_that_of_main(published, monkeypatch):
+    files = folder_files(model_folder(resolve("org/tiny", None, Progress())[0], Progress()))
+    bare = {name: content for name, content in files.items() if "tokenizer" not in name}
+    published.models["org/bloom"] = Repository()
+    published.models["org/bloom"].commit(bare, branch="step10")
+    revision = resolve("org/bloom", "step10", Progress())[0]
+    with pytest.raises(InputError, match="org/bloom@step10 has no tokenizer") as error:
+        tokenizer_folder(revision, Progress())
+    assert error.value.kind == "tokenizer"
+    main = published.models["org/bloom"].commit(files, branch="main")
+    folder = tokenizer_folder(revision, Progress())
+    assert folder.name == main and not (folder / "model.safetensors").exists()
+    assert borrowed_note(revision, folder) == (
+        f"Checkpoints of org/bloom that have no tokenizer are read with that of main ({main[:8]})."
+    )
+    own = resolve("org/tiny", None, Progress())[0]
+    assert borrowed_note(own, tokenizer_folder(own, Progress())) is None
+    unplug(published, monkeypatch, "offline")
+    assert tokenizer_folder(revision, Progress()) == folder
 
 
 def test_an_unknown_revision_names_the_closest(published):
@@ -428,7 +466,7 @@ def test_an_unknown_revision_names_the_closest(published):
 def test_no_room_on_the_disk_is_said_before_the_download(published, monkeypatch):
     revision = resolve("org/tiny", None, Progress())[0]
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match="free some space") as error:
         model_folder(revision, Progress())
     assert error.value.kind == "disk"

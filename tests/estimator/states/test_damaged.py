@@ -112,18 +112,18 @@ def test_adapters_that_are_not_merged_are_refused(copied: Path, name: str) -> No
 
 
 def test_other_tensors_without_use_are_noted(copied: Path) -> None:
-    assert load(copied).note is None  # its lm_head is not mentioned
+    assert load(copied).notes == ()  # its lm_head is not mentioned
     with_tensors(copied, **{"vision_tower.encoder.layers.0.weight": torch.ones(3), "mtp.layers.0.x": torch.ones(3)})
-    assert load(copied).note == (
-        "2 tensors of the weight files are not part of the decoder, mtp.layers.0.x among them."
+    assert load(copied).notes == (
+        "2 tensors of the weight files are not part of the decoder, mtp.layers.0.x among them.",
     )
 
 
 def test_blocks_that_predict_several_tokens_ahead_are_beside_the_decoder(copied: Path) -> None:
     configured(copied, num_nextn_predict_layers=1)
     with_tensors(copied, **{"model.layers.3.mlp.up_proj.weight": torch.ones(3)})
-    assert load(copied).note == (
-        "1 tensors of the weight files are not part of the decoder, model.layers.3.mlp.up_proj.weight among them."
+    assert load(copied).notes == (
+        "1 tensors of the weight files are not part of the decoder, model.layers.3.mlp.up_proj.weight among them.",
     )
     with_tensors(copied, **{"model.layers.4.mlp.up_proj.weight": torch.ones(3)})
     assert "no place for, model.layers.4.mlp.up_proj.weight among them" in str(refusal(copied))

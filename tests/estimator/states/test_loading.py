@@ -126,12 +126,6 @@ def test_tensors_of_another_shape_are_refused(copied):
     assert error.value.kind == "weights"
 
 
-def test_pickled_weights_are_refused(copied):
-    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
-    with pytest.raises(InputError, match="convert them to safetensors"):
-        load_model(revision(copied), "cpu", "auto", Progress())
-
-
 def test_out_of_memory_is_bad_luck_not_bad_input(tiny_model, monkeypatch):
     def exhausted(*_args, **_kwargs):
         raise torch.OutOfMemoryError("tried to allocate")

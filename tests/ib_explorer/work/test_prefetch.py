@@ -62,7 +62,7 @@ def test_the_next_one_that_is_not_measured_is_fetched_beside_the_forward_pass(
     runner, progress = Runner(tmp_path / "cache", "cpu"), _Listening()
     fetched: list[tuple[str, str, tuple[str | None, str]]] = []
 
-    def folder(revision: Revision, _: Progress) -> Path:
+    def folder(revision: Revision, _: Progress, *, pickles: bool) -> Path:
         assert progress.forward.wait(100)  # the thread may begin before the report of the forward pass is heard
         fetched.append((revision.name, threading.current_thread().name, progress.at))
         progress.began.set()
@@ -81,7 +81,7 @@ def test_what_fails_ahead_is_left_for_its_turn(
 ) -> None:
     asked: list[str] = []
 
-    def broken(revision: Revision, _: Progress) -> Path:
+    def broken(revision: Revision, _: Progress, *, pickles: bool) -> Path:
         asked.append(revision.name)
         raise InputError("model", "The download broke off.")
 
@@ -107,10 +107,10 @@ def test_waiting_shows_the_download_and_can_be_cancelled() -> None:
                 raise Cancelled
 
     prefetch = Prefetch(Impatient(), fetch)
-    prefetch.phase("load", 0, 1, "models")
+    prefetch.phase("download", 0, 1, "MB")
     prefetch.finish()
-    assert heard == [("load", 0)]  # nothing is fetched before the forward pass
-    prefetch.phase("forward", 0, 1, "positions")
+    assert heard == [("download", 0)]  # nothing is fetched beside the checkpoint's own download
+    prefetch.phase("load", 0, 1, "models")
     with pytest.raises(Cancelled):
         prefetch.finish()
     released.set()
