@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
 from estimator.bottleneck.bounds import BOUNDS, DIAGONAL, IB, Bound
-from estimator.checkpoints.names import in_training_order, parse_checkpoint
+from estimator.checkpoints.catalogue import whole_model
+from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.tree import in_training_order
 from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
 from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
 from estimator.text.kinds import LABELS
@@ -88,7 +90,7 @@ class Trajectory:
     def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
         """The trajectory of a measured checkpoint."""
         return cls(
-            checkpoint.model,
+            whole_model(checkpoint.model),
             checkpoint.sample,
             checkpoint.anchors,
             checkpoint.anchor_seeds,
@@ -225,8 +227,13 @@ def revision_of(record: CheckpointMeasurements) -> Revision:
 
 @lru_cache(maxsize=4096)
 def _revision(model: str, name: str, commit: str, stage: str | None, step: int | None, tokens: int | None) -> Revision:
-    ingredient = parse_checkpoint(model, name, commit).ingredient
-    return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
+    read = parse_checkpoint(model, name, commit)
+    return replace(
+        read,
+        stage=stage if read.stage is None else read.stage,
+        step=step if read.step is None else read.step,
+        tokens=tokens if read.tokens is None else read.tokens,
+    )
 
 
 def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
