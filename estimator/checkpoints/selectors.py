@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from estimator.checkpoints.catalogue import facts
@@ -185,16 +185,27 @@ def _spaced(steps: Sequence[int], fixed: set[int], count: int) -> list[int]:
     count = min(count, len(steps))
     places = _log_places(steps)
     chosen = set(fixed)
-    while len(chosen) < count:
-        targets = _targets(places[0], places[-1], count)
-        free = [index for index in range(len(steps)) if index not in chosen]
-        target = max(targets, key=lambda place: min((abs(places[index] - place) for index in chosen), default=math.inf))
-        chosen.add(min(free, key=lambda index: (abs(places[index] - target), index)))
+    for number in range(count, 1, -1):
+        if len(fixed.union(even := _even(places, number))) <= count:
+            chosen |= set(even)
+            break
+    while len(chosen) < count:  # the place that is farthest from those chosen
+        free = [index for index in range(len(places)) if index not in chosen]
+        chosen.add(max(free, key=lambda index: min(abs(places[index] - places[other]) for other in chosen)))
     return sorted(chosen)
 
 
-def _targets(first: float, last: float, count: int) -> Iterable[float]:
-    return [first + (last - first) * index / max(count - 1, 1) for index in range(count)]
+def _even(places: Sequence[float], count: int) -> list[int]:
+    """``count`` (2 or more) distinct indices of ascending places, each as near as possible to its even share."""
+    chosen: list[int] = []
+    for index in range(count):
+        target = places[0] + (places[-1] - places[0]) * index / (count - 1)
+        first = chosen[-1] + 1 if chosen else 0
+        last = len(places) - count + index
+        chosen.append(
+            last if index == count - 1 else min(range(first, last + 1), key=lambda at: abs(places[at] - target))
+        )
+    return chosen
 
 
 def _log_places(steps: Sequence[int]) -> list[float]:
@@ -208,7 +219,7 @@ def _log_places(steps: Sequence[int]) -> list[float]:
 def _nothing_fits(revisions: Sequence[Revision], selection: str) -> InputError:
     names = [revision.name for revision in revisions]
     close = difflib.get_close_matches(selection, names, n=3, cutoff=0.5)
-    scopes = list(dict.fromkeys(scope for revision in revisions for scope in _scopes(revision)))
+    scopes = list(dict.fromkeys(scope for revision in revisions for scope in _scopes(revision)[-1:]))
     if close:
         hint = f"the closest are {', '.join(close)}"
     elif len(names) > 4:

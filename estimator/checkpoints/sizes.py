@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from estimator.checkpoints.catalogue import facts
-from estimator.checkpoints.folders import holds_model
+from estimator.checkpoints.folders import CONFIG, TOKENIZER_FILES, holds_model
 from estimator.checkpoints.hub import listed_files, snapshot_folder
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError
@@ -18,6 +19,7 @@ from estimator.progress import Progress
 CATALOGUE = "catalogue"
 """The source of a size that no checkpoint told."""
 _WEIGHTS = (".safetensors", ".bin")
+_SMALL = (CONFIG, *TOKENIZER_FILES, "*.index.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ def sizes(revisions: Sequence[Revision], progress: Progress) -> Sizes:
     if not constants.is_offline_mode():
         typical = next((one for one in reversed(remote) if one.is_placed), remote[-1])
         try:
-            if found := _needed(listed_files(typical, progress)):
-                return Sizes(local, found, typical.name)
+            if size := _needed(listed_files(typical, progress)):
+                return Sizes(local, size, typical.name)
         except (InputError, MeasurementError) as error:
             progress.note(f"Sizes are unknown: {error}")
     known = facts(revisions[0].model)
@@ -62,6 +64,6 @@ def _needed(files: Iterable[tuple[str, int]]) -> int:
     """Bytes of what is downloaded of a revision's files: small ones, and weights in one of the formats."""
     top = [(name, size) for name, size in files if "/" not in name and not name.startswith("consolidated")]
     weights = {suffix: sum(size for name, size in top if name.endswith(suffix)) for suffix in _WEIGHTS}
-    small = sum(size for name, size in top if name.endswith((".json", ".txt", ".model", ".jinja")))
+    small = sum(size for name, size in top if any(fnmatch.fnmatchcase(name, pattern) for pattern in _SMALL))
     best = next((weights[suffix] for suffix in _WEIGHTS if weights[suffix]), 0)
     return best + small if best else 0

@@ -34,7 +34,7 @@ def command(model: str, as_json: bool, cache_dir: Path | None) -> int:
     A table on a terminal, CSV elsewhere.
     """
     name, selection = split_reference(model)
-    facts(name)  # a damaged catalogue is reported before a process starts
+    known = facts(name)  # a damaged catalogue is reported before a process starts
     job = (name, partial(ListRevisions, model=name, revision=selection, sizes=True))
     session = run_jobs([job], cache_dir, "cpu")
     if session.failures:
@@ -44,7 +44,7 @@ def command(model: str, as_json: bool, cache_dir: Path | None) -> int:
     if as_json:
         write_data(json.dumps([dict(zip(COLUMNS, one.row, strict=True)) for one in found], indent=1) + "\n")
     elif sys.stdout.isatty():
-        show(*shown(found, facts(name)))
+        show(*shown(found, known))
     else:
         write_data(table_text(COLUMNS, (one.row for one in found)))
     return outcome(cache, session.exit_code)

@@ -73,14 +73,13 @@ class _Commands(click.Group):
 def cli(ctx: click.Context, cache_dir: Path | None) -> None:
     """Place language models on the information plane. Without a command, opens the full-screen explorer."""
     from cache.locations import locations  # not needed for --help
-    from estimator.checkpoints.catalogue import FILE, facts, use_file
+    from estimator.checkpoints.catalogue import FILE, use_file
 
     use_file(locations(cache_dir).config / FILE)
     if ctx.invoked_subcommand is None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings
 
-        facts("")  # a damaged catalogue is reported before the screen opens
         open_screen(cache_dir, chosen_settings({}), None)
 
 

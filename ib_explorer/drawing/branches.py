@@ -1,4 +1,4 @@
-"""Lines through checkpoints of a tree: each branch is a line of its own from the checkpoint where it forks."""
+"""The line through checkpoints of a tree: each branch starts anew from the checkpoint where it forks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tree import segments
 
 Pair = tuple[float, float]
+Order = tuple[int | None, ...]
+"""Indices of checkpoints that a line visits; None is a gap in it."""
+
 _GAP = (math.nan, math.nan)
 
 
-class Paths:
-    """The lines through runs of checkpoints; equal runs, such as those of each layer, are ordered once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], list[int | None]] = {}
-
-    def line(self, run: Sequence[Revision], pairs: Sequence[Pair]) -> Sequence[Pair]:
-        """The pairs of a run of checkpoints in training order, with a gap and the fork's pair before each branch."""
-        same = tuple(map(id, run))
-        if same not in self._known:
-            self._known[same] = _order(run)
-        return [_GAP if index is None else pairs[index] for index in self._known[same]]
-
-
-def _order(run: Sequence[Revision]) -> list[int | None]:
-    """The indices that a line visits; None is a gap."""
+def line_order(run: Sequence[Revision]) -> Order:
+    """The order of a run in training order: before each branch there is a gap, then the checkpoint where it forks."""
+    if all(one.ingredient is None and one.fork is None and (one.is_placed or one.name == "main") for one in run):
+        return tuple(range(len(run)))
     at = {revision: index for index, revision in enumerate(run)}
     order: list[int | None] = []
     for segment in segments(run):
@@ -36,4 +27,9 @@ def _order(run: Sequence[Revision]) -> list[int | None]:
         if segment.origin is not None:
             order.append(at[segment.origin])
         order += [at[revision] for revision in segment.revisions]
-    return order
+    return tuple(order)
+
+
+def line(order: Order, pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """The pairs of a run's checkpoints in the order of their line."""
+    return [_GAP if index is None else pairs[index] for index in order]

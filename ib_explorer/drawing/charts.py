@@ -9,12 +9,11 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
-from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
-from ib_explorer.drawing.branches import Paths
+from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BOUND, DIAGONAL, appearance
 from ib_explorer.drawing.plane import (
@@ -87,8 +86,7 @@ def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
         context.append(Line("diagonal", ((0.0, 0.0), (far, far)), DIAGONAL, stroke="·"))
     if plane.bound:
         context.append(Line(plane.view.drawn_bound.title, plane.bound, BOUND))
-    paths = Paths()
-    pairs = [paths.line(_run(series), [(point.x, point.y) for point in series.points]) for series in plane.series]
+    pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
     return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis)
 
 
@@ -96,14 +94,12 @@ def training_charts(plane: Plane) -> tuple[Chart, ...]:
     """The information of the plane's points over training: one chart for each side of their labels."""
     if plane.view.is_over_training:
         return (plane_chart(plane),)
-    runs = [_run(series) for series in plane.series]
+    runs = [[revision_of(point.checkpoint) for point in series.points] for series in plane.series]
     x_axis, places = training_axis(runs)
-    paths, charts = Paths(), []
+    charts = []
     for side, y_axis in enumerate((plane.x_axis, plane.y_axis)):
         pairs = [
-            paths.line(
-                run, [(place[at], (point.x, point.y)[side]) for at, point in zip(run, series.points, strict=True)]
-            )
+            line(series.order, [(place[at], value) for at, value in zip(run, _values(series, side), strict=True)])
             for series, run, place in zip(plane.series, runs, places, strict=True)
         ]
         charts.append(Chart((), _trajectories(plane, pairs), _limits(pairs), x_axis, y_axis))
@@ -172,11 +168,6 @@ def narrow(text: str) -> str:
 
 def _values(series: Series, side: int) -> list[float]:
     return [(point.x, point.y)[side] for point in series.points]
-
-
-def _run(series: Series) -> list[Revision]:
-    """The checkpoints of a series, in training order."""
-    return [revision_of(point.checkpoint) for point in series.points]
 
 
 def _trajectories(plane: Plane, pairs: Sequence[Pairs]) -> tuple[Line, ...]:

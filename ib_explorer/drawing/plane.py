@@ -22,6 +22,7 @@ from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.branches import Order, line_order
 from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.drawing.shelf import Same, shelf_of
 
@@ -139,12 +140,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The points of one trajectory at one layer (or the layers' mean), in training order."""
+    """The points of one trajectory at one layer (or the layers' mean), in training order.
+
+    ``order`` is that of the line through them, which branches where training does.
+    """
 
     trajectory: Trajectory
     layer: Layer
     name: str
     points: tuple[Point, ...]
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +187,19 @@ def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCur
         x_axis, places = training_axis(runs)
     for (trajectory, run), place in zip(checkpoints.items(), places, strict=True):
         layers = tuple(_layers(trajectories[trajectory], view))
-        found = [_points(tuple(map(Same, parts)), layers, view, place.get(revision_of(parts[0]))) for parts in run]
+        revisions = [revision_of(parts[0]) for parts in run]
+        order = line_order(revisions)
+        found = [
+            _points(tuple(map(Same, parts)), layers, view, place.get(at))
+            for at, parts in zip(revisions, run, strict=True)
+        ]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
                 name = series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
-                series.append(Series(trajectory, layer, name, points))
+                is_whole = len(points) == len(run)
+                mine = order if is_whole else line_order([revision_of(point.checkpoint) for point in points])
+                series.append(Series(trajectory, layer, name, points, mine))
     return Plane(view, tuple(series), _bound(curve, series, view), _limits(series), x_axis, y_axis)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache.files import in_words
 from estimator.checkpoints.catalogue import ModelFacts
 from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.sizes import CATALOGUE, Sizes
@@ -102,7 +103,7 @@ def shown(found: Sequence[Listed], known: ModelFacts | None) -> list[str]:
 
 def _cells(one: Listed) -> tuple[str, ...]:
     revision = one.revision
-    size = f"{'~' if one.bytes_of else ''}{amount(one.bytes)}" if one.bytes else ""
+    size = f"{'~' if one.bytes_of else ''}{in_words(one.bytes)}" if one.bytes else ""
     step = "" if revision.step is None else f"{revision.step:,}"
     tokens = "" if revision.tokens is None else _tokens(revision.tokens)
     stage = revision.stage or (revision.kind if revision.kind not in (None, "none") else "") or ""
@@ -133,7 +134,7 @@ def _about(known: ModelFacts | None) -> list[str]:
     }
     sentences = [
         f"{known.family or known.id}: {', '.join(filter(None, shape)) or 'listed in the catalogue'}",
-        known.stages,
+        f"training: {known.stages}" if known.stages else "",
         mains.get(known.main, ""),
         f"cannot be measured: {known.unsupported}" if known.unsupported else "",
         f"post-trained: {', '.join(known.post_trained)}" if known.post_trained else "",
@@ -148,11 +149,6 @@ def _summary(found: Sequence[Listed]) -> list[str]:
     source = "from the catalogue" if shared == CATALOGUE else f"that of {shared}"
     sizes = f" Sizes with ~ are {source}." if shared else ""
     return ["", f"{len(found)} checkpoint{'' if len(found) == 1 else 's'}: {states}.{sizes}"]
-
-
-def amount(size: int) -> str:
-    """Bytes in MB or GB."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _tokens(count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from estimator.checkpoints.names import parse_checkpoint
@@ -43,6 +45,8 @@ def test_log_has_the_first_the_ends_of_stages_and_main():
     assert {"step150-tokens1B", "stage1-step928646-tokens3896B", "main"} <= set(chosen)
     assert {f"stage2-ingredient{number}-step11931-tokens51B" for number in (1, 2, 3)} <= set(chosen)
     assert chosen[-1] == "main"
+    steps = [one.step for one in select(olmo(), "log:16") if one.stage == "stage1"]
+    assert len(steps) == 12 and max(after / before for before, after in itertools.pairwise(steps[1:])) < 5
 
 
 def test_log_of_few_has_the_last_the_first_and_main():
