@@ -198,14 +198,11 @@ def _spaced(steps: Sequence[int], fixed: set[int], count: int) -> list[int]:
 def _even(places: Sequence[float], count: int) -> list[int]:
     """``count`` (2 or more) distinct indices of ascending places, each as near as possible to its even share."""
     chosen: list[int] = []
-    for index in range(count):
+    for index in range(count - 1):
         target = places[0] + (places[-1] - places[0]) * index / (count - 1)
         first = chosen[-1] + 1 if chosen else 0
-        last = len(places) - count + index
-        chosen.append(
-            last if index == count - 1 else min(range(first, last + 1), key=lambda at: abs(places[at] - target))
-        )
-    return chosen
+        chosen.append(min(range(first, len(places) - count + index + 1), key=lambda at: abs(places[at] - target)))
+    return [*chosen, len(places) - 1]
 
 
 def _log_places(steps: Sequence[int]) -> list[float]:

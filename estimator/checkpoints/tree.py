@@ -108,14 +108,21 @@ class _Tree:
         return [Segment(tuple(part), origin) for part, origin in self._parts]
 
     def _add_main(self, main: Revision) -> None:
-        known = facts(main.model)
-        if known is not None and known.main_of and known.main == "annealed":
-            origin = next((revision for revision in self._ordered if revision.name == known.main_of), None)
-            self._parts.append(([main], origin))
+        same = self._same_as(main)
+        if same is not None and same is not self._exit:
+            self._parts.append(([main], same))
         elif main.fork is not None:
             self._parts.append(([main], self._exit))
         else:
             self._add_to_trunk(main)
+
+    def _same_as(self, main: Revision) -> Revision | None:
+        """The checkpoint that ``main`` equals or is annealed from, as the hub or the catalogue says."""
+        known = facts(main.model)
+        name = "" if known is None else known.main_of
+        others = [revision for revision in self._ordered if revision.is_placed]
+        by_commit = (revision for revision in others if revision.commit and revision.commit == main.commit)
+        return next(by_commit, next((revision for revision in others if revision.name == name), None))
 
     def _add_to_trunk(self, revision: Revision) -> None:
         if not self._trunk or self._exit is not self._trunk[-1]:

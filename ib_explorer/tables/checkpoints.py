@@ -22,7 +22,7 @@ MEASURED, FAILED, DOWNLOADED, ON_DISK, ON_HUB, UNTRAINED = (
     *("on the hub", "not trained"),
 )
 """States of a checkpoint; the first that applies is shown."""
-_SHOWN = ("stage", "branch", "step", "tokens", "size", "state", "sample", "revision")
+_SHOWN = ("stage", "branch", "step", "tokens", "size", "state", "revision", "sample")
 _RIGHT = ("step", "tokens", "size")
 
 
@@ -109,8 +109,8 @@ def _cells(one: Listed) -> tuple[str, ...]:
     stage = revision.stage or (revision.kind if revision.kind not in (None, "none") else "") or ""
     return (
         *(stage, revision.branch or "", step, tokens, size, one.state),
-        "; ".join(one.samples) or one.failure,
         revision.name,
+        "; ".join(one.samples) or one.failure,
     )
 
 

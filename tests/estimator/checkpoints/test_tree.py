@@ -77,6 +77,19 @@ def test_an_annealed_main_forks_at_the_checkpoint_that_it_is_annealed_from():
     assert tree("allenai/OLMoE-1B-7B-0924", *names, "main") == [(names, None), (["main"], names[1])]
 
 
+def test_a_main_that_equals_an_ingredient_is_not_joined_to_the_trunk():
+    names = ["stage1-step1907359-tokens4001B", "stage2-ingredient3-step23852-tokens51B"]
+    assert tree("allenai/OLMo-2-0425-1B", *names, "main") == [
+        (names[:1], None),
+        (names[1:], names[0]),
+        (["main"], names[1]),
+    ]
+    same = [
+        parse_checkpoint("a/b", name, commit * 40) for name, commit in (("step1", "a"), ("step2", "b"), ("main", "a"))
+    ]
+    assert [part.origin for part in segments(same)] == [None, same[0]]
+
+
 def test_seeds_and_learning_rates_are_trainings_of_their_own():
     assert tree("allenai/DataDecide-x", "step1-seed-a", "step2-seed-a", "step1-seed-b") == [
         (["step1-seed-a", "step2-seed-a"], None),
