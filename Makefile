@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format docs bench bench-check bench-gpu clean help
+.PHONY: demo demo-sweep test check format docs bench bench-check bench-gpu clean help
 
 help:
 	@echo "make demo    set up, then open the demo (prints the plane where there is no terminal)"
+	@echo "make demo-sweep  a sweep over 60 checkpoints of a slow hub on this machine, with room for three: a few minutes"
 	@echo "make test    set up, then run the tests on all cores"
 	@echo "make check   set up, then lint, format and type checks"
 	@echo "make format  set up, then format and fix what can be fixed"
@@ -20,6 +21,9 @@ help:
 
 demo: $(STAMP)
 	@$(BIN)/ib-explorer demo
+
+demo-sweep: $(STAMP)
+	@$(BIN)/python -m benchmarks night
 
 # One process a core; one that has finished its share takes tests from the others.
 test: $(STAMP)

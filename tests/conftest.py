@@ -121,15 +121,15 @@ def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty loopback hub (``tests/hub.py``) that the hub client of this process uses, with an empty cache.
+    """An empty loopback hub (:mod:`benchmarks.loopback_hub`) for the client of this process, with an empty cache.
 
     Waits for it take no time; their lengths are in ``waited``.
     """
     from huggingface_hub import constants
 
+    from benchmarks.loopback_hub import loopback_hub
     from estimator.checkpoints import hub as hub_module
     from estimator.checkpoints.patience import Patience
-    from tests.hub import loopback_hub
 
     with loopback_hub() as served:
         monkeypatch.setattr(constants, "ENDPOINT", served.url)

@@ -196,7 +196,7 @@ def _remember_name(revision: Revision) -> None:
     """Store the branch's name in the cache, which a download by commit does not, so that it resolves offline."""
     if revision.commit is None or revision.name == revision.commit or not is_reference(revision.name):
         return
-    path = Repository.of(revision.model).folder / "refs" / revision.name
+    path = Repository.of(revision.model).folder / "refs" / (revision.reference or revision.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(revision.commit, "utf-8")

@@ -34,6 +34,11 @@ class Repository:
         """The model's folder in the hub cache of this process."""
         return cls(Path(constants.HF_HUB_CACHE), model)
 
+    @classmethod
+    def model_of(cls, snapshot: Path) -> str:
+        """The model that a snapshot's folder belongs to."""
+        return snapshot.parents[1].name.removeprefix("models--").replace("--", "/")
+
     @property
     def folder(self) -> Path:
         """The folder, which need not exist."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from estimator.checkpoints import hub
+from estimator.checkpoints.catalogue import facts
 from estimator.checkpoints.folders import tokenizer_files
+from estimator.checkpoints.hub_cache import Repository
 from estimator.checkpoints.resolve import model_folder
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, first_lines
@@ -38,7 +41,8 @@ def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
     """The folder with a revision's tokenizer files.
 
     A checkpoint that was saved without them has those of its run's folder, a hub revision those of the model's
-    ``main``. Raises :class:`InputError` (``"tokenizer"``) without tokenizer files.
+    ``main``, or of the repository that the catalogue names. Raises :class:`InputError` (``"tokenizer"``) without
+    tokenizer files.
     """
     folder = model_folder(revision, progress, weights=False)
     if not tokenizer_files(folder):
@@ -50,21 +54,22 @@ def tokenizer_folder(revision: Revision, progress: Progress) -> Path:
 
 
 def borrowed_note(revision: Revision, folder: Path) -> str | None:
-    """A sentence for the user if a hub revision's tokenizer, in ``folder``, is that of ``main``; else None."""
+    """A sentence for the user if the tokenizer of a hub revision, in ``folder``, is another revision's; else None."""
     if revision.folder is not None or folder.name == revision.commit:
         return None
-    return f"Checkpoints of {revision.model} that have no tokenizer are read with that of main ({folder.name[:8]})."
+    owner = Repository.model_of(folder)
+    return f"Checkpoints of {revision.model} without a tokenizer use that of {owner}@main ({folder.name[:8]})."
 
 
 def _shared_folder(revision: Revision, folder: Path, progress: Progress) -> Path:
+    """The folder of the run or of the repository that has the tokenizer; ``folder`` if none has."""
     if revision.folder is not None:
         return folder.parent
-    known = dict(hub.cached_refs(revision.model)).get("main")
-    for commit in (known, None):
-        if commit is None:
-            commit = dict(hub.list_refs(revision.model, progress)).get("main")
-        if commit is not None:
-            shared = model_folder(Revision(revision.model, "main", commit), progress, weights=False)
-            if tokenizer_files(shared):
-                return shared
+    known = facts(revision.model)
+    for model in filter(None, (revision.model, known.tokenizer_from if known else "")):
+        for refs in (hub.cached_refs, partial(hub.list_refs, progress=progress)):
+            if (commit := dict(refs(model)).get("main")) is not None:
+                shared = model_folder(Revision(model, "main", commit), progress, weights=False)
+                if tokenizer_files(shared):
+                    return shared
     return folder

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import click
 
+from cache import Cache
+from cache.checkpoints import held
+from cache.files import in_words
 from cache.locations import BUDGET_VARIABLE, locations, score_budget
 from ib_explorer import __version__
 from ib_explorer.cli.folders import cache_dir_option
@@ -31,7 +34,7 @@ WAIT_FOR_WORKER = 60.0
 def command(cache_dir: Path | None, settings: Settings) -> None:
     """Report versions, folders, hub, device and the origin of each setting, with options applied as in measure."""
     _section("versions", [("ib-explorer", __version__), ("python", platform.python_version()), *_versions()])
-    _section("folders", _folders(cache_dir))
+    _section("folders", _folders(cache_dir, settings))
     _section("settings", _sources(settings))
     _section("hub", [_hub()])
     _section("device", [(settings["device"].value, asyncio.run(_device(cache_dir, settings["device"].value)))])
@@ -53,12 +56,13 @@ def _versions() -> list[tuple[str, str]]:
     return found
 
 
-def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
+def _folders(cache_dir: Path | None, settings: Settings) -> list[tuple[str, str]]:
     places = locations(cache_dir)
     config = config_file()
     return [
         ("cache", f"{places.cache}  ({places.origin['cache']})"),
         ("scores", f"at most {score_budget() / 1e9:.3g} GB  ({_budget_origin()})"),
+        ("checkpoints", _checkpoints(places.cache, settings)),
         ("state", f"{places.state}  ({places.origin['state']})"),
         ("log", f"{places.log}  ({places.origin['log']})"),
         ("configuration", f"{config}  ({places.origin['config']}{'' if os.path.exists(config) else '; no such file'})"),
@@ -67,6 +71,15 @@ def _folders(cache_dir: Path | None) -> list[tuple[str, str]]:
 
 def _budget_origin() -> str:
     return BUDGET_VARIABLE if os.environ.get(BUDGET_VARIABLE) else "default"
+
+
+def _checkpoints(cache_dir: Path, settings: Settings) -> str:
+    """What downloaded checkpoints take of their budget."""
+    from ib_explorer.work.downloads import checkpoint_budget
+
+    store, setting = Cache(cache_dir).checkpoints, settings["checkpoint-budget"]
+    taken = sum(size for _, size in held(store.all()))
+    return f"{in_words(taken)} of at most {in_words(checkpoint_budget(setting.value, store))}  ({setting.source})"
 
 
 def _sources(settings: Settings) -> list[tuple[str, str]]:

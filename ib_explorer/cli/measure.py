@@ -20,6 +20,7 @@ from estimator.text.kinds import NGRAM, NGRAMS
 from ib_explorer.cached import as_asked, cached_increments
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show, write_data
+from ib_explorer.cli.plans import planning, yes_option
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
@@ -39,11 +40,13 @@ from ib_explorer.worker.messages import Measure, Measured
     metavar="FILE",
     help="Also measure what each further token of context adds, and write these increments to this file as CSV.",
 )
+@yes_option
 @cache_dir_option
 def command(
     models: tuple[str, ...],
     csv: Path | None,
     increments: Path | None,
+    yes: bool,
     cache_dir: Path | None,
     settings: Settings,
 ) -> int:
@@ -66,7 +69,7 @@ def command(
     for path in (csv, increments):
         if path is not None:
             check_writable(path)
-    session, measured = measure_all(requests, cache_dir, increments=increments is not None)
+    session, measured = measure_all(requests, cache_dir, increments=increments is not None, yes=yes)
     wanted = requests[0]
     if increments is not None and measured:
         with_increments = cached_increments(Cache(locations(cache_dir).cache), measured)
@@ -84,13 +87,14 @@ def command(
 
 
 def measure_all(
-    requests: Sequence[MeasurementRequest], cache_dir: Path | None, *, increments: bool = False
+    requests: Sequence[MeasurementRequest], cache_dir: Path | None, *, increments: bool = False, yes: bool = True
 ) -> tuple[Session, list[CheckpointMeasurements]]:
     """Measure in workers and read the results from the cache, in the order measured.
 
-    A result that cannot be read is a failure of the session.
+    What hub models need is planned first, and confirmed by the user unless ``yes``. A result that cannot be read is a
+    failure of the session.
     """
     jobs = [(request.model, partial(Measure, request=request, increments=increments)) for request in requests]
-    session = run_jobs(jobs, cache_dir, requests[0].device)
+    session = run_jobs(jobs, cache_dir, requests[0].device, planning(requests, yes=yes))
     measured = [event for event in session.events if isinstance(event, Measured)]
     return session.read(measured, partial(as_asked, Cache(locations(cache_dir).cache).measurements.load))

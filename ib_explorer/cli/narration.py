@@ -12,7 +12,7 @@ from typing import TextIO
 from estimator.progress import PHASE_NAMES
 from estimator.safe_text import safe
 from ib_explorer.cli.outlet import say
-from ib_explorer.worker.messages import CheckpointFailed, Event, Measured, Note, PhaseProgress, Ready
+from ib_explorer.worker.messages import CheckpointFailed, Event, Fetched, Measured, Note, PhaseProgress, Planned, Ready
 
 LINE_EVERY = 5.0
 """Seconds between two lines of progress without a terminal."""
@@ -35,6 +35,7 @@ class Narration:
         self._begun: tuple[PhaseProgress, float] | None = None
         self._last = -LINE_EVERY
         self._open = False
+        self._noted = ""
 
     def hear(self, event: Event) -> None:
         """Print one event, if it is worth a line."""
@@ -42,12 +43,23 @@ class Narration:
             self._progress(event)
         elif isinstance(event, Measured):
             self.say(f"{self._name(event.job, event.revision)}: {'cached' if event.cached else 'measured'}")
+        elif isinstance(event, Fetched):
+            self.say(f"{self._name(event.job, event.revision)}: fetched")
+        elif isinstance(event, Planned):
+            if event.plan.to_go and (event.plan.checkpoints > 1 or event.plan.fetch):
+                self.say(f"{self._name(event.job, None)}: {event.plan.sentence}")
         elif isinstance(event, CheckpointFailed):
             self.say(f"{self._name(event.job, event.revision)}: failed, going on with the next: {event.message}")
         elif isinstance(event, Note):
-            self.say(f"{self._name(event.job, None)}: {event.text}")
+            self._note(f"{self._name(event.job, None)}: {event.text}")
         elif isinstance(event, Ready):
             self.say(f"device: {event.device}")
+
+    def _note(self, line: str) -> None:
+        """Print a note, unless another job has just said the same: planning and measuring ask the same hub."""
+        if line != self._noted:
+            self._noted = line
+            self.say(line)
 
     def say(self, *lines: str) -> None:
         """Print permanent lines."""

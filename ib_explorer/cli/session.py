@@ -12,6 +12,7 @@ from cache.locations import locations
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.narration import Narration
 from ib_explorer.cli.outlet import complain
+from ib_explorer.plan import SweepPlan
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import (
     BoundReady,
@@ -22,6 +23,7 @@ from ib_explorer.worker.messages import (
     Finished,
     Measured,
     PhaseProgress,
+    Planned,
     Revisions,
     Task,
 )
@@ -32,6 +34,14 @@ PendingJob = Callable[[int], Task]
 
 Answer = TypeVar("Answer", Measured, BoundReady)
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """The jobs that plan others, by the place of those in their list, and whether the user ``accepts`` the plans."""
+
+    jobs: Mapping[int, PendingJob]
+    accepts: Callable[[Sequence[SweepPlan]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +93,49 @@ def _lost(event: Measured | BoundReady) -> Failed:
     return Failed(event.job, "cache", sentence, input_error=False)
 
 
-def run_jobs(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
+def run_jobs(
+    jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str, planning: Planning | None = None
+) -> Session:
     """Run named jobs with progress on stderr; a failure is one sentence there, and the other jobs continue.
 
+    With ``planning``, jobs are planned first; one whose plan fails is not run, and none is if the plans are rejected.
     Raises KeyboardInterrupt after Ctrl-C, once the jobs have been cancelled and the workers have ended.
     """
-    return asyncio.run(_run(jobs, cache_dir, device))
+    return asyncio.run(_run(jobs, cache_dir, device, planning))
 
 
-async def _run(jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str) -> Session:
+async def _run(
+    jobs: Sequence[tuple[str, PendingJob]], cache_dir: Path | None, device: str, planning: Planning | None
+) -> Session:
     places = locations(cache_dir)
     client = WorkerClient(places.cache, device, log_dir=places.log)
     labels: dict[int, str] = {}
     narration = Narration(labels)
-    try:
-        for label, job in jobs:
+
+    async def submit(named: Sequence[tuple[str, PendingJob]]) -> list[int]:
+        numbers = []
+        for label, job in named:
             number = client.next_job()
+            numbers.append(number)
             labels[number] = label
             await client.submit(job(number))
-        return await _follow(client, set(labels), narration)
+        return numbers
+
+    try:
+        planned = Session((), (), labels)
+        if planning is not None and planning.jobs:
+            numbers = await submit([(jobs[place][0], job) for place, job in planning.jobs.items()])
+            planned = await _follow(client, set(numbers), narration)
+            failed = {failure.job for failure in planned.failures}
+            left_out = {place for place, number in zip(planning.jobs, numbers, strict=True) if number in failed}
+            jobs = [job for place, job in enumerate(jobs) if place not in left_out]
+            narration.close()
+            if not jobs or not planning.accepts([event.plan for event in planned.events if isinstance(event, Planned)]):
+                return planned
+        session = await _follow(client, set(await submit(jobs)), narration)
+        if session.summary:
+            narration.say(*session.summary)
+        return replace(session, failures=planned.failures + session.failures)
     except asyncio.CancelledError:
         narration.say("cancelling …")
         for number in labels:
@@ -126,7 +160,4 @@ async def _follow(client: WorkerClient, unfinished: set[int], narration: Narrati
             unfinished.discard(event.job)
             if not unfinished:
                 break
-    session = Session(tuple(events), tuple(failures), narration.labels)
-    if session.summary:
-        narration.say(*session.summary)
-    return session
+    return Session(tuple(events), tuple(failures), narration.labels)

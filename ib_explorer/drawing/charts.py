@@ -13,10 +13,12 @@ from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BOUND, DIAGONAL, appearance
 from ib_explorer.drawing.plane import (
     Plane,
+    Series,
     Trajectory,
     View,
     by_trajectory,
@@ -84,7 +86,7 @@ def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
         context.append(Line("diagonal", ((0.0, 0.0), (far, far)), DIAGONAL, stroke="·"))
     if plane.bound:
         context.append(Line(plane.view.drawn_bound.title, plane.bound, BOUND))
-    pairs = [[(point.x, point.y) for point in series.points] for series in plane.series]
+    pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
     return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis)
 
 
@@ -97,8 +99,8 @@ def training_charts(plane: Plane) -> tuple[Chart, ...]:
     charts = []
     for side, y_axis in enumerate((plane.x_axis, plane.y_axis)):
         pairs = [
-            [(place[revision_of(point.checkpoint)], (point.x, point.y)[side]) for point in series.points]
-            for series, place in zip(plane.series, places, strict=True)
+            line(series.order, [(place[at], value) for at, value in zip(run, _values(series, side), strict=True)])
+            for series, run, place in zip(plane.series, runs, places, strict=True)
         ]
         charts.append(Chart((), _trajectories(plane, pairs), _limits(pairs), x_axis, y_axis))
     return tuple(charts)
@@ -162,6 +164,10 @@ def narrow(text: str) -> str:
         else "?"
         for character in text
     )
+
+
+def _values(series: Series, side: int) -> list[float]:
+    return [(point.x, point.y)[side] for point in series.points]
 
 
 def _trajectories(plane: Plane, pairs: Sequence[Pairs]) -> tuple[Line, ...]:

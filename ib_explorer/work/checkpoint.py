@@ -92,6 +92,11 @@ class CheckpointWork:
         is_measured = all(found is not None and not _lacks_loss(found, request) for found in stored)
         return not is_measured and self._cache.claims.holder(key(subjects[0].states)) is None
 
+    def is_measured(self, request: MeasurementRequest, revision: Revision, text: LabelText, tokenizer: str) -> bool:
+        """Whether all that a request asks of a hub checkpoint is in the cache, given its sample."""
+        subjects = self._subjects(request, revision, text, tokenizer, Progress())
+        return all(self._is_complete(Measure(0, request), subject) for subject in subjects)
+
     def _is_complete(self, job: Measure, subject: Subject) -> bool:
         """Whether all that a job requests of a subject is in the cache."""
         known = self._cache.measurements.load(key(subject.identity))

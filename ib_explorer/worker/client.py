@@ -13,9 +13,15 @@ from pathlib import Path
 import ib_explorer
 from cache.locations import usable
 from ib_explorer.worker.lane import Lane, Patience
-from ib_explorer.worker.messages import ComputeBound, Event, ListRevisions, Measure, Ready, Task
+from ib_explorer.worker.messages import ComputeBound, Event, Fetch, ListRevisions, Measure, PlanSweep, Ready, Task
 
-_LANES: dict[type[Task], str] = {Measure: "measure", ComputeBound: "background", ListRevisions: "background"}
+_LANES: dict[type[Task], str] = {
+    Measure: "measure",
+    PlanSweep: "measure",  # whose sample the measurement uses
+    Fetch: "background",
+    ComputeBound: "background",
+    ListRevisions: "background",
+}
 WORKER: Sequence[str] = (sys.executable, "-P", "-m", "ib_explorer.worker")
 """The command that starts a worker; ``-P`` excludes modules of the current folder."""
 

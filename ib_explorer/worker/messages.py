@@ -13,8 +13,9 @@ from typing import Any, ClassVar, get_args
 from estimator.errors import InputError
 from estimator.measurement import CheckpointName, Granularity
 from estimator.request import MeasurementRequest
+from ib_explorer.plan import SweepPlan
 
-PROTOCOL = 6
+PROTOCOL = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,30 @@ class ListRevisions:
     job: int
     model: str
     revision: str | None
+    sizes: bool = False
     type: ClassVar[str] = "revisions"
     is_small: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSweep:
+    """Plan the measurement of a hub model's checkpoints, or their download (``keep``), without fetching weights."""
+
+    job: int
+    request: MeasurementRequest
+    keep: bool = False
+    type: ClassVar[str] = "plan"
+    is_small: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Download what measuring the checkpoints of ``request`` needs, and keep it."""
+
+    job: int
+    request: MeasurementRequest
+    type: ClassVar[str] = "fetch"
+    is_small: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +141,17 @@ class Revisions:
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionSizes:
+    """What a job's checkpoints take on disk: the fields of ``Sizes``."""
+
+    job: int
+    local: dict[str, int]
+    typical: int
+    typical_of: str
+    type: ClassVar[str] = "revision-sizes"
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Measurements of one checkpoint are in the cache under ``key``; ``cached`` means that no model was loaded.
 
@@ -130,6 +164,25 @@ class Measured:
     cached: bool
     name: CheckpointName | None = None
     type: ClassVar[str] = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a job's sweep will fetch and store."""
+
+    job: int
+    plan: SweepPlan
+    type: ClassVar[str] = "planned"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A checkpoint's files are in ``folder``."""
+
+    job: int
+    revision: str
+    folder: str
+    type: ClassVar[str] = "fetched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +241,7 @@ class Failed:
     type: ClassVar[str] = "failed"
 
 
-Task = Measure | ComputeBound | ListRevisions
+Task = Measure | PlanSweep | Fetch | ComputeBound | ListRevisions
 """A job for the worker, under its number."""
 Request = Task | Cancel | Shutdown
 Event = (
@@ -196,6 +249,9 @@ Event = (
     | Started
     | PhaseProgress
     | Revisions
+    | RevisionSizes
+    | Planned
+    | Fetched
     | Measured
     | CheckpointFailed
     | BoundReady
@@ -233,6 +289,8 @@ def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
             fields["request"] = MeasurementRequest.from_json(fields["request"])
         if "revisions" in fields:
             fields["revisions"] = tuple(fields["revisions"])
+        if "plan" in fields:
+            fields["plan"] = SweepPlan(**fields["plan"])
         if fields.get("name") is not None:
             fields["name"] = CheckpointName(**fields["name"])
         for name in fields.keys() & {"only", "skip"}:

@@ -19,6 +19,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
 from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.progress import Progress
+from ib_explorer.plan import SweepPlan
 from ib_explorer.worker.__main__ import take_pipes
 from ib_explorer.worker.messages import (
     BoundReady,
@@ -28,7 +29,10 @@ from ib_explorer.worker.messages import (
     Measure,
     Measured,
     Note,
+    Planned,
+    PlanSweep,
     Revisions,
+    RevisionSizes,
     Task,
 )
 from ib_explorer.worker.process import serve
@@ -73,11 +77,17 @@ class FakeRunner:
         self._cache_dir = cache_dir
 
     def run(self, request: Task, emit: Callable[[Event], None], progress: Progress) -> None:
+        if isinstance(request, PlanSweep):
+            if request.request.model == "large":
+                plan = SweepPlan(16, 4, 464 * 10**9, False, 60 * 10**9, 12 * 10**11, 34 * 10**8, 20 * 10**9)
+                emit(Planned(request.job, plan))
+            return
         name = request.model if isinstance(request, ListRevisions) else request.request.model
         if isinstance(request, ComputeBound) and name == "kept":
             self.curve(request, emit)
         elif isinstance(request, ListRevisions) and name == "kept":
             emit(Revisions(request.job, ({"model": name, "name": "step1", "step": 1, "folder": "/x"},)))
+            emit(RevisionSizes(request.job, {}, 0, ""))
         elif name == "kept":
             self.measurements(request, emit)
         elif name.startswith("sweep-"):
@@ -113,6 +123,9 @@ class FakeRunner:
 
     def pid(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
         progress.note(str(os.getpid()))
+
+    def large(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
+        self.quick(job, emit, progress)
 
     def endless(self, job: int, emit: Callable[[Event], None], progress: Progress) -> None:
         done = 0

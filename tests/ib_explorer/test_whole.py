@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import LoopbackHub, Repository, folder_files, loopback_hub
+from benchmarks.loopback_hub import LoopbackHub, Repository, folder_files, loopback_hub
 
 ROOT = str(Path(__file__).parents[2])
 SETTINGS = ["--documents", "6", "--max-length", "48", "--anchors", "20", "--anchor-seeds", "0,1"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import close_session, constants
 
+from benchmarks.loopback_hub import LoopbackHub, Repository
 from estimator.checkpoints import hub as hub_module
 from estimator.checkpoints import hub_client
 from estimator.checkpoints.hub_client import is_reference
@@ -18,7 +19,6 @@ from estimator.checkpoints.resolve import list_revisions, model_folder, resolve
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
-from tests.hub import LoopbackHub, Repository
 
 CONFIG = b'{"model_type": "olmo2"}'
 FILES = {"config.json": CONFIG, "tokenizer.json": b"{}", "model.safetensors": bytes(200_000)}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from benchmarks.loopback_hub import LoopbackHub, Repository, folder_files
 from estimator.checkpoints import download as downloading
 from estimator.checkpoints.folders import model_name, stated_depth, tokenizer_files
 from estimator.checkpoints.names import parse_checkpoint
@@ -22,7 +23,6 @@ from estimator.checkpoints.tokenizer import borrowed_note, load_tokenizer, token
 from estimator.errors import Cancelled, InputError, MeasurementError
 from estimator.progress import Progress
 from estimator.states.loading import load_model
-from tests.hub import LoopbackHub, Repository, folder_files
 
 
 class Heard(Progress):
@@ -447,7 +447,7 @@ def test_a_revision_without_tokenizer_has_that_of_main(published, monkeypatch):
     folder = tokenizer_folder(revision, Progress())
     assert folder.name == main and not (folder / "model.safetensors").exists()
     assert borrowed_note(revision, folder) == (
-        f"Checkpoints of org/bloom that have no tokenizer are read with that of main ({main[:8]})."
+        f"Checkpoints of org/bloom without a tokenizer use that of org/bloom@main ({main[:8]})."
     )
     own = resolve("org/tiny", None, Progress())[0]
     assert borrowed_note(own, tokenizer_folder(own, Progress())) is None

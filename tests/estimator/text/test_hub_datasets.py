@@ -7,12 +7,12 @@ import json
 
 import pytest
 
+from benchmarks.loopback_hub import LoopbackHub, Repository
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
 from estimator.text.corpus import Corpus
 from estimator.text.sources import C4, default_corpus, open_corpus
 from estimator.text.tables import Document
-from tests.hub import LoopbackHub, Repository
 
 CARD = """---
 configs:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -348,6 +349,26 @@ def test_pruning_keeps_measurements_unless_they_are_named(run):
 def test_checkpoints_are_listed(run):
     code, out, _ = run("checkpoints", "kept")
     assert code == 0 and table(out)[0]["revision"] == "step1" and table(out)[0]["commit"] == ""
+    assert table(out)[0]["state"] == "not trained"
+    assert json.loads(run("checkpoints", "kept", "--json")[1])[0]["step"] == 1
+
+
+def test_checkpoints_are_a_table_on_a_terminal(run, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = run("checkpoints", "kept")[1].splitlines()
+    assert lines[0].split() == ["step", "state", "revision"]
+    assert lines[-1] == "1 checkpoint: 1 not trained."
+
+
+def test_a_damaged_catalogue_is_one_sentence_before_anything_starts(run, tmp_path):
+    file = tmp_path / "config" / "ib-explorer" / "catalogue.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[[models]")
+    for command in (("checkpoints", "kept"), ("measure", "kept"), ()):
+        code, out, err = run(*command)
+        assert code == 2 and out == "" and err.count("\n") == 1 and (str(file) in err or not command)
+    file.write_text('[[models]]\nid = "kept"\ntokens_per_step = 7\n')
+    assert run("checkpoints", "kept")[0] == 0
 
 
 def test_bound_prints_the_curve_in_bits_and_on_the_planes_axes(run):
@@ -477,3 +498,30 @@ def test_the_demo_without_a_terminal_draws_its_plane_and_names_its_table(run, mo
     assert (code, err, len(rows)) == (0, "", 33) and "\x1b" not in out
     assert rows[0].startswith("I(Y;Z)") and rows[0].endswith("· diagonal   ● demo")
     assert rows[-1] == str(tmp_path / "demo.csv")
+
+
+def test_a_plan_is_said_before_a_sweep_and_confirmed_on_a_terminal(run, monkeypatch):
+    sentence = (
+        "large: 16 checkpoints, 464.0 GB to fetch, at most 60.0 GB at a time, 4 are measured, 12 to go; 1.2 TB free; "
+        "scores 3.4 GB each, 20.0 GB keep 5 of 16."
+    )
+    _, _, err = run("measure", "large")
+    assert err.index(sentence) < err.index("large step1: measured") and "Fetch 464.0 GB?" not in err
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda _: True})("n\n"))
+    code, out, err = run("measure", "large")
+    assert (code, out) == (0, "") and sentence in err and "measured\n" not in err
+    assert err.endswith("Nothing was fetched: choose fewer checkpoints, for example MODEL@log:4.\n")
+    assert "large step1: measured" in run("measure", "large", "--yes")[2]
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda _: True})("y\n"))
+    assert "large step1: measured" in run("measure", "large")[2]
+
+
+def test_fetch_refuses_what_is_on_this_machine(run, tmp_path):
+    code, _, err = run("fetch", str(tmp_path))
+    assert code == 2 and "is a local folder, which needs no download" in err
+
+
+def test_info_and_doctor_show_what_downloaded_checkpoints_take(run):
+    assert re.search(r"checkpoints +0 files +0 bytes", run("cache", "info")[1])
+    out = run("doctor", "--checkpoint-budget", "60GB")[1]
+    assert re.search(r"checkpoints +0 bytes of at most 60\.0 GB  \(command line\)", out)

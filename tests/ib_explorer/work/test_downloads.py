@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import loopback_hub as loopback
+from benchmarks.loopback_hub import LoopbackHub
 from cache import Cache
 from cache.claims import Claims, Holder
 from cache.keys import key
@@ -21,8 +23,6 @@ from estimator.progress import Phase, Progress
 from estimator.request import MeasurementRequest
 from ib_explorer.work import downloads as module
 from ib_explorer.work.downloads import Downloads
-from tests import hub as loopback
-from tests.hub import LoopbackHub
 
 MODEL = "org/run"
 WEIGHTS = 1000

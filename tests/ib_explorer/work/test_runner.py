@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import ib_explorer
+from benchmarks.loopback_hub import LoopbackHub, Repository, folder_files
 from cache.keys import key
 from estimator.demo import training
 from estimator.errors import Cancelled, InputError
@@ -28,7 +29,6 @@ from ib_explorer.work import samples as sampling
 from ib_explorer.work.identities import increments_identity
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import BoundReady, ComputeBound, ListRevisions, Measure, Measured, Revisions
-from tests.hub import LoopbackHub, Repository, folder_files
 from tests.ib_explorer.runs import WORDS, Notes, measure, no_model, request, run
 
 

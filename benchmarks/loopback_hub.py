@@ -1,12 +1,20 @@
-"""A Hugging Face hub on the loopback interface, for the genuine client: references, files, gated repositories."""
+"""A Hugging Face hub on the loopback interface, for the genuine client: references, files, gated repositories.
+
+Tests serve one in a thread, benchmarks and ``make demo-sweep`` in a process of its own (:func:`hub_process`). It needs
+the standard library only.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 Files = dict[str, bytes]
 _LOCK = threading.Lock()
+_BLOCK = 1 << 16
 
 
 def folder_files(folder: Path) -> Files:
@@ -59,7 +68,7 @@ class LoopbackHub:
     ``faults`` are what happens to coming requests whose path contains the first part, each once: an error's status, or
     an effect (``"short"``: half of the content, ``"wrong length"``: announced in the answer to HEAD, ``"silent"``: no
     answer until the hub is closed, ``"html"``: a page of another site). ``headers`` are added to every answer.
-    ``login`` is the name and password that it asks for.
+    ``login`` is the name and password that it asks for. ``rate`` limits the bytes per second of all answers together.
     """
 
     url: str
@@ -70,8 +79,10 @@ class LoopbackHub:
     faults: list[tuple[str, int | str]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     login: tuple[str, str] | None = None
+    rate: float | None = None
     waited: list[float] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
+    _free_at: float = 0.0
 
     def fault(self, path: str) -> int | str | None:
         """What happens to a request of ``path``, taken from ``faults``."""
@@ -81,15 +92,65 @@ class LoopbackHub:
                 self.faults.remove(found)
         return None if found is None else found[1]
 
+    def send(self, stream: Any, content: bytes) -> None:
+        """Write an answer's content, at the hub's rate."""
+        if self.rate is None:
+            stream.write(content)
+            return
+        for start in range(0, len(content), _BLOCK):
+            block = content[start : start + _BLOCK]
+            with _LOCK:
+                self._free_at = max(self._free_at, time.monotonic()) + len(block) / self.rate
+                begin = self._free_at
+            time.sleep(max(begin - time.monotonic(), 0))
+            stream.write(block)
+
     def environment(self, cache: Path) -> dict[str, str]:
         """Variables by which a child process uses this hub, with caches of its own."""
-        return {
-            "HF_ENDPOINT": self.url,
-            "HF_HOME": str(cache),
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-        }
+        return environment(self.url, cache)
+
+
+def environment(url: str, cache: Path) -> dict[str, str]:
+    """Variables by which a process uses the hub at ``url``, with a hub cache of its own."""
+    return {
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(cache),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
+@contextmanager
+def hub_process(
+    model: str, folder: Path, rate: float | None = None, faults: Sequence[tuple[str, int | str]] = ()
+) -> Iterator[str]:
+    """Serve a model whose revisions are the subfolders of ``folder``, in another process; yields the hub's address."""
+    arguments = json.dumps({"model": model, "folder": str(folder), "rate": rate, "faults": faults})
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.loopback_hub", arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def _serve(model: str, folder: str, rate: float | None, faults: list[tuple[str, int | str]]) -> None:
+    """Serve until stdin closes, with the address as the only line on stdout."""
+    with loopback_hub() as hub:
+        repository = hub.models[model] = Repository()
+        for revision in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
+            repository.commit(folder_files(revision), branch=revision.name)
+        hub.rate, hub.faults = rate, [(path, effect) for path, effect in faults]
+        print(hub.url, flush=True)
+        sys.stdin.read()
 
 
 @contextmanager
@@ -184,7 +245,10 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             case [] | ["revision", *_]:
                 sha = _commit(repository, "/".join(rest[1:]) or "main")
-                files = [{"rfilename": file} for file in sorted(repository.commits[sha])]
+                files = [
+                    {"rfilename": file, "size": len(content), "blobId": _blob(content)}
+                    for file, content in sorted(repository.commits[sha].items())
+                ]
                 self._json({"id": f"{owner}/{name}", "sha": sha, "siblings": files, "tags": [], "private": False})
             case ["tree", revision, *below]:
                 self._json(_tree(repository, revision, "/".join(below), "recursive=" in self.path))
@@ -228,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._effect == "short":
             content, self.close_connection = content[: len(content) // 2], True
         if not is_head:
-            self.wfile.write(content)
+            hub.send(self.wfile, content)
 
 
 def _basic(login: tuple[str, str]) -> str:
@@ -270,3 +334,7 @@ def _tree(repository: Repository, revision: str, below: str, recursive: bool) ->
 
 def _blob(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+if __name__ == "__main__":
+    _serve(**json.loads(sys.argv[1]))
