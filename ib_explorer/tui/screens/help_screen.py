@@ -27,7 +27,9 @@ _NUMBERS = (
     ("labels", "number of distinct labels; once: share of positions whose label occurs once"),
     ("ceiling", "plug-in estimate with a distinct label at every position"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) is at most 3 errors"),
-    ("bits under, ε", "vertical distance to the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
+    ("gap", "bits from the drawn point up to the IB curve at the same I(X;Z): its held-out estimate, the raw curve"),
+    ("", "below 0, the point has more: the estimate is low, and Z sees more than X"),
+    ("ε", "min over β of (F − F_β)/β for the raw curve, in bits"),
     ("one successor", "share of positions whose X has a single Y; near 100 % the curve is the diagonal"),
 )
 

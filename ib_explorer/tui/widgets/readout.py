@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from textual.widgets import Static
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.safe_text import safe
 from estimator.values import VALUES, Value, added_values
-from ib_explorer.drawing.plane import Point, distance
+from ib_explorer.drawing.plane import CONTEXT, Point, distance
 from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
@@ -137,16 +138,32 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
 
 
 def bound_line(scene: Scene) -> Text:
-    """The distance of the point from the curve in view, in bits, and how deterministic the sample's contexts are."""
-    text = Text(f"{scene.state.view.drawn_bound.curve.title:{_NAME}}", style="bold", no_wrap=True)
-    curve = scene.curve
-    if scene.point is None or curve is None:
-        said = "being computed" if scene.is_bounding else "not computed for these labels"
+    """The distance of the point from the bound in view, in bits, and how deterministic the sample's contexts are."""
+    view, point = scene.state.view, scene.point
+    text = Text(f"{'diagonal' if view.is_of_context else view.drawn_bound.curve.title:{_NAME}}", style="bold")
+    text.no_wrap = True
+    said = _why_no_distance(scene)
+    if said or point is None:
         return text.append(said, style="dim not bold")
-    if not scene.point.is_finite:
-        return text.append("no distance: this value of the point is not known", style="dim not bold")
-    found = distance(scene.point, curve)
-    side = "under" if found.gap >= 0 else "over"
-    text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
-    shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
-    return text.append(shares, style="dim not bold")
+    if view.is_of_context:
+        room = (point.x - point.y) * math.log2(point.checkpoint.anchors)
+        return text.append(f"gap {room:.3f} bits: {CONTEXT} bounds every I(Y;Z)", style="not bold")
+    assert scene.curve is not None
+    found = distance(point, scene.curve)
+    gap = f"{found.gap:.3f} bits"
+    if view.drawn_bound.curve.low is not None:
+        gap = f"at most {gap}" if scene.low is None else f"{distance(point, scene.low).gap:.3f} to {gap}"
+    text.append(f"gap {gap}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
+    return text.append(f" {percent(scene.curve.one_successor).strip()} one successor", style="dim not bold")
+
+
+def _why_no_distance(scene: Scene) -> str:
+    """Why the point has no distance from the bound in view, in one clause; empty if it has one."""
+    view, point = scene.state.view, scene.point
+    if point is None or (scene.curve is None and not view.is_of_context):
+        return "being computed" if scene.is_bounding else "not computed for these labels"
+    if not point.is_finite:
+        return "no distance: this value of the point is not known"
+    if view.weights != "frequency":
+        return "no distance: the bound is for labels weighted by frequency"
+    return ""
