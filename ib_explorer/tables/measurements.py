@@ -131,6 +131,7 @@ _COLUMNS: dict[str, Column] = {
 def columns(curve_of: CurveOf = no_curve) -> dict[str, Column]:
     """The columns in order, each with the function of its value; those of values that are not built in come last."""
     found = _COLUMNS | _gaps(curve_of) | _of_checkpoint("bits_per_byte")
+    found["complexity_length"] = _part("complexity", lambda one: one.length)
     for value in added_values():
         for quantity in ("complexity", "expressivity"):
             found[value.column(quantity)] = _part(quantity, value.of)

@@ -22,6 +22,7 @@ _NUMBERS = (
     ("corrected", "plug-in minus null: on average not above the truth, documents included"),
     ("±error", "standard error of the drawn value, over groups of documents or shuffled labels"),
     ("docs", "the document part: what labels shuffled within their documents keep"),
+    ("length", "of pairs: the part of the null that a difference in length makes; 0 with --match-length"),
     ("low, high", "the bracket, which should contain the value for a new document"),
     ("share", "I(Y;Z) / I(context;Z): the part of all that is retained that tells what follows"),
     ("labels", "number of distinct labels; once: share of positions whose label occurs once"),

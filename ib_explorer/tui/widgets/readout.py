@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.safe_text import safe
+from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value, added_values
 from ib_explorer.drawing.plane import CONTEXT, Point, distance
 from ib_explorer.drawing.records import sample_size, sides
@@ -46,9 +47,12 @@ def _values(drawn: Value) -> list[_Column]:
     ]
 
 
-def _parts() -> list[_Column]:
+def _parts(row: Measurement) -> list[_Column]:
+    in_pairs = LABELS.sample(row.granularity) == "pairs"
     return [
-        _Column("docs", 7, lambda side: value(side.document_part, 6)),
+        _Column("length", 7, lambda side: value(side.length, 6))
+        if in_pairs
+        else _Column("docs", 7, lambda side: value(side.document_part, 6)),
         _Column("low", 8, lambda side: value(side.bracket[0])),
         _Column("high", 7, lambda side: value(side.bracket[1], 6)),
         _Column("labels", 7, lambda side: count(side.labels)),
@@ -94,7 +98,7 @@ def title(scene: Scene) -> Content:
 def readout(point: Point) -> Text:
     """The numbers of ``point``, with the plotted value emphasised."""
     row, record = point.measurement, point.checkpoint
-    columns = [*_values(point.value), *_parts(), *_added()]
+    columns = [*_values(point.value), *_parts(row), *_added()]
     text = Text(no_wrap=True)
     text.append(" " * _NAME + "".join(f"{one.title:>{one.width}}" for one in columns) + "\n", style="dim")
     for name, side in sides(row).items():
@@ -122,7 +126,7 @@ def _optimality(row: Measurement, drawn: Value) -> Text:
             text.append(f"{number:>{column.width}}", style="bold" if column.value is drawn else "not bold")
 
     ratios(_values(drawn))
-    text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts())), style="dim not bold")
+    text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts(row))), style="dim not bold")
     ratios(_added())
     text.rstrip()
     return text.append("\n")

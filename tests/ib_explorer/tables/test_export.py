@@ -26,7 +26,7 @@ output_singletons, loss, resultant_length, participation_ratio, corpus, estimato
 complexity_within, complexity_document, complexity_adjusted, complexity_adjusted_se, complexity_low,
 expressivity_within, expressivity_document, expressivity_adjusted, expressivity_adjusted_se, expressivity_low,
 optimality_adjusted, optimality_adjusted_se, predictive_share, predictive_share_se,
-bound_gap_low, bound_gap_high, epsilon_ib, bits_per_byte"""
+bound_gap_low, bound_gap_high, epsilon_ib, bits_per_byte, complexity_length"""
 
 
 @pytest.fixture
