@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from cache import Cache
 from estimator.bottleneck.bounds import Curve
@@ -58,12 +59,18 @@ def cached_measurements(cache: Cache, models: Iterable[str]) -> list[CheckpointM
     return sorted(chosen, key=lambda one: (one.model, training_key(revision_of(one)), one.sample, one.key))
 
 
+def _version(identity: Mapping[str, Any]) -> tuple[int, str]:
+    """A sort key for the version of the estimator that computed a curve."""
+    version = str(identity.get("estimator", ""))
+    return len(version), version
+
+
 class CachedCurves:
     """The cached curves, by sample, labels and the :class:`.Curve` that computed them; read once."""
 
     def __init__(self, cache: Cache) -> None:
         found = cache.curves.all()
-        found.sort(key=lambda one: int(one[0].get("estimator", 0)))  # of several versions, the newest is the last
+        found.sort(key=lambda one: _version(one[0]))  # of several versions, the newest is the last
         self._curves = {
             (
                 identity.get("sample"),

@@ -578,7 +578,9 @@ def test_pairs_matched_in_length_are_another_sample_without_a_part_of_length(
 
 
 def test_only_pairs_are_matched_in_length() -> None:
-    with pytest.raises(InputError, match="--match-length applies to pairs, and token is measured on texts: leave it out"):
+    with pytest.raises(
+        InputError, match="--match-length applies to pairs, and token is measured on texts: leave it out"
+    ):
         MeasurementRequest("demo", match_length=True)
 
 
