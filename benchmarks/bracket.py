@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,9 @@ import numpy.typing as npt
 import torch
 from scipy.stats import vonmises_fisher
 
+from benchmarks.cells import Cell, accuracy, coverage, table
 from estimator.arrays import FloatArray
-from estimator.measurement import MARGIN, Information
+from estimator.measurement import Information
 from estimator.soft_entropy.assignment import entropy, soft_assignments
 from estimator.soft_entropy.information import Estimator
 from estimator.soft_entropy.jackknife import document_groups
@@ -139,46 +140,6 @@ def document_bound(share: float, seed: int, count: int = 16) -> Information:
     return _estimate(ids, documents, world.scores(documents, rng))
 
 
-@dataclass(frozen=True)
-class Cell:
-    """All runs of one noise, signal and number of positions per label; ``truth`` [runs] differs between worlds."""
-
-    noise: str
-    signal: str
-    size: str
-    truth: FloatArray
-    runs: tuple[Information, ...]
-
-    def column(self, value: Callable[[Information], float]) -> FloatArray:
-        """One value of every run."""
-        return np.array([value(run) for run in self.runs])
-
-    def mean(self, value: Callable[[Information], float]) -> tuple[float, float]:
-        """Mean difference of a value from the truth, and its Monte-Carlo error."""
-        distance = self.column(value) - self.truth
-        return float(distance.mean()), float(distance.std(ddof=1) / np.sqrt(len(distance)))
-
-    @property
-    def holds_on_average(self) -> bool:
-        """Whether mean corrected value and mean jackknife enclose the truth, within two Monte-Carlo errors."""
-        low, low_error = self.mean(lambda run: run.corrected)
-        high, high_error = self.mean(lambda run: run.high)
-        return low <= 2 * low_error and high >= -2 * high_error
-
-    def held(self, errors: float) -> float:
-        """Share of runs whose interval from corrected value to jackknife, widened by ``errors``, contains the truth."""
-        margin = errors * self.column(lambda run: run.se)
-        return self._held(self.column(lambda run: run.corrected) - margin, self.column(lambda run: run.high) + margin)
-
-    @property
-    def bracketed(self) -> float:
-        """Share of runs whose reported bracket contains the truth."""
-        return self._held(self.column(lambda run: run.bracket[0]), self.column(lambda run: run.bracket[1]))
-
-    def _held(self, low: FloatArray, high: FloatArray) -> float:
-        return float(((low - 1e-12 <= self.truth) & (self.truth <= high + 1e-12)).mean())
-
-
 def study(runs: int) -> list[Cell]:
     """The cells of every noise, signal and number of positions."""
     cells = []
@@ -191,54 +152,24 @@ def study(runs: int) -> list[Cell]:
             for (size, counts), truth in zip(SIZES.items(), truths, strict=True):
                 found[size] += [(truth, measure(world, counts, rng)) for _ in range(runs)]
         for size, pairs in found.items():
-            cells.append(Cell(noise, signal, size, np.array([t for t, _ in pairs]), tuple(value for _, value in pairs)))
+            cells.append(
+                Cell((noise, signal, size), np.array([t for t, _ in pairs]), tuple(value for _, value in pairs))
+            )
     return cells
 
 
-def table(cells: Sequence[Cell]) -> str:
-    """Markdown: one row per cell."""
-    lines = [
-        "| noise | signal | positions per label | truth | plug-in | corrected | jackknife | mean bracket "
-        "| se (scatter) | bare | ± 1 se | ± 2 se |",
-        "|---|---|--:|--:|--:|--:|--:|:-:|--:|--:|--:|--:|",
-    ]
-    for cell in cells:
-        bias = [
-            cell.mean(value)[0] for value in (lambda run: run.plugin, lambda run: run.corrected, lambda run: run.high)
-        ]
-        truth, scatter = cell.truth.mean(), np.std(cell.column(lambda run: run.corrected) - cell.truth, ddof=1)
-        lines.append(
-            f"| {cell.noise} | {cell.signal} | {cell.size} | {truth:.4f} "
-            f"| {bias[0]:+.4f} | {bias[1]:+.4f} | {bias[2]:+.4f} "
-            f"| [{truth + bias[1]:.4f}, {truth + bias[2]:.4f}] {'✓' if cell.holds_on_average else '✗'} "
-            f"| {cell.column(lambda run: run.se).mean():.4f} ({scatter:.4f}) "
-            f"| {cell.held(0):.0%} | {cell.held(1):.0%} | {cell.held(MARGIN):.0%} |"
-        )
-    return "\n".join(lines)
-
-
 def summary(cells: Sequence[Cell]) -> str:
-    """Markdown: coverage of the truth by interval; then how often a ratio without signal is not withheld."""
+    """Markdown: coverage of the truth, accuracy of the values, and how often a ratio without signal is not withheld."""
     on_average = sum(cell.holds_on_average for cell in cells)
-    lines = [
-        "| interval | runs that contain the truth | cells that do | lowest cell |",
-        "|---|--:|--:|--:|",
-        f"| mean of a cell's brackets, within its Monte-Carlo error | – | {on_average} of {len(cells)} | – |",
-    ]
-    intervals: tuple[tuple[str, Callable[[Cell], float]], ...] = (
-        ("bare: [corrected, jackknife]", lambda cell: cell.held(0)),
-        ("± 1 se", lambda cell: cell.held(1)),
-        ("± 2 se", lambda cell: cell.held(MARGIN)),
-        ("the bracket, with the null within documents", lambda cell: cell.bracketed),
+    silent = [run.is_zero for cell in cells if cell.where[1] == "no" for run in cell.runs]
+    return "\n\n".join(
+        [
+            coverage(cells),
+            accuracy(cells),
+            f"Mean corrected value and mean jackknife enclose the truth in {on_average} of {len(cells)} cells. "
+            f"Without signal {silent.count(False)} of {len(silent)} runs pass for information.",
+        ]
     )
-    for name, share in intervals:
-        held = np.array([share(cell) for cell in cells])
-        lines.append(
-            f"| {name} | {held.mean():.1%} of {len(cells) * len(cells[0].runs)} "
-            f"| {(held >= 0.95).sum()} of {len(cells)} in 95 % of their runs | {held.min():.0%} |"
-        )
-    silent = [run.is_zero for cell in cells if cell.signal == "no" for run in cell.runs]
-    return "\n".join([*lines, "", f"Without signal {silent.count(False)} of {len(silent)} runs pass for information."])
 
 
 def document_table(runs: int) -> str:
@@ -255,7 +186,7 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     start = time.perf_counter()
     cells = study(runs)
-    print(summary(cells), table(cells), document_table(runs), sep="\n\n")
+    print(summary(cells), table(cells, ("noise", "signal", "positions per label")), document_table(runs), sep="\n\n")
     print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
 
 

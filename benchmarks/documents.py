@@ -1,87 +1,70 @@
-"""Document part of the demo's information: what labels keep that are dealt anew within their documents.
+"""Coverage of the bracket in texts with documents: a simulation study with the truth of a new document.
 
-    python -m benchmarks documents        (after ``ib-explorer demo`` or ``ib-explorer reproduce findings``)
+    python -m benchmarks documents [runs] > documents.md
 
-A document repeats its words, and its states are similar, so a label is informative about its document and the document
-about Z. Prints corrected, document part and adjusted I(X;Z) and I(Y;Z) of the demo's first and last checkpoint, then
-the adjusted increments of context with the differences of adjusted values that they estimate; means over the layers.
+Texts of 8,192 positions in 16, 64 or 512 documents, whose labels are not bursty, mildly or strongly so, and states that
+encode their token, their document, their place, the next token, or several of these (:mod:`benchmarks.texts`). The
+truth is the information of a position of a document that has not been seen: what a state knows of its document says
+nothing there. Markdown goes to stdout.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
+import sys
+import time
 from collections.abc import Mapping
 
-import torch
+import numpy as np
 
-from cache.locations import locations
-from estimator.measurement import SIDES, Information, mean_if_known, mean_information
-from estimator.progress import Progress
-from estimator.soft_entropy.increments import Excess, increment_estimator
-from estimator.soft_entropy.plane import ngram_estimator
-from estimator.soft_entropy.temperature import exact_temperature
-from estimator.states.anchors import stack_anchors
-from estimator.states.loading import load_model
-from estimator.states.scores import compute_scores
-from estimator.text.kinds import LABELS, NGRAMS
-from estimator.text.labels import LabelText
-from ib_explorer.options import demo_request
-from ib_explorer.work.demo_run import demo_revisions
-from ib_explorer.work.reproduction import demo_sample
+from benchmarks.cells import Cell, accuracy, coverage, table
+from benchmarks.texts import Setting, World
+from estimator.measurement import SIDES, Information, Side
 
-Values = dict[tuple[str, str], list[Information]]
-"""Information of each layer, by granularity and side."""
+WORLDS, RUNS = 2, 20
+POSITIONS = 8192
+DOCUMENTS = (16, 64, 512)
+BURSTS = {"none": 0.0, "mild": 0.01, "strong": 0.05}
+STATES: Mapping[str, Mapping[str, float | bool]] = {
+    "token": {"token": 0.8},
+    "token, document": {"token": 0.5, "document": 0.8},
+    "document": {"document": 1.2},
+    "place": {"place": 1.2},
+    "next token": {"following": 1.0},
+    "token, next token": {"token": 0.6, "following": 0.6},
+    "every second token, document": {"token": 0.7, "document": 0.5, "mixed": True},
+}
+"""What states encode, by the name of the row."""
+
+
+def study(runs: int) -> list[Cell]:
+    """Two cells, one for each side, of every kind of state, number of documents and burstiness."""
+    cells = []
+    grid = [(state, count, burst) for state in STATES for count in DOCUMENTS for burst in BURSTS]
+    for number, (state, count, burst) in enumerate(grid):
+        setting = Setting(count, POSITIONS // count, burst=BURSTS[burst], **STATES[state])  # type: ignore[arg-type]
+        found: dict[Side, list[tuple[float, Information]]] = {side: [] for side in SIDES}
+        for world_number in range(WORLDS):
+            world = World(setting, 1000 * number + 10 * world_number)
+            rng = np.random.default_rng(1000 * number + 10 * world_number + 5)
+            truth = world.truth(rng)
+            for _ in range(runs):
+                text = world.text(rng)
+                values = world.measure(text, rng).information
+                for labels, _, value in values:
+                    found[labels.side].append((truth.information(labels.side, text.labels[labels.side]), value))
+        for side, pairs in found.items():
+            where = (state, side, f"{count} × {POSITIONS // count}", burst)
+            cells.append(Cell(where, np.array([at for at, _ in pairs]), tuple(value for _, value in pairs)))
+        print(f"{number + 1} of {len(grid)}", file=sys.stderr, flush=True)
+    return cells
 
 
 def main() -> None:
-    places, request = locations(), demo_request()
-    sample, seeds = demo_sample(places.cache), request.anchor_seeds
-    prepared = ngram_estimator(sample, ("frequency",))
-    columns = [f"{name} {part}" for name in ("I(X;Z)", "I(Y;Z)") for part in ("corrected", "documents", "adjusted")]
-    print(f"| checkpoint | labels | {' | '.join(columns)} |")
-    print("|---|---|" + "--:|" * len(columns))
-    contexts = increment_estimator(LabelText(sample, LABELS))
-    measured: dict[str, Values] = {}
-    increments: dict[str, list[Excess]] = {}
-    revisions = demo_revisions(places.cache / "runs")
-    for revision in (revisions[0], revisions[-1]):
-        model = load_model(revision, "cpu", "float32", Progress())
-        layers = range(1, model.depth + 1)
-        out = [torch.empty((len(seeds), sample.positions, request.anchors), dtype=torch.float16) for _ in layers]
-        compute_scores(model, sample, stack_anchors(request.anchors, model.width, seeds), layers, out, Progress())
-        temperature = exact_temperature(request.anchors, model.width)
-        values: Values = {}
-        for scores in out:
-            increments.setdefault(revision.name, []).extend(contexts.measure(scores, temperature))
-            for labels, _, value in prepared.measure(scores, temperature).information:
-                values.setdefault((labels.granularity, labels.side), []).append(value)
-        measured[revision.name] = values
-        for granularity in dict.fromkeys(name for name, _ in values):
-            sides = [mean_information(values[granularity, side]) for side in ("input", "output")]
-            numbers = [(one.corrected, one.document_part, one.adjusted) for one in sides]
-            cells = " | ".join(f"{number:.4f}" for side in numbers for number in side)
-            print(f"| {revision.name} | {granularity} | {cells} |")
-    _compare(measured, increments)
-
-
-def _compare(measured: Mapping[str, Values], increments: Mapping[str, list[Excess]]) -> None:
-    """Print increments of orders 2 to 4, and the differences of the adjusted values of the two widths."""
-    print("\n| checkpoint | side | order 2 | order 3 | order 4 |\n|---|---|--:|--:|--:|")
-    for name, values in measured.items():
-        for side in SIDES:
-            cells = []
-            for order, (narrow, wide) in enumerate(itertools.pairwise(NGRAMS), 2):
-                found = [one for one in increments[name] if (one.side, one.order) == (side, order)]
-                value = mean_if_known([one.adjusted for one in found])
-                error = mean_if_known([one.adjusted_se for one in found])
-                before, after = (mean_information(values[width, side]) for width in (narrow, wide))
-                assert before.adjusted is not None and after.adjusted is not None
-                assert before.adjusted_se is not None and after.adjusted_se is not None
-                difference = after.adjusted - before.adjusted
-                uncertain = math.hypot(before.adjusted_se, after.adjusted_se)
-                cells.append(f"{value:.3f} ± {error:.3f}, {difference:.3f} ± {uncertain:.3f}")
-            print(f"| {name} | {side} | {' | '.join(cells)} |")
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    start = time.perf_counter()
+    cells = study(runs)
+    print(coverage(cells), accuracy(cells), table(cells, ("states", "side", "documents", "burst")), sep="\n\n")
+    print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,15 @@ class MeasurementStore(RecordStore[CheckpointMeasurements]):
         self.names = names
 
     def all(self) -> list[CheckpointMeasurements]:
-        """Every checkpoint's measurements under each of its names, in the order of their keys."""
+        """Every checkpoint's measurements under each of its names, in the order of their keys.
+
+        Of names that differ only in how their place in training was read, a further one replaces the record's own.
+        """
         names = self.names.by_measurements()
         return [
             record.named(name)
             for _, record in self._all()
-            for name in dict.fromkeys((record.name, *names.get(record.key, ())))
+            for name in {_called(name): name for name in (record.name, *names.get(record.key, ()))}.values()
         ]
 
     def merge(self, identity: Mapping[str, Any], measurements: CheckpointMeasurements) -> CheckpointMeasurements:
@@ -75,6 +78,7 @@ def row_key(measurements: CheckpointMeasurements, row: Measurement) -> str:
 
 
 _identity = attrgetter(*IDENTITY)
+_called = attrgetter("model", "revision", "corpus")
 
 
 def _place(row: Measurement) -> tuple[Any, ...]:

@@ -15,16 +15,21 @@ from cache.claims import Claims
 from cache.curves import CurveStore
 from cache.digests import HeardOf, folder_digest, verify_digests
 from cache.entries import EntryStore, entry_paths, shards
+from cache.failures import FailureStore
 from cache.files import abandoned, contents, last_change, listing, remove
 from cache.increments import IncrementStore
 from cache.keys import is_key
+from cache.listings import ListingStore
 from cache.locations import SCORE_BUDGET, prepare
 from cache.measurements import MeasurementStore
 from cache.names import NameStore
 from cache.records import RecordStore
 from estimator.errors import InputError
 
-PARTS = ("measurements", "names", "increments", "curves", "scores", "samples", "runs", "claims", "aside")
+PARTS = (
+    *("measurements", "names", "increments", "curves", "scores", "samples"),
+    *("runs", "listings", "failures", "claims", "aside"),
+)
 VALUES = ("measurements", "names", "increments", "curves")
 """Parts of sealed files, one value each."""
 RECOVERABLE = ("scores", "aside")
@@ -74,6 +79,8 @@ class Cache:
         self.measurements = MeasurementStore(EntryStore(root / "measurements", self.aside), self.names)
         self.increments = IncrementStore(EntryStore(root / "increments", self.aside))
         self.curves = CurveStore(EntryStore(root / "curves", self.aside))
+        self.listings = ListingStore(EntryStore(root / "listings", self.aside))
+        self.failures = FailureStore(EntryStore(root / "failures", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from cache import Cache
 from estimator.bottleneck.bounds import Curve
+from estimator.checkpoints.catalogue import whole_model
 from estimator.checkpoints.folders import model_name
-from estimator.checkpoints.names import training_key
+from estimator.checkpoints.tree import training_key
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
@@ -48,14 +49,14 @@ def cached_measurements(cache: Cache, models: Iterable[str]) -> list[CheckpointM
     found = cache.measurements.all()
     if not found:
         raise InputError("cache", f"The cache in {cache.root} has no measurements: run ib-explorer measure first.")
-    known = {measurements.model for measurements in found}
+    known = {model for one in found for model in (one.model, whole_model(one.model))}
     wanted = {model if model in known else model_name(model) for model in models}
     if unknown := wanted - known:
         raise InputError(
             "model",
             f"The cache has no measurements of {', '.join(sorted(unknown))}: choose from {', '.join(sorted(known))}.",
         )
-    chosen = [measurements for measurements in found if not wanted or measurements.model in wanted]
+    chosen = [one for one in found if not wanted or wanted & {one.model, whole_model(one.model)}]
     return sorted(chosen, key=lambda one: (one.model, training_key(revision_of(one)), one.sample, one.key))
 
 

@@ -184,7 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             case [] | ["revision", *_]:
                 sha = _commit(repository, "/".join(rest[1:]) or "main")
-                files = [{"rfilename": file} for file in sorted(repository.commits[sha])]
+                files = [
+                    {"rfilename": file, "size": len(content), "blobId": _blob(content)}
+                    for file, content in sorted(repository.commits[sha].items())
+                ]
                 self._json({"id": f"{owner}/{name}", "sha": sha, "siblings": files, "tags": [], "private": False})
             case ["tree", revision, *below]:
                 self._json(_tree(repository, revision, "/".join(below), "recursive=" in self.path))

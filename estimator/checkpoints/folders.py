@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from estimator.checkpoints.names import in_training_order, parse_checkpoint
+from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.tree import in_training_order
 from estimator.errors import InputError
 
 CONFIG = "config.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from estimator.checkpoints.folders import (
 from estimator.checkpoints.hub_client import endpoint, is_commit, is_reference
 from estimator.checkpoints.hub_errors import explained, is_no_answer, out_of_reach
 from estimator.checkpoints.hub_meter import Meter, Watch, silent_bar
+from estimator.checkpoints.listings import Listing, Listings
 from estimator.checkpoints.patience import Patience, Unavailable, attended
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
@@ -55,39 +57,88 @@ def answers(within: float = ANSWER_WITHIN) -> bool:
         return False
 
 
-def list_refs(model: str, progress: Progress) -> list[tuple[str, str]]:
-    """(name, commit) of every branch and tag of a hub model, from the local cache if the hub is out of reach.
+def list_refs(model: str, progress: Progress, listings: Listings | None = None) -> list[tuple[str, str]]:
+    """(name, commit) of every branch and tag of a hub model.
 
-    Names and commits that cannot be such are left out, with a note: they would become paths. Raises
+    If the hub is out of reach, they are those of its last listing in ``listings``, or else those in the local cache,
+    with a note that says so. A listing that lacks names of the last one is noted as well. Names and
+    commits that cannot be such are left out, with a note: they would become paths. Raises
     :class:`InputError`: ``"model"`` when there is no such model, or in offline mode nothing of it is cached;
     ``"access"`` when it is gated or private; ``"hub"`` when the address is no hub's. Raises :class:`MeasurementError`
     (``"network"``) when the hub is out of reach and nothing of it is cached.
     """
     check_id(model)
-    cached = cached_refs(model)
+    known = _Known.of(model, listings)
     if constants.is_offline_mode():
-        if not cached:
+        if not known.refs:
             raise out_of_reach(model)
-        return cached
+        if known.listing is not None:
+            progress.note(f"Offline mode is on: {known.sentence}")
+        return known.refs
     with explained(model):
         try:
             refs = asked(
-                lambda: api().list_repo_refs(model), progress, lambda error: bool(cached) and not error.has_answered
+                lambda: api().list_repo_refs(model), progress, lambda error: bool(known.refs) and not error.has_answered
             )
         except Unavailable as error:
-            if not cached:
+            if not known.refs:
                 raise
-            progress.note(
-                f"The hub {error.reason}: of {model}, only the {len(cached)} revisions in the local cache are known."
-            )
-            return cached
+            progress.note(f"The hub {error.reason}: {known.sentence}")
+            return known.refs
         listed = {ref.name: ref.target_commit for ref in [*refs.tags, *refs.branches]}
     sound = {name: commit for name, commit in listed.items() if is_reference(name) and is_commit(commit)}
     if left_out := listed.keys() - sound.keys():
         progress.note(f"The hub lists {len(left_out)} names or commits of {model} that git does not allow; left out.")
     if not sound:
         raise InputError("model", f"{model} has no branch on the hub, so it cannot be loaded: check the name.")
+    if listings is not None:
+        if gone := known.gone(sound):
+            progress.note(gone)
+        listings.keep(endpoint(), model, tuple(sound.items()))
     return list(sound.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a model's references without the hub."""
+
+    model: str
+    cached: list[tuple[str, str]]
+    listing: Listing | None
+
+    @classmethod
+    def of(cls, model: str, listings: Listings | None) -> _Known:
+        return cls(model, cached_refs(model), None if listings is None else listings.load(endpoint(), model))
+
+    @property
+    def refs(self) -> list[tuple[str, str]]:
+        """The last listing with the commits of the local cache, whose files are there; or only these."""
+        return self.cached if self.listing is None else list({**dict(self.listing.refs), **dict(self._named)}.items())
+
+    @property
+    def _named(self) -> list[tuple[str, str]]:
+        """The cached references, without commits that the listing has under another name."""
+        listed = set() if self.listing is None else {commit for _, commit in self.listing.refs}
+        return [(name, commit) for name, commit in self.cached if name != commit or commit not in listed]
+
+    @property
+    def sentence(self) -> str:
+        if self.listing is None:
+            return f"of {self.model}, only the {len(self.cached)} revisions in the local cache are known."
+        return (
+            f"the {len(self.refs)} revisions of {self.model} are those that the hub listed on "
+            f"{self.listing.date:%Y-%m-%d %H:%M} UTC."
+        )
+
+    def gone(self, listed: Mapping[str, str]) -> str:
+        """A sentence about names that the hub no longer lists; empty if there are none."""
+        gone = [] if self.listing is None else [name for name, _ in self.listing.refs if name not in listed]
+        if self.listing is None or not gone:
+            return ""
+        return (
+            f"The hub no longer lists {len(gone)} of the {len(self.listing.refs)} revisions of {self.model} that it "
+            f"listed on {self.listing.date:%Y-%m-%d %H:%M} UTC: {', '.join(gone[:3])}{', …' if len(gone) > 3 else '.'}"
+        )
 
 
 def cached_refs(model: str) -> list[tuple[str, str]]:
@@ -151,6 +202,27 @@ def download(revision: Revision, progress: Progress, *, weights: bool = True) ->
     if weights:
         _check_snapshot(revision, folder)
     return folder
+
+
+def snapshot_folder(revision: Revision) -> Path | None:
+    """The folder of a revision in the local hub cache, which need not exist; None without a commit."""
+    if not is_commit(revision.commit):
+        return None
+    return _cache_folder(revision.model) / "snapshots" / str(revision.commit)
+
+
+def listed_files(revision: Revision, progress: Progress) -> list[tuple[str, int]]:
+    """(name, bytes) of a revision's files on the hub, by one question that is not repeated.
+
+    Raises :class:`InputError` and :class:`MeasurementError` as :func:`list_refs` does.
+    """
+    with explained(revision.model, revision.name):
+        info = asked(
+            lambda: api().model_info(revision.model, revision=revision.commit, files_metadata=True),
+            progress,
+            lambda _: True,
+        )
+        return [(file.rfilename, file.size or 0) for file in info.siblings or ()]
 
 
 def check_id(model: str) -> None:
@@ -251,7 +323,7 @@ def _remember_name(revision: Revision) -> None:
     """Store the branch's name in the cache, which a download by commit does not, so that it resolves offline."""
     if revision.commit is None or revision.name == revision.commit or not is_reference(revision.name):
         return
-    path = _cache_folder(revision.model) / "refs" / revision.name
+    path = _cache_folder(revision.model) / "refs" / (revision.reference or revision.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(revision.commit, "utf-8")

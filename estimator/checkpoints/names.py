@@ -1,162 +1,150 @@
-"""Names of checkpoints: parsed, sorted into training order, and selected by what a user wrote after ``@``."""
+"""Names of checkpoints, read as places in training: stage, branch, step and tokens."""
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
-import math
 import re
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Literal
 
-from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError
+from estimator.checkpoints.catalogue import facts
+from estimator.checkpoints.revision import SOUP, Revision
 
 _PART = r"(?:^|[-_/.])"
-_STAGE = re.compile(_PART + r"stage[-_]?(\d+)(?![a-z0-9])", re.IGNORECASE)
-_INGREDIENT = re.compile(_PART + r"ingredient[-_]?(\d+)(?![a-z0-9])", re.IGNORECASE)
-_STEP = re.compile(_PART + r"(?:global[-_]?)?(?:step|checkpoint)[-_]?(\d+)(?![a-z0-9])", re.IGNORECASE)
-_TOKENS = re.compile(_PART + r"tokens[-_]?(\d+)([KMBT]?)(?![a-z0-9])", re.IGNORECASE)
+_END = r"(?![a-z0-9])"
+_HUB_ID = re.compile(r"[^/.~][^/]*/[^/]+")
+_STAGES = tuple(
+    (re.compile(_PART + pattern + _END, re.IGNORECASE), form)
+    for pattern, form in (
+        (r"stage[-_]?(\d+)", "stage{}"),
+        (r"phase[-_]?(\d+)", "phase{}"),
+        (r"mid[-_](\d+)", "mid{}"),
+        (r"lc-(\d+k)-to-(\d+k)", "long{}-{}"),
+        (r"(longctx|extension)", "{}"),
+    )
+)
+_INGREDIENT = re.compile(_PART + r"ingredient[-_]?(\d+)((?:\+\d+)*)" + _END, re.IGNORECASE)
+_SOUP = re.compile(_PART + "soup" + _END, re.IGNORECASE)
+_SEED = re.compile(r"(?:^|[-_])(seed[-_]?(?:\d+|[a-z][\w-]*?))(?=[-_](?:step|tokens)|$)", re.IGNORECASE)
+_RATE = re.compile(r"(?:^|[-_])(?:lr[-_]?)?(\d+(?:\.\d+)?e-?\d+)(?=[-_]|$)", re.IGNORECASE)
+_STEPS = (
+    re.compile(_PART + r"(?:global[-_]?)?(?:step|checkpoint|ckpt|iter)[-_=]?(\d+)(k?)" + _END, re.IGNORECASE),
+    re.compile(_PART + r"base[-_](\d{4,})()" + _END, re.IGNORECASE),
+    re.compile(r"(?:mid|stage)[-_]\d+[-_](\d{4,})()$", re.IGNORECASE),
+    re.compile(r"^(\d{1,12})()$"),
+)
+_AMOUNT = r"(\d+(?:\.\d+)?)"
+_TOKENS = (
+    re.compile(_PART + r"tokens?[-_]?" + _AMOUNT + "([KMBT]?)" + _END, re.IGNORECASE),
+    re.compile(r"step[-_]\d+k?[-_]" + _AMOUNT + "([BT])T?" + _END, re.IGNORECASE),
+    re.compile(r"(?:^|/)" + _AMOUNT + "([KMBT])T?$"),
+)
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
-_COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,40}")
-_LOG = re.compile(r"log:(.*)")
-_STAGE_SELECTION = re.compile(r"stage\d+(?:-ingredient\d+)?")
+_KINDS_BY_STAGE = (
+    ("stage1", "pretrain"),
+    ("stage", "midtrain"),
+    ("phase", "pretrain"),
+    ("mid", "midtrain"),
+    ("long", "longctx"),
+    ("extension", "longctx"),
+)
+_KINDS_BY_MODEL = ((re.compile(r"(?i)-sft(?:-|$)"), "sft"), (re.compile(r"(?i)-dpo(?:-|$)"), "dpo"))
+_KINDS_BY_NAME = ((re.compile(r"(?i)^iter[-_]"), "pretrain"), (re.compile(r"(?i)^base[-_](?:\d|final$)"), "pretrain"))
 
 
 def parse_checkpoint(model: str, name: str, commit: str | None, folder: str | None = None) -> Revision:
-    """The revision called ``name``, with its place in training as parsed from the name.
+    """The revision called ``name``, with its place in training as read from the name and the catalogue.
 
-    Recognised names are of the form ``stage2-ingredient1-step2000-tokens5B``, ``step512``, ``step-250000``,
-    ``step0001220`` and ``checkpoint-1000``; for any other name (``main``) stage, step and tokens are None.
+    Recognised are names such as ``stage2-ingredient1-step2000-tokens5B``, ``stage2-ingredient1+2-step23842`` (the mean
+    of two ingredients), ``step-250000``, ``ckpt_100``, ``iter_0002384``, ``128000``, ``16.78B``, ``5e-5-step1000``,
+    ``step37500-seed-default`` and ``longctx-step850``; for any other name stage, step and tokens are None. The name
+    ``main`` has the place that the repository's name tells, if it does (``…-step-1431k-3T``).
     """
-    stage, ingredient, step, tokens = (pattern.search(name) for pattern in (_STAGE, _INGREDIENT, _STEP, _TOKENS))
+    written = name.rstrip("/")
+    if name == "main" and folder is None and _HUB_ID.fullmatch(model):
+        repository = model.rpartition("/")[2]
+        read = _read(model, repository) if _step(repository) is not None else Revision(model, name)
+        read = replace(read, fork=None)
+    else:
+        read = _read(model, written)
+    return _as_known(replace(read, name=name, commit=commit, folder=folder))
+
+
+def _read(model: str, name: str) -> Revision:
+    stage = _stage(name)
+    step, tokens = _step(name), _tokens(name)
+    fork = _SEED.search(name) or _RATE.search(name)
+    ingredient = _ingredient(name, stage)
     return Revision(
         model=model,
         name=name,
-        commit=commit,
-        folder=folder,
-        stage=f"stage{int(stage[1])}" if stage else None,
-        ingredient=int(ingredient[1]) if ingredient else None,
-        step=int(step[1]) if step else None,
-        tokens=int(tokens[1]) * _UNITS[tokens[2].upper()] if tokens else None,
+        stage=stage,
+        ingredient=ingredient,
+        step=step,
+        tokens=tokens,
+        kind=SOUP if ingredient == SOUP else _kind(model, name, stage),
+        fork=fork[1] if fork and step is not None else None,
     )
 
 
-def in_training_order(revisions: Iterable[Revision]) -> list[Revision]:
-    """The revisions by stage, ingredient, step and tokens; then ``main``, then names without a place in training."""
-    return sorted(revisions, key=training_key)
+def _stage(name: str) -> str | None:
+    for pattern, form in _STAGES:
+        if match := pattern.search(name):
+            parts = (str(int(part)) if part.isdecimal() else part.lower() for part in match.groups())
+            return form.format(*parts)
+    return None
 
 
-def select(revisions: Sequence[Revision], selection: str) -> list[Revision]:
-    """The revisions that ``selection`` matches, in training order; never empty.
-
-    A selection is a name, the first 7 or more digits of a commit, ``all``, ``log:16`` (16 spaced evenly in the
-    logarithm of the step, always including the first and the last), ``stage1``, ``stage2-ingredient3``, or a glob. An
-    exact name takes precedence. Raises :class:`InputError` (``"revision"``) when nothing matches.
-    """
-    ordered = in_training_order(revisions)
-    named = [revision for revision in ordered if revision.name == selection]
-    if named:
-        return named[:1]
-    if selection == "all" and ordered:
-        return ordered
-    if match := _LOG.fullmatch(selection):
-        return _log_spaced(ordered, match[1])
-    if _STAGE_SELECTION.fullmatch(selection):
-        stage, _, ingredient = selection.partition("-ingredient")
-        chosen = [r for r in ordered if r.stage == stage and (not ingredient or r.ingredient == int(ingredient))]
-    elif any(character in selection for character in "*?["):
-        chosen = [revision for revision in ordered if fnmatch.fnmatchcase(revision.name, selection)]
-    else:
-        chosen = _by_commit(ordered, selection)
-    if not chosen:
-        raise _nothing_fits(ordered, selection)
-    return chosen
+def _ingredient(name: str, stage: str | None) -> int | Literal["soup"] | None:
+    match = _INGREDIENT.search(name)
+    if match is None:
+        return SOUP if stage is not None and _SOUP.search(name) else None
+    return SOUP if match[2] else int(match[1])
 
 
-def training_key(revision: Revision) -> tuple[float | str, ...]:
-    """The sort key of :func:`in_training_order`."""
-    if revision.stage is None and revision.step is None and revision.tokens is None:
-        return (1 if revision.name == "main" else 2, 0, 0, 0, 0, revision.name)
-    # A stage or ingredient without a step is its end (the ingredients' average), so it sorts after all its steps.
-    whole_stage = revision.step is None and revision.tokens is None and revision.ingredient is None
-    return (
-        0,
-        _stage_number(revision),
-        math.inf if whole_stage else revision.ingredient or 0,
-        math.inf if revision.step is None else revision.step,
-        math.inf if revision.tokens is None else revision.tokens,
-        revision.name,
-    )
+def _step(name: str) -> int | None:
+    match = next((found for pattern in _STEPS if (found := pattern.search(name))), None)
+    return None if match is None else int(match[1]) * (1000 if match[2] else 1)
 
 
-def _stage_number(revision: Revision) -> int:
-    """Steps without a stage belong to the first stage: repositories mix them with names of later stages."""
-    return 1 if revision.stage is None else int(revision.stage.removeprefix("stage"))
+def _tokens(name: str) -> int | None:
+    match = next((found for pattern in _TOKENS if (found := pattern.search(name))), None)
+    return None if match is None else int(Decimal(match[1]) * _UNITS[match[2].upper()])
 
 
-def _by_commit(revisions: Sequence[Revision], prefix: str) -> list[Revision]:
-    if not _COMMIT_PREFIX.fullmatch(prefix):
-        return []
-    chosen = [revision for revision in revisions if revision.commit and revision.commit.startswith(prefix)]
-    if len({revision.commit for revision in chosen}) > 1:
-        names = ", ".join(revision.name for revision in chosen[:4])
-        raise InputError("revision", f"Several commits begin with {prefix} ({names}): give more digits.")
-    return chosen[:1]
+def _kind(model: str, name: str, stage: str | None) -> str | None:
+    if stage is not None:
+        return next(kind for word, kind in _KINDS_BY_STAGE if stage == word or (word != "stage1" and word in stage))
+    known = next((kind for pattern, kind in _KINDS_BY_NAME if pattern.search(name)), None)
+    if known is None and name != "main":
+        known = next((kind for pattern, kind in _KINDS_BY_MODEL if pattern.search(model.rpartition("/")[2])), None)
+    return known
 
 
-def _log_spaced(ordered: Sequence[Revision], wanted: str) -> list[Revision]:
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise InputError("revision", f"log:{wanted} is not a selection: give the number of checkpoints, as in log:16.")
-    placed = [(revision, at) for revision, at in _training_steps(ordered) if revision.step is not None]
-    if not placed:
-        raise InputError(
-            "revision", f"log:{wanted} needs steps, and no revision has one in its name: name revisions, or use all."
-        )
-    count = min(int(wanted), len(placed))
-    if count == 1:
-        return [placed[-1][0]]
-    places = _log_places([at for _, at in placed])
-    chosen: list[int] = []
-    for index in range(count):
-        target = places[0] + (places[-1] - places[0]) * index / (count - 1)
-        first = chosen[-1] + 1 if chosen else 0
-        last = len(placed) - count + index
-        if index == count - 1:
-            first = last
-        chosen.append(min(range(first, last + 1), key=lambda place: abs(places[place] - target)))
-    return [placed[index][0] for index in chosen]
+def _as_known(revision: Revision) -> Revision:
+    """The revision with what the catalogue knows of its model: kinds, exact tokens, code names, and what main is."""
+    known = facts(revision.model)
+    if known is None:
+        return revision
+    if revision.name == "main":
+        revision = _main(revision, known.main)
+    elif revision.name in known.code_names:
+        kind = known.kinds.get(revision.name, known.kind)
+        return replace(revision, kind=kind, ordinal=known.code_names.index(revision.name))
+    if not revision.is_placed:
+        return revision
+    if revision.stage is None and revision.step is not None and revision.kind is None:
+        revision = replace(revision, stage=known.first_stage, kind=known.kind)
+    if revision.stage is not None and revision.ingredient != SOUP:
+        revision = replace(revision, kind=known.kinds.get(revision.stage, revision.kind))
+    if revision.kind is None:
+        revision = replace(revision, kind=known.kind)
+    each = known.tokens_each_step(revision.stage)
+    return revision if revision.step is None or not each else replace(revision, tokens=revision.step * each)
 
 
-def _training_steps(ordered: Sequence[Revision]) -> list[tuple[Revision, int]]:
-    """Each revision with its step counted from the start of training rather than of its stage."""
-    longest: dict[int, int] = {}
-    for revision in ordered:
-        stage = _stage_number(revision)
-        longest[stage] = max(longest.get(stage, 0), revision.step or 0)
-
-    def before(stage: int) -> int:
-        return sum(steps for earlier, steps in longest.items() if earlier < stage)
-
-    return [(revision, before(_stage_number(revision)) + (revision.step or 0)) for revision in ordered]
-
-
-def _log_places(steps: Sequence[int]) -> list[float]:
-    """Logarithms of the steps; step 0 precedes the first other step by the distance from that to the second."""
-    later = sorted({step for step in steps if step > 0})
-    gap = math.log(later[1] / later[0]) if len(later) > 1 else math.log(2)
-    start = math.log(later[0]) - gap if later else 0.0
-    return [math.log(step) if step > 0 else start for step in steps]
-
-
-def _nothing_fits(revisions: Sequence[Revision], selection: str) -> InputError:
-    names = [revision.name for revision in revisions]
-    model = revisions[0].model if revisions else "The model"
-    close = difflib.get_close_matches(selection, names, n=3, cutoff=0.5)
-    if close:
-        hint = f"the closest are {', '.join(close)}"
-    elif len(names) > 4:
-        hint = f"it has {len(names)}, from {names[0]} to {names[-1]}"
-    else:
-        hint = f"it has {', '.join(names) or 'none'}"
-    return InputError("revision", f"{model} has no revision {selection!r}: {hint}.")
+def _main(revision: Revision, what: str) -> Revision:
+    kinds = {"empty": "none", "mean": SOUP, "annealed": "anneal"}
+    fork = "main" if what in ("mean", "annealed") else revision.fork
+    return replace(revision, kind=kinds.get(what, revision.kind), fork=fork)

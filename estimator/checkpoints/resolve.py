@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from estimator.checkpoints import hub
+from estimator.checkpoints.catalogue import facts
 from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions, is_local
 from estimator.checkpoints.hub_client import is_commit
-from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
+from estimator.checkpoints.listings import Listings
+from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
-from estimator.errors import InputError
+from estimator.checkpoints.selectors import select
+from estimator.checkpoints.tree import in_training_order
+from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
 
 __all__ = [
@@ -42,30 +47,68 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     return model, revision
 
 
-def list_revisions(model: str, progress: Progress) -> list[Revision]:
-    """All revisions of a hub id or local folder, in training order; if the hub is out of reach, the cached ones.
+def list_revisions(model: str, progress: Progress, listings: Listings | None = None) -> list[Revision]:
+    """All revisions of a hub id or local folder, in training order; if the hub is out of reach, those last listed.
 
-    Raises :class:`InputError`: ``"model"``, ``"access"``, ``"hub"``, ``"config"``, ``"weights"``; and
-    :class:`MeasurementError` (``"network"``) if the hub is out of reach and nothing is cached.
+    Checkpoints in further repositories of the model (the catalogue's ``also``) are among them; a note names a
+    repository that cannot be listed. Raises :class:`InputError`: ``"model"``, ``"access"``, ``"hub"``, ``"config"``,
+    ``"weights"``; and :class:`MeasurementError` (``"network"``) if the hub is out of reach and nothing is cached.
     """
     if is_local(model):
         return folder_revisions(model)
-    return in_training_order(parse_checkpoint(model, name, commit) for name, commit in hub.list_refs(model, progress))
+    return _with_joined(model, _listed(model, progress, listings), progress, listings)
 
 
-def resolve(model: str, selection: str | None, progress: Progress) -> list[Revision]:
+def resolve(model: str, selection: str | None, progress: Progress, listings: Listings | None = None) -> list[Revision]:
     """The revisions that ``selection`` matches, in training order; None is ``main``, or a run's last checkpoint.
 
     Raises :class:`InputError` as :func:`list_revisions` does, and ``"revision"`` when nothing matches.
     """
     progress.phase("resolve", 0, None, "revisions")
-    revisions = list_revisions(model, progress)
+    revisions = folder_revisions(model) if is_local(model) else _listed(model, progress, listings)
     if selection is None:
         chosen = [next((revision for revision in revisions if revision.name == "main"), revisions[-1])]
+        if chosen[0].kind == "none":
+            raise InputError(
+                "revision", f"main of {model} holds no model: name a checkpoint, such as {model}@{revisions[0].name}."
+            )
+    elif named := [revision for revision in revisions if revision.name == selection]:
+        chosen = named[:1]
     else:
+        if not is_local(model):
+            revisions = _with_joined(model, revisions, progress, listings)
         chosen = _selected(model, revisions, selection, progress)
     progress.phase("resolve", len(chosen), len(chosen), "revisions")
     return chosen
+
+
+def _listed(model: str, progress: Progress, listings: Listings | None) -> list[Revision]:
+    refs = hub.list_refs(model, progress, listings)
+    return in_training_order(parse_checkpoint(model, name, commit) for name, commit in refs)
+
+
+def _with_joined(
+    model: str, revisions: list[Revision], progress: Progress, listings: Listings | None
+) -> list[Revision]:
+    """The revisions with those of further repositories whose names are not among them."""
+    known = facts(model)
+    if known is None or not known.also:
+        return revisions
+    joined = {revision.name: revision for revision in revisions}
+    for repository in known.also:
+        try:
+            further = _listed(repository, progress, listings)
+        except (InputError, MeasurementError) as error:
+            progress.note(f"Checkpoints of {model} in {repository} are not listed: {error}")
+            continue
+        for revision in further:
+            if known.repository_per_checkpoint and revision.name == "main":
+                tail = re.search(r"step-.*", repository)
+                name = tail[0] if tail else repository.rpartition("/")[2]
+                revision = replace(revision, name=name, reference="main")
+            if revision.name != "main":
+                joined.setdefault(revision.name, revision)
+    return in_training_order(joined.values())
 
 
 def begin_downloads() -> None:
@@ -82,7 +125,7 @@ def model_folder(revision: Revision, progress: Progress, *, weights: bool = True
 
 def _selected(model: str, revisions: list[Revision], selection: str, progress: Progress) -> list[Revision]:
     try:
-        return select(revisions, selection)
+        return select(revisions, selection, progress.note)
     except InputError:
         if is_local(model):
             folder = Path(model).expanduser() / selection

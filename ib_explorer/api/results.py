@@ -26,8 +26,7 @@ from estimator.values import USUAL, VALUES, Value
 from ib_explorer.api.table import Table, counted
 from ib_explorer.tables.bounds import COLUMNS as BOUND_COLUMNS
 from ib_explorer.tables.bounds import corner_rows
-from ib_explorer.tables.checkpoints import COLUMNS as CHECKPOINT_COLUMNS
-from ib_explorer.tables.checkpoints import revision_row
+from ib_explorer.tables.checkpoints import PLACE, place_row
 from ib_explorer.tables.measurements import Row, columns
 
 if TYPE_CHECKING:
@@ -203,8 +202,8 @@ class CheckpointList(Table):
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """One mapping per checkpoint, with the columns of the CSV that ``ib-explorer checkpoints`` writes."""
-        return [dict(zip(CHECKPOINT_COLUMNS, revision_row(one), strict=True)) for one in self.revisions]
+        """One mapping per checkpoint, with the columns of ``ib-explorer checkpoints`` that its name determines."""
+        return [dict(zip(PLACE, place_row(one), strict=True)) for one in self.revisions]
 
     @property
     def title(self) -> str:

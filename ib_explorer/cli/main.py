@@ -22,7 +22,7 @@ from ib_explorer.cli.signals import interruptible
 _COMMANDS = {
     "demo": ("ib_explorer.cli.demo", "Train a tiny model and draw its trajectory live."),
     "measure": ("ib_explorer.cli.measure", "Measure checkpoints of models and write CSV."),
-    "checkpoints": ("ib_explorer.cli.checkpoints", "List the revisions of a model in training order, as CSV."),
+    "checkpoints": ("ib_explorer.cli.checkpoints", "List the checkpoints of a model with size and state."),
     "bound": ("ib_explorer.cli.bound", "Compute the Information Bottleneck curve of a text, as CSV."),
     "plot": ("ib_explorer.cli.plot", "Draw cached measurements as text: the plane, layers or training."),
     "export": ("ib_explorer.cli.export", "Export cached measurements as CSV."),
@@ -72,6 +72,10 @@ class _Commands(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, cache_dir: Path | None) -> None:
     """Place language models on the information plane. Without a command, opens the full-screen explorer."""
+    from cache.locations import locations  # not needed for --help
+    from estimator.checkpoints.catalogue import FILE, use_file
+
+    use_file(locations(cache_dir).config / FILE)
     if ctx.invoked_subcommand is None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings

@@ -14,7 +14,7 @@ import click
 from cache import Cache
 from cache.locations import locations
 from estimator.bottleneck.bounds import BOUNDS, IB
-from estimator.checkpoints.names import in_training_order
+from estimator.checkpoints.tree import in_training_order
 from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, CheckpointMeasurements, Layer, Variant, Weights
 from estimator.text.kinds import LABELS

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cache.locations import locations
+from estimator.checkpoints.catalogue import catalogue
 from ib_explorer.config import Settings, read_settings
 from ib_explorer.options import FLAG_ON, OPTIONS, Option
 
@@ -43,7 +44,11 @@ def measurement_options(*names: str, own: Sequence[Option] = ()) -> Callable[[Co
 
 
 def chosen_settings(given: Mapping[str, str | None], options: Sequence[Option] = OPTIONS) -> Settings:
-    """The settings of all ``options``; ``given`` are the command line's values by name (None: not given)."""
+    """The settings of all ``options``; ``given`` are the command line's values by name (None: not given).
+
+    Raises :class:`InputError` naming what is wrong in the configuration file, the environment or the user's catalogue.
+    """
+    catalogue()  # reported before anything starts
     return read_settings(given, os.environ, config_file(), options)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.tree import Segment, segments
 
 PADDING = 0.06
 """Share of the data's extent left free on each side of the suggested limits."""
@@ -35,14 +36,16 @@ def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mappin
     """The training axis and, run by run, the place of each checkpoint on it; each run is in training order.
 
     The place is log2(1 + step), so that checkpoints with doubling steps are evenly spaced. If a step is unknown, or
-    steps restart (as in a second stage), it is the checkpoint's ordinal in its run.
+    steps restart (as in a second stage), it is the checkpoint's ordinal, which on a branch counts from its fork.
     """
-    by_step = all(_ascending([checkpoint.step for checkpoint in run]) for run in runs)
+    trees = [segments(run) for run in runs]
+    by_step = all(_ascending(segment) for tree in trees for segment in tree)
     places: list[Mapping[Revision, float]] = []
     marks: dict[float, str] = {}
-    for run in runs:
+    for tree in trees:
+        ordinals = _ordinals(tree)
         mine: dict[Revision, float] = {}
-        for ordinal, checkpoint in enumerate(run, 1):
+        for checkpoint, ordinal in ordinals.items():
             step = checkpoint.step if by_step else None
             place = float(ordinal) if step is None else math.log2(1 + step)
             mine[checkpoint] = place
@@ -51,7 +54,20 @@ def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mappin
     return Axis("training step" if by_step else "checkpoint", tuple(sorted(marks.items()))), places
 
 
-def _ascending(steps: Sequence[int | None]) -> bool:
+def _ordinals(tree: Sequence[Segment]) -> dict[Revision, int]:
+    """The number of each checkpoint on its branch, counted from the start of training; unplaced names are last."""
+    ordinals: dict[Revision, int] = {}
+    for segment in tree:
+        before = 0 if segment.origin is None else ordinals[segment.origin]
+        if segment.origin is None and not segment.revisions[0].is_placed:
+            before = max(ordinals.values(), default=0)
+        ordinals |= {revision: before + number for number, revision in enumerate(segment.revisions, 1)}
+    return ordinals
+
+
+def _ascending(segment: Segment) -> bool:
+    origin = () if segment.origin is None else (segment.origin,)
+    steps = [checkpoint.step for checkpoint in (*origin, *segment.revisions)]
     known = [step for step in steps if step is not None]
     return len(known) == len(steps) and all(before < after for before, after in itertools.pairwise(known))
 

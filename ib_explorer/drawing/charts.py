@@ -13,11 +13,13 @@ from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
 from ib_explorer.drawing.plane import (
     CONTEXT,
     Plane,
+    Series,
     Trajectory,
     View,
     by_trajectory,
@@ -133,7 +135,7 @@ def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
         context.append(Line(view.drawn_bound.title, plane.bound, BOUND))
     is_between = plane.bound and plane.low
     band = Band("held-out to raw", plane.low, plane.bound, BAND, "░") if is_between else None
-    pairs = [[(point.x, point.y) for point in series.points] for series in plane.series]
+    pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
     return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis, band)
 
 
@@ -146,8 +148,8 @@ def training_charts(plane: Plane) -> tuple[Chart, ...]:
     charts = []
     for side, y_axis in enumerate((plane.x_axis, plane.y_axis)):
         pairs = [
-            [(place[revision_of(point.checkpoint)], (point.x, point.y)[side]) for point in series.points]
-            for series, place in zip(plane.series, places, strict=True)
+            line(series.order, [(place[at], value) for at, value in zip(run, _values(series, side), strict=True)])
+            for series, run, place in zip(plane.series, runs, places, strict=True)
         ]
         charts.append(Chart((), _trajectories(plane, pairs), _limits(pairs), x_axis, y_axis))
     return tuple(charts)
@@ -219,6 +221,10 @@ def narrow(text: str) -> str:
         else "?"
         for character in text
     )
+
+
+def _values(series: Series, side: int) -> list[float]:
+    return [(point.x, point.y)[side] for point in series.points]
 
 
 def _trajectories(plane: Plane, pairs: Sequence[Pairs]) -> tuple[Line, ...]:

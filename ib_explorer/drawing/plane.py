@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
 from estimator.bottleneck.bounds import BOUNDS, DIAGONAL, IB, Bound
-from estimator.checkpoints.names import in_training_order, parse_checkpoint
+from estimator.checkpoints.catalogue import whole_model
+from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.tree import in_training_order
 from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
 from estimator.measurement import (
     MIN_COUNT,
@@ -29,6 +31,7 @@ from estimator.measurement import (
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.branches import Order, line_order
 from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, shelf_of
 
@@ -108,7 +111,7 @@ class Trajectory:
     def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
         """The trajectory of a measured checkpoint."""
         return cls(
-            checkpoint.model,
+            whole_model(checkpoint.model),
             checkpoint.sample,
             checkpoint.anchors,
             checkpoint.anchor_seeds,
@@ -158,12 +161,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The points of one trajectory at one layer (or the layers' mean), in training order."""
+    """The points of one trajectory at one layer (or the layers' mean), in training order.
+
+    ``order`` is that of the line through them, which branches where training does.
+    """
 
     trajectory: Trajectory
     layer: Layer
     name: str
     points: tuple[Point, ...]
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +217,19 @@ def plane(
         x_axis, places = training_axis(runs)
     for (trajectory, run), place in zip(checkpoints.items(), places, strict=True):
         layers = tuple(_layers(trajectories[trajectory], view))
-        found = [_points(tuple(map(Same, parts)), layers, view, place.get(revision_of(parts[0]))) for parts in run]
+        revisions = [revision_of(parts[0]) for parts in run]
+        order = line_order(revisions)
+        found = [
+            _points(tuple(map(Same, parts)), layers, view, place.get(at))
+            for at, parts in zip(revisions, run, strict=True)
+        ]
         for layer in layers:
             points = tuple(points[layer] for points in found if layer in points)
             if points:
                 name = series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
-                series.append(Series(trajectory, layer, name, points))
+                is_whole = len(points) == len(run)
+                mine = order if is_whole else line_order([revision_of(point.checkpoint) for point in points])
+                series.append(Series(trajectory, layer, name, points, mine))
     upper, lower = (_bound(one, series, view) for one in (curve, low))
     return Plane(view, tuple(series), upper, lower, _limits(series), x_axis, y_axis)
 
@@ -256,8 +270,13 @@ def revision_of(record: CheckpointMeasurements) -> Revision:
 
 @lru_cache(maxsize=4096)
 def _revision(model: str, name: str, commit: str, stage: str | None, step: int | None, tokens: int | None) -> Revision:
-    ingredient = parse_checkpoint(model, name, commit).ingredient
-    return Revision(model, name, commit=commit, stage=stage, ingredient=ingredient, step=step, tokens=tokens)
+    read = parse_checkpoint(model, name, commit)
+    return replace(
+        read,
+        stage=stage if read.stage is None else read.stage,
+        step=step if read.step is None else read.step,
+        tokens=tokens if read.tokens is None else read.tokens,
+    )
 
 
 def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from estimator.bottleneck.bounds import Bound, bound_of
+from estimator.checkpoints.catalogue import whole_model
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements, Increment
@@ -101,7 +102,7 @@ class Scene:
     def labels(self) -> tuple[Granularity, ...]:
         """The available labels: n-grams, and others that the model was measured for."""
         model = self.state.place.trajectory.model if self.state.place else None
-        shelves = (shelf_of(record) for record in self.state.records if record.model == model)
+        shelves = (shelf_of(record) for record in self.state.records if whole_model(record.model) == model)
         return tuple(sorted({*NGRAMS}.union(*(shelf.granularities for shelf in shelves)), key=LABELS.place))
 
     @property
@@ -222,8 +223,8 @@ def _trajectory_in_view(state: State) -> Trajectory | None:
     home = state.place.trajectory
     if any(map(state.view.shows, by_trajectory(state.records).get(home, ()))):
         return home
-    others = (record for record in reversed(state.records) if record.model == home.model and state.view.shows(record))
-    return next(map(Trajectory.of, others), None)
+    others = (Trajectory.of(record) for record in reversed(state.records) if state.view.shows(record))
+    return next((other for other in others if other.model == home.model), None)
 
 
 def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Point | None:
@@ -299,7 +300,7 @@ def _trajectory_of(
     named = [
         trajectory
         for trajectory, (record, *_) in groups.items()
-        if record.model == _model_of(job)
+        if whole_model(record.model) == whole_model(_model_of(job))
         and LABELS.sample(record.rows[0].granularity) == job.request.sample_kind
         and trajectory not in requests
     ]

@@ -42,7 +42,7 @@ def checkpoint_name(checkpoint: Revision) -> str:
     """A checkpoint's place in training if known, else its own name."""
     if checkpoint.step is None:
         return safe(checkpoint.name)
-    parts = [safe(checkpoint.stage or ""), f"ingredient {checkpoint.ingredient}" if checkpoint.ingredient else ""]
+    parts = [safe(checkpoint.stage or ""), safe(checkpoint.branch or "")]
     return " ".join(part for part in [*parts, f"step {checkpoint.step:,}"] if part)
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from cache import Cache
 from cache.keys import key
-from cache.locations import score_budget
+from cache.locations import locations, score_budget
 from estimator.bottleneck.bounds import BOUNDS, JointLabels
-from estimator.checkpoints.names import select
+from estimator.checkpoints.catalogue import FILE, use_file
 from estimator.checkpoints.resolve import begin_downloads, list_revisions, model_folder
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.selectors import select
+from estimator.checkpoints.sizes import sizes
 from estimator.errors import InputError, MeasurementError, foreseen
 from estimator.measurement import SIDES
 from estimator.progress import Progress
@@ -43,6 +45,7 @@ from ib_explorer.worker.messages import (
     ListRevisions,
     Measure,
     Revisions,
+    RevisionSizes,
     Task,
 )
 
@@ -57,10 +60,11 @@ class Runner:
     """Runs the jobs of one worker process on one device, with the cache in ``cache_dir``."""
 
     def __init__(self, cache_dir: Path, device: str) -> None:
+        use_file(locations().config / FILE)
         self._cache = Cache(cache_dir, score_budget())
         self.device = device if device == "cpu" else _device_name(device)
         self._samples = Samples(self._cache)
-        self._checkpoints = Checkpoints(self._cache.runs)
+        self._checkpoints = Checkpoints(self._cache.runs, self._cache.listings)
         self._measurer: Measurer | None = None
         self._is_read_only_told = False
         self._work = CheckpointWork(self._cache, self._samples, self.device, self._measuring)
@@ -90,10 +94,15 @@ class Runner:
                 progress.note(damage)
 
     def _list(self, job: ListRevisions, emit: Emit, progress: Progress) -> None:
-        revisions = demo_revisions(self._cache.runs) if job.model == DEMO else list_revisions(job.model, progress)
+        if job.model == DEMO:
+            revisions = demo_revisions(self._cache.runs)
+        else:
+            revisions = list_revisions(job.model, progress, self._cache.listings)
         if job.revision is not None:
-            revisions = select(revisions, job.revision)
+            revisions = select(revisions, job.revision, progress.note)
         emit(Revisions(job.job, tuple(asdict(revision) for revision in revisions)))
+        if job.sizes:
+            emit(RevisionSizes(job.job, **asdict(sizes(revisions, progress))))
 
     def _measure(self, job: Measure, emit: Emit, progress: Progress) -> None:
         request = job.request
@@ -143,6 +152,7 @@ class Runner:
                             emit(measured)
                             is_any_measured = True
                         self._tell_read_only(job, progress)
+                    self._cache.failures.forget(revision.model, revision.name)
                 except Busy as busy:
                     turns.put_off(revision, busy)
                 except BaseException as error:
@@ -152,6 +162,7 @@ class Runner:
                             raise
                         raise failure from error
                     _LOG.info("%s was not measured:", revision.name, exc_info=True)
+                    self._cache.failures.add(revision.model, revision.name, str(failure))
                     emit(CheckpointFailed(job.job, revision.name, failure.kind, str(failure)))
         finally:
             if prefetch is not None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from estimator.checkpoints.folders import stated_depth
-from estimator.checkpoints.names import select
+from estimator.checkpoints.listings import Listings
 from estimator.checkpoints.resolve import model_folder, resolve
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.selectors import select
 from estimator.progress import Progress
 from estimator.request import MeasurementRequest
 from estimator.text.corpus import Corpus
@@ -16,10 +17,14 @@ from ib_explorer.work.demo_run import DEMO, RECIPE, demo_revisions, trained
 
 
 class Checkpoints:
-    """Resolves requests to revisions; those of the demo, whose folder is in ``runs``, need not exist yet."""
+    """Resolves requests to revisions; those of the demo, whose folder is in ``runs``, need not exist yet.
 
-    def __init__(self, runs: Path) -> None:
+    ``listings`` has what the hub listed last.
+    """
+
+    def __init__(self, runs: Path, listings: Listings) -> None:
         self._runs = runs
+        self._listings = listings
         self._resolved: dict[tuple[str, str], Revision] = {}
 
     def begin(self) -> None:
@@ -29,11 +34,11 @@ class Checkpoints:
     def chosen(self, request: MeasurementRequest, progress: Progress) -> list[Revision]:
         """The checkpoints that a request selects, in training order."""
         if request.model != DEMO:
-            chosen = resolve(request.model, request.revision, progress)
+            chosen = resolve(request.model, request.revision, progress, self._listings)
             self._resolved |= {(request.model, revision.name): revision for revision in chosen}
             return chosen
         planned = demo_revisions(self._runs)
-        return select(planned, request.revision) if request.revision else planned[-1:]
+        return select(planned, request.revision, progress.note) if request.revision else planned[-1:]
 
     def named(self, model: str, names: Sequence[str], progress: Progress) -> list[Revision]:
         """The checkpoints of these names, without a request to the hub for those already resolved in this job."""
@@ -41,7 +46,8 @@ class Checkpoints:
             return [revision for revision in demo_revisions(self._runs) if revision.name in names]
         for name in names:
             if (model, name) not in self._resolved:
-                self._resolved |= {(model, revision.name): revision for revision in resolve(model, name, progress)}
+                found = resolve(model, name, progress, self._listings)
+                self._resolved |= {(model, revision.name): revision for revision in found}
         return [self._resolved[model, name] for name in names]
 
     def existing(self, chosen: Iterable[Revision]) -> list[Revision]:

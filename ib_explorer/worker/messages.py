@@ -59,6 +59,7 @@ class ListRevisions:
     job: int
     model: str
     revision: str | None
+    sizes: bool = False
     type: ClassVar[str] = "revisions"
     is_small: ClassVar[bool] = True
 
@@ -115,6 +116,17 @@ class Revisions:
     job: int
     revisions: tuple[dict[str, Any], ...]
     type: ClassVar[str] = "revisions-listed"
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSizes:
+    """What a job's checkpoints take on disk: the fields of ``Sizes``."""
+
+    job: int
+    local: dict[str, int]
+    typical: int
+    typical_of: str
+    type: ClassVar[str] = "revision-sizes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,7 @@ Event = (
     | Started
     | PhaseProgress
     | Revisions
+    | RevisionSizes
     | Measured
     | CheckpointFailed
     | BoundReady

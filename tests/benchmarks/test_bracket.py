@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bracket
+from benchmarks.cells import Cell
 from estimator.measurement import Information
 from estimator.states.anchors import draw_anchors
 
@@ -54,11 +55,11 @@ def test_a_cell_counts_its_runs_by_each_reading() -> None:
     """Corrected values of 0, .1, .2 and .3 and jackknifes .05 above them, with an error of .05, about a truth of .1."""
     low = (0.0, 0.1, 0.2, 0.3)
     runs = tuple(Information(0.5 + at, 0.5, at + 0.05, 0.05, 0.0, 64, 0.0) for at in low)
-    cell = bracket.Cell("isotropic", "weak", "2", np.full(4, 0.1), runs)
+    cell = Cell(("isotropic",), np.full(4, 0.1), runs)
     assert [cell.held(errors) for errors in (0.0, 1.0, 2.0)] == [0.25, 0.5, 0.75]
     assert cell.mean(lambda run: run.corrected) == pytest.approx((0.05, np.std(low, ddof=1) / 2))
     assert cell.holds_on_average
-    assert not bracket.Cell("isotropic", "weak", "2", np.full(4, -0.1), runs).holds_on_average
+    assert not Cell(("isotropic",), np.full(4, -0.1), runs).holds_on_average
 
 
 def test_labels_that_keep_to_one_document_carry_what_the_document_carries(quick: None) -> None:

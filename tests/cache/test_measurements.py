@@ -200,6 +200,13 @@ def test_a_record_keeps_its_first_name_and_is_listed_under_each(store: Measureme
     assert [(name.revision, name.step) for name in store.names.by_measurements()[first.key]].count(("main", None)) == 1
 
 
+def test_a_name_whose_tokens_are_read_anew_replaces_the_first_reading(store: MeasurementStore) -> None:
+    first = store.merge(IDENTITY, page((row(),)))
+    exact = replace(first.name, tokens=629145600)
+    store.names.add(first.key, exact)
+    assert [record.name for record in store.all()] == [exact]
+
+
 def test_a_page_carries_its_documents_key(store: MeasurementStore) -> None:
     with pytest.raises(ValueError, match="another key"):
         store.merge({"another": "document"}, page((row(),)))

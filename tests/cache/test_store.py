@@ -75,6 +75,8 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
         "scores": 6,
         "samples": 2,
         "runs": 1,
+        "listings": 0,
+        "failures": 0,
         "claims": 0,
         "aside": 0,
     }

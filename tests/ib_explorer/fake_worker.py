@@ -29,6 +29,7 @@ from ib_explorer.worker.messages import (
     Measured,
     Note,
     Revisions,
+    RevisionSizes,
     Task,
 )
 from ib_explorer.worker.process import serve
@@ -78,6 +79,7 @@ class FakeRunner:
             self.curve(request, emit)
         elif isinstance(request, ListRevisions) and name == "kept":
             emit(Revisions(request.job, ({"model": name, "name": "step1", "step": 1, "folder": "/x"},)))
+            emit(RevisionSizes(request.job, {}, 0, ""))
         elif name == "kept":
             self.measurements(request, emit)
         elif name.startswith("sweep-"):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from estimator.checkpoints.names import in_training_order, parse_checkpoint, select
+from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.selectors import select
+from estimator.checkpoints.tree import in_training_order
 from estimator.errors import InputError
 
 
@@ -43,7 +47,51 @@ def names(chosen: list[Revision]) -> list[str]:
 )
 def test_names_tell_stage_ingredient_step_and_tokens(name, stage, ingredient, step, tokens):
     found = parse_checkpoint("a/b", name, "c0ffee", "/runs/x")
-    assert found == Revision("a/b", name, "c0ffee", "/runs/x", stage, ingredient, step, tokens)
+    assert (found.model, found.name, found.commit, found.folder) == ("a/b", name, "c0ffee", "/runs/x")
+    assert (found.stage, found.ingredient, found.step, found.tokens) == (stage, ingredient, step, tokens)
+
+
+PUBLISHED = list(csv.DictReader((Path(__file__).parent / "data" / "names.csv").read_text("utf-8").splitlines()))
+"""Names that hubs list, with their reading; ``published_tokens`` are those that the name itself tells, rounded."""
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=[f"{row['model']}@{row['name']}" for row in PUBLISHED])
+def test_published_names_are_read(row):
+    found = parse_checkpoint(row["model"], row["name"], None)
+    read = (found.stage, found.ingredient, found.step, found.tokens, found.kind)
+    assert ["" if part is None else str(part) for part in read] == [
+        row[column] for column in ("stage", "ingredient", "step", "tokens", "kind")
+    ]
+
+
+def test_tokens_are_step_times_tokens_per_step_where_that_is_known():
+    found = parse_checkpoint("allenai/OLMo-2-1124-7B", "stage1-step928646-tokens3896B", None)
+    assert found.tokens == 928646 * 4194304 != 3896 * 10**9
+    midtraining = parse_checkpoint("allenai/Olmo-3-1025-7B", "stage2-step47684", None)
+    assert midtraining.tokens == 47684 * 2097152
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "fork"),
+    [
+        ("allenai/DataDecide-dolma1_7-150M", "step37500-seed-default", "seed-default"),
+        ("a/b", "step37500-seed-small-aux-2", "seed-small-aux-2"),
+        ("a/b", "seed3-step10", "seed3"),
+        ("allenai/Olmo-3-32B-Think-SFT", "5e-5-step1000", "5e-5"),
+        ("a/b", "step1000", None),
+        ("google/multiberts-seed_0-step_500k", "main", None),
+        ("allenai/OLMo-2-1124-7B", "main", "main"),
+        ("EleutherAI/pythia-410m", "main", None),
+    ],
+)
+def test_seeds_learning_rates_and_averaged_mains_are_branches(model, name, fork):
+    assert parse_checkpoint(model, name, None).branch == fork
+
+
+@given(st.text(max_size=60))
+def test_any_name_is_read(name: str):
+    found = parse_checkpoint("a/b", name, "c0ffee")
+    assert found.name == name and found.commit == "c0ffee"
 
 
 ORDERED = [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import signal
@@ -370,6 +371,26 @@ def test_pruning_keeps_measurements_unless_they_are_named(run):
 def test_checkpoints_are_listed(run):
     code, out, _ = run("checkpoints", "kept")
     assert code == 0 and table(out)[0]["revision"] == "step1" and table(out)[0]["commit"] == ""
+    assert table(out)[0]["state"] == "not trained"
+    assert json.loads(run("checkpoints", "kept", "--json")[1])[0]["step"] == 1
+
+
+def test_checkpoints_are_a_table_on_a_terminal(run, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = run("checkpoints", "kept")[1].splitlines()
+    assert lines[0].split() == ["step", "state", "revision"]
+    assert lines[-1] == "1 checkpoint: 1 not trained."
+
+
+def test_a_damaged_catalogue_is_one_sentence_before_anything_starts(run, tmp_path):
+    file = tmp_path / "config" / "ib-explorer" / "catalogue.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[[models]")
+    for command in (("checkpoints", "kept"), ("measure", "kept"), ()):
+        code, out, err = run(*command)
+        assert code == 2 and out == "" and err.count("\n") == 1 and (str(file) in err or not command)
+    file.write_text('[[models]]\nid = "kept"\ntokens_per_step = 7\n')
+    assert run("checkpoints", "kept")[0] == 0
 
 
 def test_bound_prints_the_curve_in_bits_and_on_the_planes_axes(run):

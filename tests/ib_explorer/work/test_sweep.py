@@ -78,9 +78,21 @@ def test_a_damaged_checkpoint_is_marked_and_the_others_are_measured(
     measured, failed = outcome(sweep(runner, folder, text))
     assert measured == [f"checkpoint-{other}" for other in STEPS if other != step]
     assert failed == {f"checkpoint-{step}": DAMAGES[damage]}
+    assert list(runner._cache.failures.of(str(folder))) == [f"checkpoint-{step}"]
     # The same command again retries only what failed.
     again = [event for event in sweep(runner, folder, text) if isinstance(event, Measured)]
     assert all(event.cached for event in again) and len(again) == len(STEPS) - 1
+
+
+def test_a_failure_is_forgotten_once_the_checkpoint_is_measured(runner: Runner, folder: Path, text: Path) -> None:
+    config = folder / "checkpoint-20" / "config.json"
+    whole = config.read_bytes()
+    config.write_bytes(b"{")
+    sweep(runner, folder, text)
+    assert list(runner._cache.failures.of(str(folder))) == ["checkpoint-20"]
+    config.write_bytes(whole)
+    sweep(runner, folder, text)
+    assert runner._cache.failures.of(str(folder)) == {}
 
 
 @pytest.mark.parametrize("step", [20, 40])
