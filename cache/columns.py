@@ -21,7 +21,7 @@ OPTIONAL = ("resultant_length", "participation_ratio", "covariance")
 SIDES = ("complexity", "expressivity")
 """Columns that hold information; for labels with one side the second is None, stored as NaN and 0 labels."""
 INFORMATION_FLOATS = ("plugin", "null", "high", "se", "spread", "singletons")
-INFORMATION_OPTIONAL = ("within", "low", "adjusted", "adjusted_se")
+INFORMATION_OPTIONAL = ("within", "low", "adjusted", "adjusted_se", "length")
 """Parts of information that may be None, and that records of earlier estimators lack."""
 INFORMATION_INTEGERS = ("labels",)
 

@@ -71,6 +71,7 @@ LIMITS = (
     "  original length are batched only with documents of the same length.",
     "- If the final state is narrower than those of the blocks (OPT-350m), the last layer is the output of the last",
     "  block.",
+    "- Sparse attention that takes any of tied scores (`axk2`) may differ in the last digits between batch sizes.",
     "- State-space and recurrent models have the same sites: the embedding, each block, and after the final norm.",
 )
 

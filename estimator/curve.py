@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 
 from estimator.measurement import Granularity
 
@@ -42,9 +44,10 @@ class BoundCurve:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Distance of a point below a curve, in bits; negative above it.
+    """Distance from a point to a curve, in bits.
 
-    ``gap`` is the curve's I(Y;T) minus the point's, at the point's rate. ``epsilon`` is
+    ``gap`` is the curve's I(Y;T) minus the point's, at the point's rate; it is negative where the point has more, as
+    one may that sees more than X, or if the curve is an estimate. ``epsilon`` is
     ε_IB = min_β (F_point − F_β) / β with F = I(X;T) − β I(Y;T), and ``beta`` the minimising β.
     """
 
@@ -54,17 +57,21 @@ class Distance:
 
 
 def distance_to_bound(curve: BoundCurve, rate: float, relevance: float) -> Distance:
-    """Distance of a point (I(X;Z), I(Y;Z)) in bits below the IB curve.
+    """Distance from a point (I(X;Z), I(Y;Z)) in bits to the IB curve.
 
     The candidates for β are those of the curve and the two that apply to every curve: 1 (the diagonal) and infinity
     (the ceiling).
     """
-    slopes = [0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None)]
-    corners = curve.corners()
-    epsilons = [max(y - slope * x for x, y in corners) - (relevance - slope * rate) for slope in slopes]
-    best = min(range(len(slopes)), key=epsilons.__getitem__)
-    beta = 1 / slopes[best] if slopes[best] > 0 else math.inf
-    return Distance(_height(curve, rate) - relevance, epsilons[best], beta)
+    lines = _supporting_lines(curve)
+    epsilon, slope = min(((top - (relevance - slope * rate), slope) for slope, top in lines), key=itemgetter(0))
+    return Distance(_height(curve, rate) - relevance, epsilon, 1 / slope if slope > 0 else math.inf)
+
+
+@lru_cache(maxsize=64)
+def _supporting_lines(curve: BoundCurve) -> tuple[tuple[float, float], ...]:
+    """Slope 1/β and intercept of the curve's tangents; cached, because an export measures thousands of points."""
+    slopes = (0.0, 1.0, *(1 / beta for beta in curve.beta if beta is not None))
+    return tuple((slope, max(y - slope * x for x, y in curve.corners())) for slope in slopes)
 
 
 def _height(curve: BoundCurve, rate: float) -> float:

@@ -38,8 +38,9 @@ class Information:
     value, over document groups or over shuffled labels, whichever is larger; ``spread`` is the standard deviation of
     ``corrected`` over anchor draws. ``low`` is the lower end of the bracket, and ``adjusted`` the value of
     :mod:`estimator.soft_entropy.adjusted` with its error ``adjusted_se``, None where no label repeats. ``labels``
-    counts the distinct labels, ``singletons`` is the share of positions whose label occurs once. Values measured before
-    version 3 of the estimator lack ``within``, ``low`` and ``adjusted``.
+    counts the distinct labels, ``singletons`` is the share of positions whose label occurs once. ``length`` is the part
+    of the null that a difference in length between the completions of pairs makes, None for other labels. Values
+    measured before version 3 of the estimator lack ``within``, ``low`` and ``adjusted``.
     """
 
     plugin: float
@@ -53,6 +54,7 @@ class Information:
     low: float | None = None
     adjusted: float | None = None
     adjusted_se: float | None = None
+    length: float | None = None
 
     @property
     def corrected(self) -> float:
@@ -262,6 +264,7 @@ def mean_information(sides: list[Information]) -> Information:
         low=mean_if_known([s.low for s in sides]),
         adjusted=mean_if_known([s.adjusted for s in sides]),
         adjusted_se=mean_if_known([s.adjusted_se for s in sides]),
+        length=mean_if_known([s.length for s in sides]),
     )
 
 

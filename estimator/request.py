@@ -26,7 +26,8 @@ class MeasurementRequest:
     tokens. ``layers`` is ``"all"`` (1 to the depth), ``"mean"`` or a list such as ``"0,3,5-8"``. ``temperatures`` are
     rules or numbers as the user wrote them. Labels that occur less than ``min_count`` times are excluded from uniform
     weights. ``variants`` are transformations applied to hidden states before their directions are taken; ``loss``
-    requests the model's cross-entropy on the same text. ``granularities`` are kinds of labels
+    requests the model's cross-entropy on the same text. ``match_length`` cuts the longer completion of each preference
+    pair to the length of the shorter one. ``granularities`` are kinds of labels
     (:data:`estimator.text.kinds.LABELS`), all for the same kind of sample: for kinds measured on pairs, such as
     ``"preference"``, ``corpus`` is a preference set and ``documents`` counts pairs. ``safetensors_only`` refuses
     weights in ``.bin`` files; ``checkpoint_budget`` is the disk space for downloaded checkpoints, such as ``"60GB"``,
@@ -50,6 +51,7 @@ class MeasurementRequest:
     device: str = "auto"
     dtype: str = "auto"
     loss: bool = False
+    match_length: bool = False
     safetensors_only: bool = False
     checkpoint_budget: str = AUTO
 
@@ -68,6 +70,11 @@ class MeasurementRequest:
         if not self.anchor_seeds or len(set(self.anchor_seeds)) != len(self.anchor_seeds) or min(self.anchor_seeds) < 0:
             raise InputError("anchor-seeds", "--anchor-seeds must be one or more distinct numbers, each at least 0.")
         _check_labels(self.granularities)
+        if self.match_length and self.sample_kind != "pairs":
+            raise InputError(
+                "match-length",
+                f"--match-length applies to pairs, and {self.granularities[0]} is measured on texts: leave it out.",
+            )
         _check_choices("weights", self.weights, WEIGHTS)
         _check_choices("variant", self.variants, VARIANTS)
         if self.checkpoint_budget != AUTO and parse_bytes(self.checkpoint_budget) is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from cache import Cache
 from estimator.bottleneck.bounds import Curve
@@ -13,10 +14,9 @@ from estimator.checkpoints.tree import training_key
 from estimator.curve import BoundCurve
 from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import CheckpointMeasurements, Granularity
+from estimator.measurement import CheckpointMeasurements, Granularity, Measurement
 from estimator.soft_entropy.temperature import parse_temperature
-from ib_explorer.drawing.plane import revision_of
-from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.plane import View, revision_of
 from ib_explorer.worker.messages import Measured
 
 
@@ -60,27 +60,50 @@ def cached_measurements(cache: Cache, models: Iterable[str]) -> list[CheckpointM
     return sorted(chosen, key=lambda one: (one.model, training_key(revision_of(one)), one.sample, one.key))
 
 
-def cached_curve(
-    cache: Cache,
-    measured: Iterable[CheckpointMeasurements],
-    granularity: Granularity,
-    curve: Curve,
-) -> BoundCurve | None:
-    """The cached ``curve`` of the sample that all of ``measured`` share; None if they differ or it is not cached."""
-    measured = list(measured)
-    samples = {measurements.sample for measurements in measured}
-    if len(samples) != 1:
-        return None
-    labels = shelf_of(measured[0]).labels
-    wanted = {"sample": samples.pop(), "granularity": granularity, "conditionals": curve.name}
-    return next(
-        (
-            found
-            for identity, found in cache.curves.all()
-            if wanted.items() <= identity.items() and (granularity, found.input_labels, found.output_labels) in labels
-        ),
-        None,
-    )
+def _version(identity: Mapping[str, Any]) -> tuple[int, str]:
+    """A sort key for the version of the estimator that computed a curve."""
+    version = str(identity.get("estimator", ""))
+    return len(version), version
+
+
+class CachedCurves:
+    """The cached curves, by sample, labels and the :class:`.Curve` that computed them; read once."""
+
+    def __init__(self, cache: Cache) -> None:
+        found = cache.curves.all()
+        found.sort(key=lambda one: _version(one[0]))  # of several versions, the newest is the last
+        self._curves = {
+            (
+                identity.get("sample"),
+                curve.conditionals,
+                (curve.granularity, curve.input_labels, curve.output_labels),
+            ): curve
+            for identity, curve in found
+        }
+
+    def of_row(self, record: CheckpointMeasurements, row: Measurement, curve: Curve) -> BoundCurve | None:
+        """The ``curve`` of a row's sample and labels; None if it is not cached, or if the labels have one side."""
+        if row.expressivity is None:
+            return None
+        labels = row.granularity, row.complexity.labels, row.expressivity.labels
+        return self._curves.get((record.sample, curve.name, labels))
+
+    def shared(
+        self, measured: Sequence[CheckpointMeasurements], granularity: Granularity, curve: Curve
+    ) -> BoundCurve | None:
+        """The ``curve`` of the sample that all of ``measured`` share; None if they differ or it is not cached."""
+        if len({measurements.sample for measurements in measured}) != 1:
+            return None
+        rows = (row for row in measured[0].rows if row.granularity == granularity)
+        return next((found for row in rows if (found := self.of_row(measured[0], row, curve))), None)
+
+    def drawn(
+        self, measured: Sequence[CheckpointMeasurements], view: View
+    ) -> tuple[BoundCurve | None, BoundCurve | None]:
+        """The curve that the bound in ``view`` is drawn from and its low estimate, each if it is cached."""
+        curve = view.drawn_bound.curve
+        low = None if curve.low is None else self.shared(measured, view.granularity, curve.low)
+        return self.shared(measured, view.granularity, curve), low
 
 
 def cached_increments(

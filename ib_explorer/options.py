@@ -192,6 +192,13 @@ OPTIONS = (
     ),
     Option("loss", "loss", "flag", "", "Also report the model's loss on the same text, in nats per token."),
     Option(
+        "match-length",
+        "match_length",
+        "flag",
+        "",
+        "Cut the longer completion of each preference pair to the length of the shorter one.",
+    ),
+    Option(
         "checkpoint-budget",
         "checkpoint_budget",
         "text",
@@ -211,6 +218,8 @@ OPTIONS = (
 
 NOT_OF_PAIRS = ("text-column",)
 """Options that do not apply to samples of pairs."""
+ONLY_OF_PAIRS = ("match-length",)
+"""Options that apply to samples of pairs only."""
 PREFERENCE_SET = (
     "Pairs of a preference set: a hub dataset, a .jsonl, .csv or .parquet file, or a folder of them, with the columns "
     "chosen and rejected; default: Tulu 3's."

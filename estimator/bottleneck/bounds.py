@@ -42,12 +42,14 @@ class Curve:
 
     ``name`` identifies the values in the cache and in the column ``conditionals``: a computation whose values change
     needs a new name. ``title`` is the curve's name in the readout, up to 9 characters. ``solve`` calls
-    ``progress.phase`` as it proceeds, which may raise :class:`.Cancelled`.
+    ``progress.phase`` as it proceeds, which may raise :class:`.Cancelled`. ``low`` is an estimate of the same curve
+    that is too low where this one is too high: the true curve of the text lies between the two.
     """
 
     name: str
     title: str
     solve: Callable[[JointLabels, Progress], BoundCurve]
+    low: Curve | None = None
 
     def compute(self, labels: JointLabels, progress: Progress) -> BoundCurve:
         """The curve of ``labels``, with their counts and the name of this computation filled in."""
@@ -101,8 +103,10 @@ def _data_processing(curve: BoundCurve) -> Corners:
     return (0.0, 0.0), (most, most), (curve.input_entropy, most)
 
 
-RAW = Curve("raw", "IB curve", _raw)
-"""The IB curve of p(y|x) as counted in the sample."""
+ESTIMATE = Curve("held-out", "held-out", _held_out)
+"""The IB curve of p(y|x) by held-out interpolation: on average too low, so it bounds nothing."""
+RAW = Curve("raw", "IB curve", _raw, low=ESTIMATE)
+"""The IB curve of p(y|x) as counted in the sample: a bound, but too high where contexts are rare."""
 
 DIAGONAL = Bound("diagonal", "diagonal", "I(X;T), which I(Y;T) never exceeds", _diagonal, RAW)
 DPI = Bound("dpi", "data processing", "the smaller of I(X;T) and I(X;Y)", _data_processing, RAW)
@@ -115,10 +119,16 @@ IB = Bound(
 )
 HELD_OUT = Bound(
     "held-out",
-    "held-out IB curve",
-    "the IB curve with p(y|x) from held-out (Jelinek–Mercer) interpolation with shorter contexts",
+    "held-out estimate",
+    "a low estimate of the IB curve instead of a bound, with p(y|x) from held-out (Jelinek–Mercer) interpolation "
+    "with shorter contexts",
     BoundCurve.corners,
-    Curve("held-out", "held-out", _held_out),
+    ESTIMATE,
 )
 
 BOUNDS: Registry[Bound] = Registry("bound", "ib_explorer.bounds", [DIAGONAL, DPI, IB, HELD_OUT])
+
+
+def bound_of(curve: Curve) -> Bound | None:
+    """A bound that is drawn from ``curve``; None if there is not one."""
+    return next((bound for bound in BOUNDS.values() if bound.curve == curve), None)

@@ -97,7 +97,7 @@ class HeldOutJoint:
         sizes = own.astype(bool).astype(np.int64) @ np.diff(self.conditionals.indptr[:-1])
         if sizes.sum() > _MOST_PAIRS:
             raise InputError(
-                "documents", "The sample is too large for a held-out bound of this granularity: lower --documents."
+                "documents", "The sample is too large for a held-out curve of this granularity: lower --documents."
             )
         # H(Y|x) differs from that of (1 − Σλ) p(y) only where x, or a suffix of x, has successors of its own.
         total = float(self.input_weights @ (rest * floor + entr(rest)))
@@ -123,7 +123,7 @@ def held_out_joint(contexts: Sequence[IntArray], y: IntArray, document: IntArray
     y = np.unique(y, return_inverse=True)[1]
     halves = document % 2 == 0
     if halves.all() or not halves.any():
-        raise InputError("documents", "A held-out bound needs at least 2 documents: raise --documents.")
+        raise InputError("documents", "A held-out curve needs at least 2 documents: raise --documents.")
     weights = _interpolation_weights(contexts, y, halves)
     joints = [joint_counts(context, y) for context in contexts]
     first = np.unique(contexts[-1], return_index=True)[1]

@@ -128,7 +128,7 @@ def check_usual_files(folder: Path, where: str | None = None) -> None:
     if (folder / ADAPTER).is_file():
         raise InputError(
             "adapter",
-            f"{where} has an adapter ({ADAPTER}) beside its weights, which changes the model if peft is installed: "
+            f"{where} has an adapter ({ADAPTER}) next to its weights, which changes the model if peft is installed: "
             "merge it with peft's merge_and_unload(), and save the result with save_pretrained in a folder of its own.",
         )
     config = _read_config(folder)

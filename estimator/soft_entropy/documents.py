@@ -4,11 +4,15 @@ Positions of one document resemble each other, so a null of labels shuffled over
 sets of texts differ. Instead, the null permutes labels over whole documents, or swaps them within pairs, which
 preserves prompts and topics. Documents that belong together (copies, pairs that share a prompt or a text) are one unit:
 they are shuffled together, and the jackknife leaves them out together. It needs few sums of p per document only.
+
+The null of pairs, minus the same null without the tokens that one completion has beyond the length of the other, is
+what a difference in length alone gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -122,7 +126,7 @@ class DocumentEstimator:
         device: torch.device | str = "cpu",
     ) -> None:
         self.weights, self.min_count = tuple(weights), min_count
-        self._labels, self._device = labels, device
+        self._labels, self._device, self._in_pairs = labels, device, in_pairs
         first, counts = np.unique(document, return_index=True, return_counts=True)[1:]
         label_of_document = labels.ids[first]
         if (label_of_document[document] != labels.ids).any():
@@ -150,20 +154,25 @@ class DocumentEstimator:
         """Information of one layer from its ``scores`` [draws, positions, anchors] (cosines) at temperature ε."""
         entropies, ceilings = [], []
         values: dict[Weights, list[tuple[FloatArray, FloatArray]]] = {}
+        lengths: dict[Weights, list[float]] = {}
         for draw in scores:
             p, row_entropy = soft_assignments(draw.to(self._device), temperature)
             sums = self._sums(p, row_entropy)
             *p_sum, rows, count = sums.sum((0, 1))
             entropies.append(float(_entropy(np.array(p_sum) / count)))
             ceilings.append(entropies[-1] - rows / count)
-            for weights, plugin in self._plugin(sums).items():
+            found = self._plugin(sums)
+            matched = self._plugin(_up_to_the_shorter(sums)) if self._in_pairs else {}
+            for weights, plugin in found.items():
                 values.setdefault(weights, []).append(plugin)
-        found = [(weights, self._bracketed(draws)) for weights, draws in values.items()]
+                if matched:
+                    lengths.setdefault(weights, []).append(_null(plugin) - _null(matched[weights]))
+        informed = [(weights, self._bracketed(draws, lengths.get(weights))) for weights, draws in values.items()]
         return LayerInformation(
             float(np.mean(entropies)),
             float(np.mean(ceilings)),
-            tuple((self._labels, weights, one.information) for weights, one in found),
-            tuple(one.adjusted_without for _, one in found),
+            tuple((self._labels, weights, one.information) for weights, one in informed),
+            tuple(one.adjusted_without for _, one in informed),
         )
 
     def _sums(self, p: Tensor, row_entropy: Tensor) -> FloatArray:
@@ -200,13 +209,31 @@ class DocumentEstimator:
         shares: FloatArray = mass / np.maximum(mass.sum(2, keepdims=True), 1)
         return shares
 
-    def _bracketed(self, draws: Sequence[tuple[FloatArray, FloatArray]]) -> Bracketed:
-        """Information from the values of each draw: [1 + shuffles, groups + 1], and the most [groups + 1]."""
+    def _bracketed(self, draws: Sequence[tuple[FloatArray, FloatArray]], lengths: list[float] | None) -> Bracketed:
+        """Information from the values of each draw: [1 + shuffles, groups + 1], and the most [groups + 1].
+
+        ``lengths`` are the parts of the null that a difference in length makes, for each draw.
+        """
         plugin, most = (np.stack(each) for each in zip(*draws, strict=True))
         null, shuffles = plugin[:, 1:].mean(1), self._relabelling.shuffles
         variance = (1 + 1 / shuffles) * float(plugin[:, 1:, 0].mean(0).var(ddof=1))
         chance = Chance(null, 0.0, partial(_scaled, variance), None)
-        return bracketed(Binned(*map(_one_bin, (plugin[:, 0], null, most))), chance, self._labels)
+        found = bracketed(Binned(*map(_one_bin, (plugin[:, 0], null, most))), chance, self._labels)
+        if lengths is None:
+            return found
+        return replace(found, information=replace(found.information, length=float(np.mean(lengths))))
+
+
+def _null(values: tuple[FloatArray, FloatArray]) -> float:
+    """The mean over shuffled labels of one weighting's values, as :meth:`DocumentEstimator._plugin` returns them."""
+    return float(values[0][1:, 0].mean())
+
+
+def _up_to_the_shorter(sums: FloatArray) -> FloatArray:
+    """The sums without what each completion has beyond the length of the other of its pair."""
+    matched = sums.copy()
+    matched[:, 1] = 0
+    return matched
 
 
 def _one_bin(values: FloatArray) -> FloatArray:

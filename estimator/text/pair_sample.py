@@ -22,6 +22,8 @@ from estimator.text.records import TRIED, LeftOut, usable
 from estimator.text.sample import SHORTEST, Sample
 
 _REPORT_EVERY = 32
+_ALIKE = 1.1
+"""Ratio of mean lengths up to which chosen and rejected completions count as equally long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,10 +89,13 @@ class PairSample(Sample):
         return cls(tokens, offsets, **(values | {"notes": tuple(values["notes"])}), starts=starts)
 
 
-def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, progress: Progress) -> PairSample:
+def tokenise_pairs(
+    corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, progress: Progress, *, match_length: bool = False
+) -> PairSample:
     """The first ``pairs`` pairs of which both completions have tokens within ``max_length``, prompt included.
 
-    :class:`.PairEncoder` says how a pair is tokenised. Pairs that are left out, and those without prompt, are noted.
+    With ``match_length`` the longer completion of each pair ends where the shorter one does. :class:`.PairEncoder` says
+    how a pair is tokenised. Pairs that are left out, those without prompt, and differences in length are noted.
     Reports phase ``"text"`` in pairs. Raises :class:`InputError`: ``"corpus"`` with fewer than 2 usable pairs,
     ``"column"`` if no record is a pair, and ``"tokenizer"`` if the chat template cannot be used.
     """
@@ -98,6 +103,7 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
     seen: set[bytes] = set()
     left_out = LeftOut()
     rejected = without_prompt = 0
+    lengths = np.zeros(2, dtype=np.int64)
 
     def report() -> None:
         progress.phase("text", len(chosen), pairs, "pairs")
@@ -119,12 +125,13 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
             if len(tokens.prompt) >= max_length or not (tokens.chosen and tokens.rejected):
                 left_out.add(pair.place, f"the prompt has --max-length ({max_length}) tokens or more")
                 continue
-            encoded = _encoded(tokens, max_length)
+            encoded = _encoded(tokens, max_length, match_length)
             if encoded.digest in seen:
                 left_out.add(pair.place, "it is a copy of an earlier pair")
                 continue
             seen.add(encoded.digest)
             without_prompt += not tokens.has_prompt
+            lengths += encoded.lengths
             chosen.append(encoded)
             if len(chosen) % _REPORT_EVERY == 0:
                 report()
@@ -133,7 +140,10 @@ def tokenise_pairs(corpus: Corpus, tokenizer: Any, pairs: int, max_length: int, 
     read = len(chosen) + len(left_out)
     if len(chosen) < 2:
         raise _too_few(corpus.name, read, len(chosen), left_out)
-    notes = tuple(_notes(corpus.name, pairs, len(chosen), left_out, without_prompt))
+    notes = (
+        *_notes(corpus.name, pairs, len(chosen), left_out, without_prompt),
+        *_length_notes(corpus.name, lengths / len(chosen), match_length),
+    )
     for note in notes:
         progress.note(note)
     report()
@@ -162,18 +172,41 @@ def _notes(name: str, pairs: int, used: int, left_out: LeftOut, without_prompt: 
         )
 
 
+def _length_notes(name: str, lengths: npt.NDArray[np.float64], match_length: bool) -> Iterator[str]:
+    """What to know of the mean lengths of chosen and rejected completions, in tokens."""
+    chosen, rejected = lengths
+    if match_length:
+        yield (
+            f"{name}: the longer completion of each pair is cut to the length of the shorter one: chosen completions "
+            f"have {chosen:.1f} tokens on average, rejected ones {rejected:.1f}."
+        )
+    elif max(chosen, rejected) > _ALIKE * min(chosen, rejected):
+        yield (
+            f"{name}: chosen completions have {chosen:.1f} tokens on average, rejected ones {rejected:.1f}; "
+            "--match-length measures each pair up to the length of the shorter completion."
+        )
+
+
 class _Encoded(NamedTuple):
-    """The two documents of a pair, which both begin with ``start`` tokens of the prompt, and their digest."""
+    """The two documents of a pair, which both begin with ``start`` tokens of the prompt, and their digest.
+
+    ``lengths`` are those of its completions within the maximum length, before the longer one is cut.
+    """
 
     digest: bytes
     start: int
     documents: list[npt.NDArray[np.int32]]
+    lengths: list[int]
 
 
-def _encoded(pair: PairTokens, max_length: int) -> _Encoded:
+def _encoded(pair: PairTokens, max_length: int, match_length: bool) -> _Encoded:
+    start = len(pair.prompt)
     documents = [np.array(pair.prompt + ids, dtype=np.int32)[:max_length] for ids in (pair.chosen, pair.rejected)]
+    lengths = [len(ids) - start for ids in documents]
+    if match_length:
+        documents = [ids[: start + min(lengths)] for ids in documents]
     digest = hashlib.sha256(b"".join(ids.astype("<i4").tobytes() for ids in documents)).digest()
-    return _Encoded(digest, len(pair.prompt), documents)
+    return _Encoded(digest, start, documents, lengths)
 
 
 def _sample(pairs: list[_Encoded], name: str, max_length: int, notes: tuple[str, ...]) -> PairSample:

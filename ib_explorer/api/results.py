@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from estimator.bottleneck.bounds import BOUNDS, IB, Bound
 from estimator.checkpoints.revision import Revision
@@ -28,6 +28,9 @@ from ib_explorer.tables.bounds import COLUMNS as BOUND_COLUMNS
 from ib_explorer.tables.bounds import corner_rows
 from ib_explorer.tables.checkpoints import PLACE, place_row
 from ib_explorer.tables.measurements import Row, columns
+
+if TYPE_CHECKING:
+    from ib_explorer.drawing.plane import XAxis
 
 
 class Picture(str):
@@ -63,7 +66,10 @@ class Result(Table):
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """One mapping per point, with the columns of the CSV that ``ib-explorer measure`` writes."""
-        made = columns()
+        from cache import Cache
+        from ib_explorer.cached import CachedCurves
+
+        made = columns(CachedCurves(Cache(self.cache_dir)).of_row)
         return [{name: column(*point) for name, column in made.items()} for point in self.points]
 
     @property
@@ -93,22 +99,26 @@ class Result(Table):
         min_count: int | None = None,
         preset: str | None = None,
         bound: str = IB.name,
+        x: XAxis = "labels",
         width: int = 100,
         height: int = 32,
     ) -> Picture:
         """Draw the plane, the layers or the training as text; what is not given is that of the first point.
 
         ``layer`` is a number, ``"mean"`` or ``"each"``: by default the mean where the points have it, else each. The
-        bound is drawn where its curve is cached. Raises :class:`InputError` when nothing fits.
+        bound is drawn where its curve is cached. ``x="context"`` has I(context;Z) as the x axis, where the diagonal
+        bounds every point. Raises :class:`InputError` when nothing fits.
         """
         from cache import Cache
-        from ib_explorer.cached import cached_curve, canonical_temperature
+        from ib_explorer.cached import CachedCurves, canonical_temperature
         from ib_explorer.drawing.charts import KINDS, charts_of
-        from ib_explorer.drawing.plane import View
+        from ib_explorer.drawing.plane import X_AXES, View
         from ib_explorer.drawing.text_plot import draw
 
         if kind not in KINDS:
             raise InputError("plot", f"There is no plot {kind!r}: choose from {', '.join(KINDS)}.")
+        if x not in X_AXES:
+            raise InputError("plot", f"There is no x axis {x!r}: choose from {', '.join(X_AXES)}.")
         first = self.points[0][1]
         has_mean = any(row.layer == "mean" for _, row in self.points)
         view = View(
@@ -120,9 +130,10 @@ class Result(Table):
             variant=variant or first.variant,
             min_count=min_count or (first.min_count if first.weights == "uniform" else MIN_COUNT),
             bound=BOUNDS.find(bound).name,
+            x=x,
         )
-        curve = cached_curve(Cache(self.cache_dir), self.records, view.granularity, view.drawn_bound.curve)
-        charts = charts_of(kind, self.records, view, curve)
+        curves = CachedCurves(Cache(self.cache_dir)).drawn(self.records, view)
+        charts = charts_of(kind, self.records, view, *curves)
         if not any(chart.series for chart in charts):
             raise InputError("filter", "No measured value matches this plot: .rows lists what was measured.")
         return Picture(draw(charts, width, height, colour=False))

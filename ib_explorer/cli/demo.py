@@ -10,8 +10,10 @@ import click
 
 from cache import Cache
 from cache.locations import locations, prepare, usable
+from estimator.bottleneck.bounds import HELD_OUT, IB
 from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
+from ib_explorer.cached import CachedCurves
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.measure import measure_all
 from ib_explorer.cli.outlet import is_interactive, show
@@ -56,7 +58,7 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
     if measured:
         _print_plane(measured, request, cache_dir)
         points = (point for measurements in measured for point in points_of(measurements))
-        write_text(path, points_text(points))
+        write_text(path, points_text(points, CachedCurves(Cache(places.cache)).of_row))
         show(os.path.abspath(path))
     return session.exit_code
 
@@ -66,8 +68,14 @@ def _print_plane(measured: list[CheckpointMeasurements], request: MeasurementReq
     from ib_explorer.drawing.charts import plane_chart
     from ib_explorer.drawing.plane import View, plane
 
-    bound = run_jobs([("demo", partial(ComputeBound, request=request, granularity="token"))], cache_dir, "cpu")
-    ready = [event for event in bound.events if isinstance(event, BoundReady)]
+    jobs = [
+        ("demo", partial(ComputeBound, request=request, granularity="token", bound=bound.name))
+        for bound in (IB, HELD_OUT)
+    ]
+    found = run_jobs(jobs, cache_dir, "cpu")
+    ready = [event for event in found.events if isinstance(event, BoundReady)]
     cache = Cache(locations(cache_dir).cache)
-    _, curves = bound.read(ready, lambda event: cache.curves.load(event.key))
-    print_charts([plane_chart(plane(measured, View(), next(iter(curves), None)))])
+    _, curves = found.read(ready, lambda event: cache.curves.load(event.key))
+    drawn = {curve.conditionals: curve for curve in curves}
+    both = (drawn.get(bound.curve.name) for bound in (IB, HELD_OUT))
+    print_charts([plane_chart(plane(measured, View(), *both))])

@@ -11,7 +11,7 @@ from cache.locations import locations
 from estimator.errors import InputError
 from estimator.measurement import VARIANTS, WEIGHTS
 from estimator.text.kinds import LABELS
-from ib_explorer.cached import cached_measurements, canonical_temperature, reading
+from ib_explorer.cached import CachedCurves, cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show, write_data
@@ -54,10 +54,11 @@ def command(
             raise InputError(
                 "filter", "No cached measurement matches these filters: leave one out to see what is cached."
             )
+        text = points_text(points, CachedCurves(cache).of_row)
     if csv is None:
-        write_data(points_text(points))
+        write_data(text)
     else:
         check_writable(csv)
-        write_text(csv, points_text(points))
+        write_text(csv, text)
         show(str(csv))
     return outcome(cache)

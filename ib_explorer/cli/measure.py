@@ -17,7 +17,7 @@ from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
-from ib_explorer.cached import as_asked, cached_increments
+from ib_explorer.cached import CachedCurves, as_asked, cached_increments
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show, write_data
 from ib_explorer.cli.plans import planning, yes_option
@@ -71,13 +71,14 @@ def command(
             check_writable(path)
     session, measured = measure_all(requests, cache_dir, increments=increments is not None, yes=yes)
     wanted = requests[0]
+    cache = Cache(locations(cache_dir).cache)
     if increments is not None and measured:
-        with_increments = cached_increments(Cache(locations(cache_dir).cache), measured)
+        with_increments = cached_increments(cache, measured)
         write_text(increments, increments_text(with_increments, wanted.layers, temperatures))
     points = points_asked(measured, wanted)
     if not points:
         return session.exit_code
-    text = points_text(points)
+    text = points_text(points, CachedCurves(cache).of_row)
     if csv is None:
         write_data(text)
     else:

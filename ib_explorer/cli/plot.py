@@ -19,13 +19,13 @@ from estimator.errors import InputError
 from estimator.measurement import MIN_COUNT, VARIANTS, WEIGHTS, CheckpointMeasurements, Layer, Variant, Weights
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
-from ib_explorer.cached import cached_curve, cached_measurements, canonical_temperature, reading
+from ib_explorer.cached import CachedCurves, cached_measurements, canonical_temperature, reading
 from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show_picture
 from ib_explorer.cli.reading import outcome
 from ib_explorer.drawing.charts import KINDS, Chart, charts_of
-from ib_explorer.drawing.plane import View, revision_of
+from ib_explorer.drawing.plane import CONTEXT, X_AXES, View, XAxis, revision_of
 
 WITHOUT_TERMINAL = (100, 32)
 """Width and height of a picture that is written to a pipe or a file."""
@@ -96,6 +96,13 @@ WITHOUT_TERMINAL = (100, 32)
     help=f"Bound to draw, if its curve is cached. {described(BOUNDS.values())}.",
 )
 @click.option(
+    "--x",
+    type=click.Choice(X_AXES),
+    default=X_AXES[0],
+    show_default=True,
+    help=f"Information on the x axis: that of the labels, or {CONTEXT}, where the diagonal bounds every point.",
+)
+@click.option(
     "--width",
     type=click.IntRange(20, 1000),
     help=f"Width in columns (default: that of the terminal, or {WITHOUT_TERMINAL[0]} without one).",
@@ -118,6 +125,7 @@ def command(
     variant: Variant,
     preset: str,
     bound: str,
+    x: XAxis,
     width: int | None,
     height: int | None,
     cache_dir: Path | None,
@@ -135,13 +143,16 @@ def command(
         variant,
         min_count,
         bound,
+        x,
     )
+    if view.x == "context" and view.is_over_training:
+        raise InputError("x", f"--x context needs labels with two sides, which {granularity} does not have: omit it.")
     cache = Cache(locations(cache_dir).cache)
     with reading(cache):
         measured = [found for found in cached_measurements(cache, models) if view.shows(found)]
         if checkpoint is not None:
             measured = _named(measured, checkpoint)
-        charts = charts_of(kind, measured, view, cached_curve(cache, measured, granularity, view.drawn_bound.curve))
+        charts = charts_of(kind, measured, view, *CachedCurves(cache).drawn(measured, view))
         if not any(chart.series for chart in charts):
             raise InputError(
                 "filter", "No cached measurement matches this view: list what is cached with ib-explorer export."

@@ -15,8 +15,9 @@ from estimator.text.kinds import LABELS
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
-from ib_explorer.drawing.looks import BOUND, DIAGONAL, appearance
+from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
 from ib_explorer.drawing.plane import (
+    CONTEXT,
     Plane,
     Series,
     Trajectory,
@@ -32,6 +33,8 @@ from ib_explorer.drawing.records import sides
 Pairs = Sequence[tuple[float, float]]
 KINDS = ("plane", "layers", "training")
 """Kinds of pictures that are drawn as text."""
+_DRAWN_WIDE = "㉈㉉㉊㉋㉌㉍㉎㉏"
+"""Characters of ambiguous width by Unicode that terminals and plotext draw two cells wide."""
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture."""
 
@@ -56,38 +59,84 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """The area between two lines, each by ascending x, filled with ``stroke`` characters."""
+
+    name: str
+    lower: Pairs
+    upper: Pairs
+    colour: Colour
+    stroke: str
+
+    @property
+    def symbol(self) -> str:
+        """The band's symbol in the legend."""
+        return self.stroke
+
+    def filling(self, window: Limits, columns: int) -> Line:
+        """The band as a line with a vertical piece in every other of the window's ``columns`` that both lines reach."""
+        left, right = window.x
+        x = left + (np.arange(0, columns, 2) + 0.5) / columns * (right - left)
+        ends = [np.array(line, dtype=np.float64).reshape(-1, 2).T for line in (self.lower, self.upper)]
+        x = x[(x >= max(xs[0] for xs, _ in ends)) & (x <= min(xs[-1] for xs, _ in ends))]
+        with np.errstate(over="ignore", invalid="ignore"):
+            lower, upper = (np.interp(x, *line) for line in ends)
+        pieces = np.stack([x, lower, x, upper, x, np.full_like(x, np.nan)], axis=1).reshape(-1, 2)
+        return Line(self.name, [(at, height) for at, height in pieces.tolist()], self.colour, stroke=self.stroke)
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """One pair of axes and the lines between them: what puts the series in context, below the ``series`` themselves."""
+    """One pair of axes and the lines between them: what puts the series in context, below the ``series`` themselves.
+
+    The ``band`` is below all lines.
+    """
 
     context: tuple[Line, ...]
     series: tuple[Line, ...]
     limits: Limits
     x_axis: Axis
     y_axis: Axis
+    band: Band | None = None
+
+    def below(self, columns: int) -> tuple[Line, ...]:
+        """What is drawn before the series on a canvas of ``columns``: the band, and the lines of the context."""
+        filling = () if self.band is None else (self.band.filling(self.limits, columns),)
+        return *filling, *self.context
 
 
 def charts_of(
-    kind: str, records: Sequence[CheckpointMeasurements], view: View, curve: BoundCurve | None
+    kind: str,
+    records: Sequence[CheckpointMeasurements],
+    view: View,
+    curve: BoundCurve | None,
+    low: BoundCurve | None,
 ) -> Sequence[Chart]:
-    """The charts of one of :data:`KINDS`; ``curve`` is the one that the view's bound is drawn from, if it is cached."""
+    """The charts of one of :data:`KINDS`; ``curve`` is the one that the view's bound is drawn from, if it is cached.
+
+    ``low`` is its low estimate.
+    """
     if kind == "layers":
         return [layers_chart(records, view)]
     if kind == "training":
         return training_charts(plane(records, view, None))
-    return [plane_chart(plane(records, view, curve))]
+    return [plane_chart(plane(records, view, curve, low))]
 
 
 def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
     """The plane within ``limits`` (default: its own): its diagonal and bound, and its trajectories."""
-    window = limits or plane.limits
+    window, view = limits or plane.limits, plane.view
     context = []
-    if not plane.view.is_over_training:
+    if not view.is_over_training:
         far = max(window.x[1], window.y[1], 0.0)
-        context.append(Line("diagonal", ((0.0, 0.0), (far, far)), DIAGONAL, stroke="·"))
+        name = "diagonal (bound)" if view.is_of_context else "diagonal"
+        context.append(Line(name, ((0.0, 0.0), (far, far)), DIAGONAL, stroke="·"))
     if plane.bound:
-        context.append(Line(plane.view.drawn_bound.title, plane.bound, BOUND))
+        context.append(Line(view.drawn_bound.title, plane.bound, BOUND))
+    is_between = plane.bound and plane.low
+    band = Band("held-out to raw", plane.low, plane.bound, BAND, "░") if is_between else None
     pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
-    return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis)
+    return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis, band)
 
 
 def training_charts(plane: Plane) -> tuple[Chart, ...]:
@@ -114,11 +163,16 @@ def layers_chart(records: Sequence[CheckpointMeasurements], view: View) -> Chart
         if measured:
             last[trajectory] = measured[-1]
     view, titles = replace(view, layer="mean"), list(LABELS.titles(view.granularity).values())
+    if view.is_of_context:
+        titles[0] = CONTEXT
     named: list[tuple[str, Pairs]] = []
     for trajectory, (record, rows) in last.items():
         model = f"{series_name(trajectory, record, 'mean', view, list(last))} " if len(last) > 1 else ""
         for title in titles:
-            values = [(float(row.layer), view.value.of(sides(row)[title])) for row in rows]
+            values = [
+                (float(row.layer), row.ceiling if title == CONTEXT else view.value.of(sides(row)[title]))
+                for row in rows
+            ]
             named.append((model + title, values))
     looks = [appearance(index, len(named), False) for index in range(len(named))]
     lines = tuple(Line(name, pairs, look.colour, look.marker) for (name, pairs), look in zip(named, looks, strict=True))
@@ -135,8 +189,8 @@ def legend(chart: Chart, width: int) -> list[Run]:
     count = len(chart.series)
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
-        lines = (*chart.context, *chart.series[:shown])
-        entries = [(line.symbol, narrow(line.name), line.colour) for line in lines] + more
+        drawn = (*chart.context, *((chart.band,) if chart.band else ()), *chart.series[:shown])
+        entries = [(one.symbol, narrow(one.name), one.colour) for one in drawn] + more
         length = sum(len(symbol) + 1 + len(name) for symbol, name, _ in entries) + 3 * max(len(entries) - 1, 0)
         if length <= width - len(title) - 2:
             break
@@ -160,7 +214,10 @@ def narrow(text: str) -> str:
     """The text with one cell per character: what a terminal draws wider, or not at all, becomes a question mark."""
     return "".join(
         character
-        if character.isprintable() and east_asian_width(character) not in "WF" and not combining(character)
+        if character.isprintable()
+        and east_asian_width(character) not in "WF"
+        and character not in _DRAWN_WIDE
+        and not combining(character)
         else "?"
         for character in text
     )

@@ -22,6 +22,7 @@ ORDERED: tuple[Colour, ...] = ((110, 110, 220), (52, 148, 190), (40, 175, 125), 
 MARKERS = "●■▲◆○□△◇"
 DIAGONAL: Colour = (110, 110, 110)
 BOUND: Colour = (160, 160, 200)
+BAND: Colour = (95, 95, 125)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def _drawn(chart: Same[Chart], chosen: int | None, width: int, height: int) -> C
     canvas = Canvas(width, height)
     series = [line for index, line in enumerate(chart.value.series) if index != chosen]
     above = [] if chosen is None else [chart.value.series[chosen]]
-    for line in (*chart.value.context, *series, *above):
+    for line in (*chart.value.below(width), *series, *above):
         places = shares(line.pairs, chart.value.limits)
         canvas.line(places, line.colour, line.stroke)
         if line.marker is not None:

@@ -18,22 +18,36 @@ from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tree import in_training_order
 from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
-from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement, Variant, Weights
+from estimator.measurement import (
+    MIN_COUNT,
+    CheckpointMeasurements,
+    Granularity,
+    Information,
+    Layer,
+    Measurement,
+    Variant,
+    Weights,
+)
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.branches import Order, line_order
-from ib_explorer.drawing.records import sample_size, sides
+from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, shelf_of
 
 Records = tuple[CheckpointMeasurements, ...]
+XAxis = Literal["labels", "context"]
+X_AXES: tuple[XAxis, ...] = ("labels", "context")
+CONTEXT = "I(context;Z)"
+"""The title of the axis of all that a state retains of its context, which no I(Y;Z) exceeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """The selection of measurements to show; ``preset`` names the plotted value.
 
-    ``bound`` names the bound drawn with the points, unless the value may only be compared with another one.
+    ``bound`` names the bound drawn with the points, unless the value may only be compared with another one. ``x`` is
+    the information on the x axis: that of the labels, or of the whole context, where the diagonal is the bound.
     """
 
     layer: Layer | Literal["each"] = "mean"
@@ -44,6 +58,12 @@ class View:
     variant: Variant = "raw"
     min_count: int = MIN_COUNT
     bound: str = IB.name
+    x: XAxis = "labels"
+
+    @property
+    def is_of_context(self) -> bool:
+        """Whether the x axis is I(context;Z)."""
+        return self.x == "context" and not self.is_over_training
 
     @property
     def is_over_training(self) -> bool:
@@ -58,7 +78,7 @@ class View:
     @property
     def drawn_bound(self) -> Bound:
         """The bound that is drawn."""
-        return BOUNDS[self.value.bound or self.bound]
+        return DIAGONAL if self.is_of_context else BOUNDS[self.value.bound or self.bound]
 
     def shows(self, record: CheckpointMeasurements) -> bool:
         """Whether ``record`` has rows of the labels in view."""
@@ -104,8 +124,8 @@ class Trajectory:
 class Point:
     """One measurement on the plane: ``x`` is I(X;Z) and ``y`` I(Y;Z), fractions of log n.
 
-    For labels with one side, ``x`` is the place of the checkpoint in training, which has no bracket, and ``y`` their
-    information.
+    ``estimate`` is what ``x`` is a value of. It is None where ``x`` has no bracket: if it is I(context;Z) or, for
+    labels with one side, the place of the checkpoint in training; ``y`` is then their information.
     """
 
     checkpoint: CheckpointMeasurements
@@ -113,12 +133,12 @@ class Point:
     value: Value
     x: float
     y: float
+    estimate: Information | None
 
     @property
     def x_bracket(self) -> tuple[float, float]:
         """The bracket of I(X;Z): :attr:`estimator.measurement.Information.bracket`."""
-        row = self.measurement
-        return (self.x, self.x) if row.expressivity is None else row.complexity.bracket
+        return (self.x, self.x) if self.estimate is None else self.estimate.bracket
 
     @property
     def y_bracket(self) -> tuple[float, float]:
@@ -129,8 +149,9 @@ class Point:
     @property
     def null(self) -> tuple[float, float]:
         """The point's expected place if its labels were independent of Z."""
-        x, *rest = (self.value.null(side) for side in sides(self.measurement).values())
-        return (x, rest[0]) if rest else (self.x, x)
+        row = self.measurement
+        x = self.x if self.estimate is None else self.value.null(self.estimate)
+        return x, self.value.null(row.expressivity or row.complexity)
 
     @property
     def is_finite(self) -> bool:
@@ -154,11 +175,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A picture of the information plane as data; ``bound``, unless it is the diagonal, as fractions of log n."""
+    """A picture of the information plane as data; ``bound``, unless it is the diagonal, as fractions of log n.
+
+    ``low`` is the same line from the low estimate of the curve: the true one lies between the two.
+    """
 
     view: View
     series: tuple[Series, ...]
     bound: Corners
+    low: Corners
     limits: Limits
     x_axis: Axis
     y_axis: Axis
@@ -174,13 +199,18 @@ class Plane:
         return next((series for series in self.series if series.layer == layer and point in series.points), None)
 
 
-def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCurve | None) -> Plane:
-    """The plane of ``records`` in ``view``, with ``curve`` (bits) divided by log2 n anchors as its bound."""
+def plane(
+    records: Iterable[CheckpointMeasurements], view: View, curve: BoundCurve | None, low: BoundCurve | None = None
+) -> Plane:
+    """The plane of ``records`` in ``view``, with ``curve`` (bits) divided by log2 n anchors as its bound.
+
+    ``low`` is the low estimate of that curve.
+    """
     series: list[Series] = []
     trajectories = _trajectories(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
     titles = list(LABELS.titles(view.granularity).values())
-    x_axis, y_axis = Axis(titles[0]), Axis(titles[-1])
+    x_axis, y_axis = Axis(CONTEXT if view.is_of_context else titles[0]), Axis(titles[-1])
     places: list[Mapping[Revision, float]] = [{} for _ in checkpoints]
     if view.is_over_training:
         runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
@@ -200,11 +230,12 @@ def plane(records: Iterable[CheckpointMeasurements], view: View, curve: BoundCur
                 is_whole = len(points) == len(run)
                 mine = order if is_whole else line_order([revision_of(point.checkpoint) for point in points])
                 series.append(Series(trajectory, layer, name, points, mine))
-    return Plane(view, tuple(series), _bound(curve, series, view), _limits(series), x_axis, y_axis)
+    upper, lower = (_bound(one, series, view) for one in (curve, low))
+    return Plane(view, tuple(series), upper, lower, _limits(series), x_axis, y_axis)
 
 
 def distance(point: Point, curve: BoundCurve) -> Distance:
-    """Distance of ``point``, as drawn, below the IB curve of its sample and granularity, in bits."""
+    """Distance from ``point``, as drawn over I(X;Z), to the IB curve of its sample and granularity, in bits."""
     bits = math.log2(point.checkpoint.anchors)
     return distance_to_bound(curve, point.x * bits, point.y * bits)
 
@@ -294,19 +325,22 @@ def _points(
     change the points of the others.
     """
     points: dict[Layer, Point] = {}
-    value = view.value
     for record in records:
         for row in view.rows(record.value, layers):
             if row.layer not in points:
-                points[row.layer] = _point(record.value, row, value, place)
+                points[row.layer] = _point(record.value, row, view, place)
     return points
 
 
-def _point(record: CheckpointMeasurements, row: Measurement, value: Value, place: float | None) -> Point:
+def _point(record: CheckpointMeasurements, row: Measurement, view: View, place: float | None) -> Point:
+    value = view.value
+    y = value.of(row.expressivity or row.complexity)
+    if view.is_of_context:
+        return Point(record, row, value, row.ceiling, y, None)
     if row.expressivity is not None:
-        return Point(record, row, value, value.of(row.complexity), value.of(row.expressivity))
+        return Point(record, row, value, value.of(row.complexity), y, row.complexity)
     assert place is not None, "labels with one side are drawn over training"
-    return Point(record, row, value, place, value.of(row.complexity))
+    return Point(record, row, value, place, y, None)
 
 
 def series_name(
@@ -329,6 +363,8 @@ def series_name(
 
 def _bound(curve: BoundCurve | None, series: Sequence[Series], view: View) -> Corners:
     if curve is None or not series or view.drawn_bound is DIAGONAL:  # the diagonal is always drawn
+        return ()
+    if view.weights != "frequency":  # the curve is that of labels as frequent as in the text
         return ()
     bits = math.log2(series[0].trajectory.anchors)
     return tuple((x / bits, y / bits) for x, y in view.drawn_bound.line(curve))

@@ -29,14 +29,15 @@ def _chart(chart: Chart, width: int, height: int, colour: bool) -> str:
     """One chart: its legend, plotext's axes and lines, and the title of the x axis."""
     width, height = max(width, SMALLEST[0]), max(height, SMALLEST[1])
     y_ticks = _ticks(chart.y_axis, chart.limits.y, height // 4, height)
-    x_ticks = _ticks(chart.x_axis, chart.limits.x, width // 12, width - 1 - max(map(len, y_ticks[1]), default=0))
+    columns = width - 1 - max(map(len, y_ticks[1]), default=0)
+    x_ticks = _ticks(chart.x_axis, chart.limits.x, width // 12, columns)
     plotext.terminal.limit(False, False)
     figure = plotext.figure.clear()
     figure.theme("colorless").canvas("default").plot_size(width, height - 2)
     figure.axes(False, axis="x", side="upper").axes(False, axis="y", side="right")
     for axis, side, (places, names) in (("x", "lower", x_ticks), ("y", "left", y_ticks)):
         figure.ruler(axis, side).lim(0, 1).ticks(places, names)
-    for line in (*chart.context, *chart.series):
+    for line in (*chart.below(columns), *chart.series):
         _draw_line(line, shares(line.pairs, chart.limits))
     above = "".join(_painted(text, shade if colour else None) for text, shade in legend(chart, width))
     body = figure.build().string(colorless=not colour).removesuffix("\n")

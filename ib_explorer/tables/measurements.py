@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from cache.measurements import row_key
+from estimator.bottleneck.bounds import ESTIMATE, RAW, Curve
+from estimator.curve import BoundCurve, Distance, distance_to_bound
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.request import MeasurementRequest
 from estimator.soft_entropy.temperature import parse_temperature
@@ -14,6 +17,12 @@ from ib_explorer.tables.csv import shown_layers, table_text
 
 Row = tuple[CheckpointMeasurements, Measurement]
 Column = Callable[[CheckpointMeasurements, Measurement], object]
+CurveOf = Callable[[CheckpointMeasurements, Measurement, Curve], BoundCurve | None]
+"""Finds the curve of a row's sample and labels; None if it has not been computed."""
+
+
+def no_curve(_: CheckpointMeasurements, __: Measurement, ___: Curve) -> None:
+    """Finds no curve: the distances to curves are empty."""
 
 
 def _of_checkpoint(*names: str) -> dict[str, Column]:
@@ -60,6 +69,35 @@ def _optimality(value: Value) -> dict[str, Column]:
     return {value.column("optimality"): lambda _, row: value.optimality(row)}
 
 
+def _gaps(curve_of: CurveOf) -> dict[str, Column]:
+    """Distances from the adjusted point to the IB curve of its text, in bits; empty where the curve is unknown.
+
+    The true curve lies between its held-out estimate (low) and the raw curve (high), which alone is a bound.
+    """
+
+    def part(curve: Curve, of: Callable[[Distance], float]) -> Column:
+        def column(record: CheckpointMeasurements, row: Measurement) -> object:
+            found = _adjusted_distance(record, row, curve_of(record, row, curve))
+            return None if found is None else of(found)
+
+        return column
+
+    return {
+        "bound_gap_low": part(ESTIMATE, lambda one: one.gap),
+        "bound_gap_high": part(RAW, lambda one: one.gap),
+        "epsilon_ib": part(RAW, lambda one: one.epsilon),
+    }
+
+
+def _adjusted_distance(record: CheckpointMeasurements, row: Measurement, curve: BoundCurve | None) -> Distance | None:
+    """Distance from the adjusted point to ``curve``, whose labels are as frequent as in the text."""
+    x, y = row.complexity, row.expressivity
+    if curve is None or y is None or x.adjusted is None or y.adjusted is None or row.weights != "frequency":
+        return None
+    bits = math.log2(record.anchors)
+    return distance_to_bound(curve, x.adjusted * bits, y.adjusted * bits)
+
+
 _COLUMNS: dict[str, Column] = {
     **_of_checkpoint("model", "revision", "commit", "stage", "step", "tokens"),
     **_of_row("layer", "site", "granularity"),
@@ -90,9 +128,10 @@ _COLUMNS: dict[str, Column] = {
 }
 
 
-def columns() -> dict[str, Column]:
+def columns(curve_of: CurveOf = no_curve) -> dict[str, Column]:
     """The columns in order, each with the function of its value; those of values that are not built in come last."""
-    found = dict(_COLUMNS)
+    found = _COLUMNS | _gaps(curve_of) | _of_checkpoint("bits_per_byte")
+    found["complexity_length"] = _part("complexity", lambda one: one.length)
     for value in added_values():
         for quantity in ("complexity", "expressivity"):
             found[value.column(quantity)] = _part(quantity, value.of)
@@ -100,9 +139,9 @@ def columns() -> dict[str, Column]:
     return found
 
 
-def points_text(points: Iterable[Row]) -> str:
-    """The points as CSV with :func:`columns`; a withheld optimality is empty."""
-    made = columns()
+def points_text(points: Iterable[Row], curve_of: CurveOf = no_curve) -> str:
+    """The points as CSV with :func:`columns`; a withheld optimality is empty, as are distances to unknown curves."""
+    made = columns(curve_of)
     return table_text(list(made), ([column(*point) for column in made.values()] for point in points))
 
 

@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from estimator.safe_text import safe
+from ib_explorer.drawing.plane import CONTEXT
 from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys
@@ -27,6 +28,8 @@ from ib_explorer.tui.theme import PLANE
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.point_table import PointTable
 
+ASPECTS = {"bound": "bound", "x": "x axis to choose"}
+"""Aspects of the view that labels with one side lack."""
 PLAY_EVERY = 0.6
 """Seconds between the checkpoints of the animation."""
 
@@ -92,9 +95,13 @@ class ExplorerApp(Core, inherit_bindings=False):
             self._set(replace(moves.by_checkpoints(now, 1), playing=not done), at_once=True)
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
-        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant or bound."""
-        if aspect == "bound" and self.state.view.is_over_training:
-            self.notify(f"{self.state.view.granularity} has no bound: bounds apply to the plane only.")
+        """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant, bound or x."""
+        view = self.state.view
+        if aspect in ("bound", "x") and view.is_over_training:
+            self.notify(f"{view.granularity} has no {ASPECTS[aspect]}: it has one side and is drawn over training.")
+            return
+        if aspect == "bound" and view.is_of_context:
+            self.notify(f"The diagonal is the bound of {CONTEXT}: press X for the information of the labels.")
             return
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
@@ -154,7 +161,7 @@ class ExplorerApp(Core, inherit_bindings=False):
 
         def write(path: Path | None) -> None:
             if path is not None:
-                self.run_worker(background.export(path, pairs, self.post_message), group="export")
+                self.run_worker(background.export(path, pairs, self.state, self.post_message), group="export")
 
         suggestion = safe(f"{model}-{self.state.view.granularity}.csv").replace("/", "-")
         self.push_screen(ExportDialog(len(pairs), suggestion), write)

@@ -28,6 +28,7 @@ from ib_explorer.tui.news import (
     WorkerEvent,
     WorkerExited,
 )
+from ib_explorer.tui.state import State
 from ib_explorer.work.identities import increments_identity
 from ib_explorer.worker.messages import Failed, Measured, Task
 
@@ -135,13 +136,15 @@ async def submit(client: Client, task: Task, post: Post) -> None:
         post(WorkerEvent(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
 
 
-async def export(path: Path, points: list[tuple[CheckpointMeasurements, Measurement]], post: Post) -> None:
-    """Write the points to a CSV file, and post the outcome."""
+async def export(
+    path: Path, points: list[tuple[CheckpointMeasurements, Measurement]], state: State, post: Post
+) -> None:
+    """Write the points to a CSV file, with their distances to the curves of ``state``, and post the outcome."""
     from ib_explorer.tables.csv import write_text
     from ib_explorer.tables.measurements import points_text
 
     try:
-        await asyncio.to_thread(lambda: write_text(path, points_text(points)))
+        await asyncio.to_thread(lambda: write_text(path, points_text(points, state.curve_of)))
     except InputError as error:
         post(Exported(path, len(points), str(error)))
     else:

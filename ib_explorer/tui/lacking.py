@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from estimator.bottleneck.bounds import Curve
 from estimator.measurement import WEIGHTS, CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.drawing.plane import Trajectory
@@ -115,18 +116,21 @@ def is_measured(scene: Scene) -> bool:
 
 
 def bound(scene: Scene, *, again: bool) -> list[Job]:
-    """The bound of the sample and labels in view, unless it is available or was requested.
+    """The bound of the sample and labels in view and its low estimate, unless they are available or were requested.
 
-    ``again`` also requests one that failed or was cancelled.
+    ``again`` also requests those that failed or were cancelled.
     """
     view, known = scene.state.view, scene.request
-    if known is None or view.is_over_training or scene.curve is not None:
+    if known is None or view.is_over_training:
         return []
     request = replace(known, granularities=(view.granularity,))
-    jobs = bound_jobs(scene.state, request, view.drawn_bound.curve)
-    if jobs and not (again and all(job.is_given_up for job in jobs)):
-        return []
-    return [Job(UNNUMBERED, JobKind.BOUND, request, view.drawn_bound.name)]
+
+    def is_due(curve: Curve) -> bool:
+        jobs = bound_jobs(scene.state, request, curve)
+        return not jobs or (again and all(job.is_given_up for job in jobs))
+
+    missing = (bound for bound in scene.lacking_bounds if is_due(bound.curve))
+    return [Job(UNNUMBERED, JobKind.BOUND, request, bound.name) for bound in missing]
 
 
 def increments(scene: Scene) -> list[Job]:

@@ -10,7 +10,7 @@ from estimator.bottleneck.bounds import BOUNDS
 from estimator.measurement import WEIGHTS, Granularity
 from estimator.values import VALUES
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import Point, neighbour, revision_of
+from ib_explorer.drawing.plane import X_AXES, Point, neighbour, revision_of
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of
 from ib_explorer.tui.state import Order, Place, State, with_labels
@@ -64,6 +64,7 @@ def stepped_view(scene: Scene, aspect: str, steps: int) -> State:
         "preset": tuple(VALUES),
         "variant": scene.variants,
         "bound": tuple(BOUNDS),
+        "x": X_AXES,
     }
     current = getattr(scene.state.view, aspect)
     offered = choices[aspect]

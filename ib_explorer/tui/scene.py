@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from estimator.bottleneck.bounds import Bound, bound_of
 from estimator.checkpoints.catalogue import whole_model
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
@@ -56,7 +57,7 @@ class Scene:
 
     ``trajectory`` is the one in view: that of the place or, for labels of another kind, one of the same model;
     ``records`` are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and
-    granularity in view, once it is available.
+    granularity in view, and ``low`` its low estimate, once they are available.
     """
 
     state: State
@@ -67,6 +68,7 @@ class Scene:
     records: tuple[CheckpointMeasurements, ...]
     branches: tuple[Branch, ...]
     curve: BoundCurve | None = None
+    low: BoundCurve | None = None
 
     @property
     def at(self) -> int | None:
@@ -82,6 +84,14 @@ class Scene:
             return False
         request = replace(known, granularities=(view.granularity,))
         return any(job.is_open for job in bound_jobs(self.state, request, view.drawn_bound.curve))
+
+    @property
+    def lacking_bounds(self) -> tuple[Bound, ...]:
+        """Bounds whose curves the view lacks: the one in view, then one drawn from its low estimate."""
+        drawn = self.state.view.drawn_bound
+        low = None if drawn.curve.low is None else bound_of(drawn.curve.low)
+        missing = drawn if self.curve is None else None, low if self.low is None else None
+        return tuple(bound for bound in missing if bound is not None)
 
     @property
     def layers(self) -> tuple[int | str, ...]:
@@ -178,16 +188,23 @@ def _scene(same: Same[State]) -> Scene:
     trajectory = _trajectory_in_view(state)
     records = by_trajectory(state.records)[trajectory] if trajectory else ()
     each = state.view.layer == "each"
-    curve = state.curve(records)
-    drawn = _plane(Same(state.records if state.overlay and not each else records), state.view, Same(curve))
+    wanted, labels = state.view.drawn_bound.curve, state.view.granularity
+    curve, low = state.curve(records, labels, wanted), state.curve(records, labels, wanted.low)
+    shown = state.records if state.overlay and not each else records
+    drawn = _plane(Same(shown), state.view, Same(curve), Same(low))
     point = _selected(state, drawn, trajectory)
     branches = _branches(Same(state.records), Same(state.jobs), Same(state.requests))
-    return Scene(state, drawn, point, trajectory, _checkpoints(Same(records)), records, branches, curve)
+    return Scene(state, drawn, point, trajectory, _checkpoints(Same(records)), records, branches, curve, low)
 
 
 @lru_cache(maxsize=8)
-def _plane(records: Same[tuple[CheckpointMeasurements, ...]], view: View, curve: Same[BoundCurve | None]) -> Plane:
-    return plane(records.value, view, curve.value)
+def _plane(
+    records: Same[tuple[CheckpointMeasurements, ...]],
+    view: View,
+    curve: Same[BoundCurve | None],
+    low: Same[BoundCurve | None],
+) -> Plane:
+    return plane(records.value, view, curve.value, low.value)
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ from estimator.bottleneck.bounds import BOUNDS, Curve
 from estimator.checkpoints.revision import Revision
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer
+from estimator.measurement import MIN_COUNT, CheckpointMeasurements, Granularity, Layer, Measurement
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
 from estimator.text.kinds import LABELS
@@ -92,16 +92,27 @@ class State:
         """The job with that number, if this screen submitted it."""
         return next((job for job in self.jobs if job.number == number), None)
 
-    def curve(self, records: Sequence[CheckpointMeasurements]) -> BoundCurve | None:
-        """The bound of ``records``' sample at the granularity in view, identified by its positions and label counts."""
-        return next((curve for curve in reversed(self.curves) if self._is_of_sample(curve, records)), None)
-
-    def _is_of_sample(self, curve: BoundCurve, records: Sequence[CheckpointMeasurements]) -> bool:
-        fits = (curve.conditionals, curve.granularity) == (self.view.drawn_bound.curve.name, self.view.granularity)
-        labels = (curve.granularity, curve.input_labels, curve.output_labels)
-        return fits and any(
-            record.positions == curve.positions and labels in shelf_of(record).labels for record in records
+    def curve(
+        self, records: Sequence[CheckpointMeasurements], granularity: Granularity, wanted: Curve | None
+    ) -> BoundCurve | None:
+        """The ``wanted`` curve of ``records``' sample and granularity, identified by its positions and label counts."""
+        found = (
+            curve
+            for curve in reversed(self.curves)
+            if wanted is not None
+            and (curve.conditionals, curve.granularity) == (wanted.name, granularity)
+            and _is_of_sample(curve, records)
         )
+        return next(found, None)
+
+    def curve_of(self, record: CheckpointMeasurements, row: Measurement, wanted: Curve) -> BoundCurve | None:
+        """The ``wanted`` curve of a row's sample and labels."""
+        return self.curve([record], row.granularity, wanted)
+
+
+def _is_of_sample(curve: BoundCurve, records: Sequence[CheckpointMeasurements]) -> bool:
+    labels = (curve.granularity, curve.input_labels, curve.output_labels)
+    return any(record.positions == curve.positions and labels in shelf_of(record).labels for record in records)
 
 
 def with_records(state: State, records: Iterable[CheckpointMeasurements]) -> State:

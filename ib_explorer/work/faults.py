@@ -8,10 +8,13 @@ _OF_THE_REQUEST = frozenset(
     {
         *("device", "dtype", "max-length", "layers", "temperature", "anchors", "anchor-seeds", "extra", "score-budget"),
         *("corpus", "column", "documents", "granularity", "labels", "min-count", "clusters", "part"),
-        *("disk", "cache", "hub"),
+        *("disk", "hub"),
     }
 )
-"""Kinds of failures that the request, the text, the disk or the hub's address causes, whatever the checkpoint."""
+"""Kinds of failures that the request, the text, the disk or the hub's address causes, whatever the checkpoint.
+
+A cache that can only be read is not among them, because it may have the values of the next checkpoint.
+"""
 _OF_THE_ARCHITECTURE = frozenset({"memory", "architecture", "access", "checkpoint-budget"})
 """Kinds that checkpoints of one model share: unless one of them was measured, the others fail likewise."""
 

@@ -34,7 +34,9 @@ def sample_identity(
         "tokenizer class": tokenizer_class,
         "documents": request.documents,
         "max_length": request.max_length,
-    } | ({"columns": list(request.columns)} if request.columns else {})
+        **({"columns": list(request.columns)} if request.columns else {}),
+        **({"match_length": True} if request.match_length else {}),
+    }
 
 
 def checkpoint_identity(

@@ -101,7 +101,7 @@ class Samples:
         corpus, words = self._corpus_of(request, progress), load_tokenizer(revision, progress)
         size = request.documents, request.max_length
         sample = (
-            tokenise_pairs(corpus, words, *size, progress)
+            tokenise_pairs(corpus, words, *size, progress, match_length=request.match_length)
             if in_pairs
             else tokenise(corpus, words, *size, progress, request.text_column, request.columns)
         )

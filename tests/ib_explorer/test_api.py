@@ -200,6 +200,7 @@ def test_plots_are_text_as_it_is(tmp_path: Path) -> None:
         ({"granularity": "preference"}, "No measured value"),
         ({"preset": "best"}, "no preset 'best'"),
         ({"bound": "sky"}, "no bound 'sky'"),
+        ({"x": "time"}, "no x axis 'time'"),
         ({"temperature": "hot"}, "not a temperature"),
     ]:
         with pytest.raises(ib.InputError, match=words):
@@ -450,3 +451,4 @@ def test_the_bound_is_drawn_where_it_is_cached(tmp_path: Path) -> None:
     assert "IB curve" not in result.plot()
     cache.curves.put(identity, labels)
     assert "IB curve" in result.plot() and "IB curve" not in result.plot(bound="diagonal")
+    assert "I(context;Z)" in (over_context := result.plot(x="context")) and "IB curve" not in over_context

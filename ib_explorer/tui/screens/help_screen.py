@@ -22,12 +22,15 @@ _NUMBERS = (
     ("corrected", "plug-in minus null: on average not above the truth, documents included"),
     ("±error", "standard error of the drawn value, over groups of documents or shuffled labels"),
     ("docs", "the document part: what labels shuffled within their documents keep"),
+    ("length", "of pairs: the part of the null that a difference in length makes; 0 with --match-length"),
     ("low, high", "the bracket, which should contain the value for a new document"),
     ("share", "I(Y;Z) / I(context;Z): the part of all that is retained that tells what follows"),
     ("labels", "number of distinct labels; once: share of positions whose label occurs once"),
     ("ceiling", "plug-in estimate with a distinct label at every position"),
     ("optimality", "I(Y;Z) / I(X;Z); withheld (–) where I(X;Z) is at most 3 errors"),
-    ("bits under, ε", "vertical distance to the curve at the same I(X;Z), and min over β of (F − F_β)/β, in bits"),
+    ("gap", "bits from the drawn point up to the IB curve at the same I(X;Z): its held-out estimate, the raw curve"),
+    ("", "below 0, the point has more: the estimate is low, and Z sees more than X"),
+    ("ε", "min over β of (F − F_β)/β for the raw curve, in bits"),
     ("one successor", "share of positions whose X has a single Y; near 100 % the curve is the diagonal"),
 )
 

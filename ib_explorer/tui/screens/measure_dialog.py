@@ -18,7 +18,7 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
-from ib_explorer.options import NOT_OF_PAIRS, OPTIONS, PREFERENCE_SET, Option, option
+from ib_explorer.options import NOT_OF_PAIRS, ONLY_OF_PAIRS, OPTIONS, PREFERENCE_SET, Option, option
 from ib_explorer.tui.screens.dialog import Dialog
 from ib_explorer.tui.state import Order
 
@@ -96,6 +96,8 @@ class MeasureDialog(Dialog[Order]):
     def _fit_labels(self) -> None:
         for name in NOT_OF_PAIRS:
             self._entry(name).disabled = self._takes_pairs
+        for name in ONLY_OF_PAIRS:
+            self._entry(name).disabled = not self._takes_pairs
 
     @property
     def _takes_pairs(self) -> bool:

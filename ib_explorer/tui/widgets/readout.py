@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from textual.widgets import Static
 
 from estimator.measurement import CheckpointMeasurements, Information, Measurement
 from estimator.safe_text import safe
+from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value, added_values
-from ib_explorer.drawing.plane import Point, distance
+from ib_explorer.drawing.plane import CONTEXT, Point, distance
 from ib_explorer.drawing.records import sample_size, sides
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
@@ -45,9 +47,12 @@ def _values(drawn: Value) -> list[_Column]:
     ]
 
 
-def _parts() -> list[_Column]:
+def _parts(row: Measurement) -> list[_Column]:
+    in_pairs = LABELS.sample(row.granularity) == "pairs"
     return [
-        _Column("docs", 7, lambda side: value(side.document_part, 6)),
+        _Column("length", 7, lambda side: value(side.length, 6))
+        if in_pairs
+        else _Column("docs", 7, lambda side: value(side.document_part, 6)),
         _Column("low", 8, lambda side: value(side.bracket[0])),
         _Column("high", 7, lambda side: value(side.bracket[1], 6)),
         _Column("labels", 7, lambda side: count(side.labels)),
@@ -93,7 +98,7 @@ def title(scene: Scene) -> Content:
 def readout(point: Point) -> Text:
     """The numbers of ``point``, with the plotted value emphasised."""
     row, record = point.measurement, point.checkpoint
-    columns = [*_values(point.value), *_parts(), *_added()]
+    columns = [*_values(point.value), *_parts(row), *_added()]
     text = Text(no_wrap=True)
     text.append(" " * _NAME + "".join(f"{one.title:>{one.width}}" for one in columns) + "\n", style="dim")
     for name, side in sides(row).items():
@@ -121,7 +126,7 @@ def _optimality(row: Measurement, drawn: Value) -> Text:
             text.append(f"{number:>{column.width}}", style="bold" if column.value is drawn else "not bold")
 
     ratios(_values(drawn))
-    text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts())), style="dim not bold")
+    text.append(f"  {why_withheld(row)}".ljust(sum(column.width for column in _parts(row))), style="dim not bold")
     ratios(_added())
     text.rstrip()
     return text.append("\n")
@@ -137,16 +142,32 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
 
 
 def bound_line(scene: Scene) -> Text:
-    """The distance of the point from the curve in view, in bits, and how deterministic the sample's contexts are."""
-    text = Text(f"{scene.state.view.drawn_bound.curve.title:{_NAME}}", style="bold", no_wrap=True)
-    curve = scene.curve
-    if scene.point is None or curve is None:
-        said = "being computed" if scene.is_bounding else "not computed for these labels"
+    """The distance of the point from the bound in view, in bits, and how deterministic the sample's contexts are."""
+    view, point = scene.state.view, scene.point
+    text = Text(f"{'diagonal' if view.is_of_context else view.drawn_bound.curve.title:{_NAME}}", style="bold")
+    text.no_wrap = True
+    said = _why_no_distance(scene)
+    if said or point is None:
         return text.append(said, style="dim not bold")
-    if not scene.point.is_finite:
-        return text.append("no distance: this value of the point is not known", style="dim not bold")
-    found = distance(scene.point, curve)
-    side = "under" if found.gap >= 0 else "over"
-    text.append(f"{abs(found.gap):.3f} bits {side}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
-    shares = f" |X| {count(curve.input_labels)}, {percent(curve.one_successor).strip()} one successor"
-    return text.append(shares, style="dim not bold")
+    if view.is_of_context:
+        room = (point.x - point.y) * math.log2(point.checkpoint.anchors)
+        return text.append(f"gap {room:.3f} bits: {CONTEXT} bounds every I(Y;Z)", style="not bold")
+    assert scene.curve is not None
+    found = distance(point, scene.curve)
+    gap = f"{found.gap:.3f} bits"
+    if view.drawn_bound.curve.low is not None:
+        gap = f"at most {gap}" if scene.low is None else f"{distance(point, scene.low).gap:.3f} to {gap}"
+    text.append(f"gap {gap}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
+    return text.append(f" {percent(scene.curve.one_successor).strip()} one successor", style="dim not bold")
+
+
+def _why_no_distance(scene: Scene) -> str:
+    """Why the point has no distance from the bound in view, in one clause; empty if it has one."""
+    view, point = scene.state.view, scene.point
+    if point is None or (scene.curve is None and not view.is_of_context):
+        return "being computed" if scene.is_bounding else "not computed for these labels"
+    if not point.is_finite:
+        return "no distance: this value of the point is not known"
+    if view.weights != "frequency":
+        return "no distance: the bound is for labels weighted by frequency"
+    return ""

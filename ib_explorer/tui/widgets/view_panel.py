@@ -23,6 +23,7 @@ class ViewPanel(Static):
             ("states", view.variant, "n"),
             ("preset", view.preset, "p"),
             ("bound", "none" if view.is_over_training else view.drawn_bound.name, "b"),
+            ("x axis", "none" if view.is_over_training else view.x, "X"),
             ("models", "all" if state.overlay else "current", "o"),
             ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
         )

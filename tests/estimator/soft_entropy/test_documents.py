@@ -200,3 +200,36 @@ def test_longer_completions_do_not_move_the_null() -> None:
             z_scores[weights].append(value.corrected / value.se)
     for found in z_scores.values():
         assert abs(np.mean(found)) < 4 / np.sqrt(30)
+
+
+def lopsided(sizes: tuple[int, int], seed: int, pairs: int = 60) -> PairSample:
+    """Pairs of completions of these sizes after 5 tokens of prompt."""
+    offsets = np.concatenate([[0], np.cumsum(np.tile(sizes, pairs) + 5)]).astype(np.int64)
+    tokens = np.random.default_rng(seed).integers(0, 50, offsets[-1]).astype(np.int32)
+    return PairSample(tokens, offsets, "set", "0" * 64, 64, starts=np.full(2 * pairs, 5, dtype=np.int64))
+
+
+def drifting(sample: PairSample, rng: np.random.Generator) -> np.ndarray:
+    """States that know only how far from the prompt they are."""
+    far = sample.position_index() - (sample.offsets[:-1] + sample.starts)[sample.document_of_position()]
+    return rng.standard_normal((sample.positions, 32)) + far[:, None] / 10 * rng.standard_normal(32)
+
+
+def test_what_length_alone_gives_is_said_and_is_no_part_of_the_corrected_value() -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sample = lopsided((15, 45), seed)
+        for value in values(measured(sample, scores(drifting(sample, rng), seed), weights=BOTH)).values():
+            assert value.length is not None and value.length > 0.002
+            assert value.null == pytest.approx(value.length, rel=0.2)
+            assert abs(value.corrected) < 4 * value.se
+
+
+def test_pairs_of_equal_length_and_documents_owe_nothing_to_length() -> None:
+    rng = np.random.default_rng(2)
+    sample = lopsided((30, 30), 2)
+    for value in values(measured(sample, scores(drifting(sample, rng), 2), weights=BOTH)).values():
+        assert value.length == 0.0
+    topics = rng.integers(0, 3, 80)
+    texts = text_sample(topics, 2)
+    assert values(measured(texts, scores(own_style(texts, rng), 2)))["frequency"].length is None

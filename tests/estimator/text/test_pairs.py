@@ -105,12 +105,15 @@ def test_long_completions_are_cut_and_long_prompts_left_out(tiny_tokenizer: Any)
     sample = tokenise_pairs(source(pairs), tiny_tokenizer, 10, 20, progress)
     assert sample.pairs == 2
     assert np.diff(sample.offsets).max() == 20
-    (note,) = notes
+    note, difference = notes
+    assert difference.startswith(
+        "set: chosen completions have 10.0 tokens on average, rejected ones 1.0; --match-length"
+    )
     assert note == (
         "set: 2 of the 10 requested pairs are used; 2 of the 4 read are left out: 1 because the prompt has "
         "--max-length (20) tokens or more (record 2 of set), 1 because a completion is empty (record 3 of set)."
     )
-    assert sample.notes == (note,) == PairSample.from_arrays(*sample.to_arrays()).notes
+    assert sample.notes == (note, difference) == PairSample.from_arrays(*sample.to_arrays()).notes
 
 
 def test_the_order_of_reading_does_not_matter(tiny_tokenizer: Any) -> None:
@@ -332,7 +335,7 @@ def chats(count: int = 3, **more: Any) -> list[Record]:
 def test_pairs_that_a_chat_template_rejects_are_left_out(tiny_tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiny_tokenizer, "chat_template", REJECTING + TEMPLATE.removeprefix("{% for m in messages %}"))
     odd = chats(1, prompt=[message("system", "be kind"), ASK])
-    (note,) = sample_of(odd + chats(), tiny_tokenizer).notes
+    note, *_ = sample_of(odd + chats(), tiny_tokenizer).notes
     assert "1 because the chat template rejects it: System role not supported (record 1 of set)" in note
     with pytest.raises(InputError, match=r"0 of the 32 pairs read can be used.*rejects it: System role not supported"):
         sample_of(odd * 40, tiny_tokenizer)
@@ -528,3 +531,29 @@ def test_copies_of_a_pair_are_left_out(tiny_tokenizer: Any) -> None:
     sample = tokenise_pairs(source([*pairs, pairs[1], pairs[1]]), tiny_tokenizer, 6, 64, Heard())
     assert sample.pairs == 4 and sample.digest == made(pairs, tiny_tokenizer).digest
     assert "2 of the 6 read are left out: 2 because it is a copy of an earlier pair" in heard[0]
+
+
+def test_pairs_matched_in_length_end_where_the_shorter_completion_does(tiny_tokenizer: Any) -> None:
+    pairs = [Pair(text(prompt), text("it reads"), text("and forgets the rest")) for prompt in ("of what ", "of the ")]
+    as_read = made(pairs, tiny_tokenizer)
+    matched = tokenise_pairs(source(pairs), tiny_tokenizer, 2, 64, Progress(), match_length=True)
+    whole, cut = (
+        {(prompts(sample, tiny_tokenizer)[d], d % 2): _tokens(sample, d)[sample.measured(d)] for d in range(4)}
+        for sample in (as_read, matched)
+    )
+    for prompt, side in whole:
+        shorter = min(len(whole[prompt, 0]), len(whole[prompt, 1]))
+        assert cut[prompt, side].tolist() == whole[prompt, side][:shorter].tolist()
+    (note,) = matched.notes
+    short, long = np.diff(as_read.first_position()).reshape(-1, 2).mean(0)
+    assert short < long
+    assert note.endswith(f"chosen completions have {short:.1f} tokens on average, rejected ones {long:.1f}.")
+
+
+def test_a_difference_in_length_is_noted_with_what_to_do(tiny_tokenizer: Any) -> None:
+    prompts = "ab"
+    longer = [Pair(text(prompt), text("it " * 20), text("reads " * 10)) for prompt in prompts]
+    alike = [Pair(text(prompt), text("it " * 20), text("of " * 20)) for prompt in prompts]
+    (note,) = tokenise_pairs(source(longer), tiny_tokenizer, 2, 64, Progress()).notes
+    assert "--match-length measures each pair up to the length of the shorter completion" in note
+    assert not tokenise_pairs(source(alike), tiny_tokenizer, 2, 64, Progress()).notes

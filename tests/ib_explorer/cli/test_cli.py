@@ -222,9 +222,31 @@ def test_plot_draws_the_held_out_curve_where_it_is_kept(run):
     run("measure", "kept")
     arguments = ("bound", "--corpus", "docstrings", "--tokenizer", "kept", "--granularity", "token")
     run(*arguments)
-    assert "IB curve" not in run("plot", "--bound", "held-out")[1]
+    assert "held-out estimate" not in run("plot", "--bound", "held-out")[1]
+    assert "░" not in run("plot")[1]
     run(*arguments, "--held-out")
-    assert "held-out IB curve" in run("plot", "--bound", "held-out")[1]
+    assert "held-out estimate" in run("plot", "--bound", "held-out")[1]
+    assert "░ held-out to raw" in run("plot")[1]
+
+
+def test_distances_to_cached_curves_are_exported(run):
+    names = ("bound_gap_low", "bound_gap_high", "epsilon_ib")
+    (before, *_) = table(run("measure", "kept", "--granularity", "token,bigram")[1])
+    assert [before[name] for name in names] == ["", "", ""]
+    arguments = ("bound", "--corpus", "docstrings", "--tokenizer", "kept", "--granularity", "token")
+    for held_out in ((), ("--held-out",)):
+        run(*arguments, *held_out)
+    for command in (("measure", "kept", "--granularity", "token,bigram"), ("export",)):
+        rows = table(run(*command)[1])
+        assert all((row["granularity"] == "token") == bool(row[name]) for row in rows for name in names)
+
+
+def test_plot_draws_the_information_of_the_context(run):
+    run("measure", "kept")
+    code, out, err = run("plot", "--x", "context")
+    assert code == 0 and "diagonal (bound)" in out and out.splitlines()[-1].endswith("I(context;Z)"), err
+    code, _, err = run("plot", "--x", "context", "--granularity", "preference")
+    assert code == 2 and "needs labels with two sides" in err
 
 
 def test_measure_takes_the_loss_as_a_flag(run):

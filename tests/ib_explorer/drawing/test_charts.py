@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from ib_explorer.drawing.charts import layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.axes import Limits
+from ib_explorer.drawing.charts import Band, layers_chart, plane_chart, training_charts
 from ib_explorer.drawing.plane import View, plane
 from tests.ib_explorer.synthetic import DEPTH, STEPS, curve, preference, trajectory
 
 
 def test_the_chart_of_a_plane_has_its_bound_and_each_trajectory() -> None:
-    drawn = plane(trajectory() + trajectory("other"), View(), curve())
+    drawn = plane(trajectory() + trajectory("other"), View(), curve(), curve("token", "held-out"))
     chart = plane_chart(drawn)
     assert [line.name for line in chart.context] == ["diagonal", "IB curve"]
     assert [line.name for line in chart.series] == ["demo", "other"]
@@ -19,6 +20,25 @@ def test_the_chart_of_a_plane_has_its_bound_and_each_trajectory() -> None:
         [(point.x, point.y) for point in one.points] for one in drawn.series
     ]
     assert chart.limits == drawn.limits
+    assert chart.band is not None and (chart.band.lower, chart.band.upper) == (drawn.low, drawn.bound)
+    assert plane_chart(replace(drawn, low=())).band is None
+
+
+def test_a_band_fills_every_other_column_that_both_of_its_lines_reach() -> None:
+    band = Band("band", [(0.1, 0.0), (0.9, 0.4)], [(0.0, 0.5), (0.7, 0.5)], (1, 2, 3), "░")
+    line = band.filling(Limits((0.0, 1.0), (0.0, 1.0)), 10)
+    assert [x for x, _ in line.pairs[::3]] == pytest.approx([0.25, 0.45, 0.65])
+    assert [y for _, y in line.pairs[::3]] == pytest.approx([0.075, 0.175, 0.275])
+    assert [y for _, y in line.pairs[1::3]] == [0.5] * 3 and all(math.isnan(y) for _, y in line.pairs[2::3])
+    assert band.filling(Limits((2.0, 3.0), (0.0, 1.0)), 10).pairs == []
+
+
+def test_layers_and_training_show_the_information_of_the_context_where_the_x_axis_does() -> None:
+    view = View(x="context")
+    chart = layers_chart(trajectory(), view)
+    assert [line.name for line in chart.series] == ["I(context;Z)", "I(Y;Z)"]
+    assert [y for _, y in chart.series[0].pairs] == [row.ceiling for row in view.rows(trajectory()[-1])]
+    assert training_charts(plane(trajectory(), view, None))[0].y_axis.title == "I(context;Z)"
 
 
 def test_layers_are_those_of_the_last_checkpoint_of_each_model() -> None:

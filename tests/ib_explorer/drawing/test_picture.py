@@ -40,11 +40,13 @@ def bound(pairs):
 @given(
     st.lists(st.lists(st.tuples(value, value, value), max_size=8), max_size=3),
     st.one_of(st.none(), st.lists(st.tuples(value, value), max_size=8)),
+    st.one_of(st.none(), st.lists(st.tuples(value, value), max_size=8)),
     st.integers(0, 130), st.integers(0, 45), st.booleans(), st.sampled_from(["corrected", "paper"]),
 )
-def check(models, pairs, width, height, zoomed, preset):
+def check(models, pairs, low, width, height, zoomed, preset):
     records = [record(f"m{m}", s, v) for m, vs in enumerate(models) for s, v in enumerate(vs)]
-    drawn = plane(records, View(layer=1, preset=preset), None if pairs is None else bound(pairs))
+    curves = (None if one is None else bound(one) for one in (pairs, low))
+    drawn = plane(records, View(layer=1, preset=preset), *curves)
     for selected in (None, *drawn.points[:1]):
         rows = plane_rows(drawn, width, height, selected=selected,
                           limits=Limits((0.1, 0.3), (0.15, 0.151)) if zoomed else None)

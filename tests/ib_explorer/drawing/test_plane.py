@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from estimator.curve import distance_to_bound
 from ib_explorer.drawing.axes import LEAST_EXTENT
 from ib_explorer.drawing.plane import View, distance, neighbour, plane
-from tests.ib_explorer.synthetic import DEPTH, STEPS, checkpoint, curve, information, trajectory
+from tests.ib_explorer.synthetic import DEPTH, STEPS, checkpoint, curve, information, preference, trajectory
 
 
 def with_values(x: float, y: float, step: int = 1):
@@ -115,6 +115,40 @@ def test_the_distance_to_the_bound_is_that_of_the_value_drawn() -> None:
         found = distance(point, curve())
         assert found == distance_to_bound(curve(), point.x * bits, point.y * bits)
     assert found.gap != pytest.approx(distance(plane([record], View(layer=2), None).points[0], curve()).gap)
+
+
+def test_the_low_estimate_is_drawn_as_the_same_line_of_every_bound_but_the_diagonal() -> None:
+    bits, low = math.log2(100), curve("token", "held-out")
+    drawn = plane(trajectory(), View(), curve(), low)
+    assert drawn.low[-1] == (pytest.approx(low.rate[-1] / bits), pytest.approx(low.relevance[-1] / bits))
+    assert plane(trajectory(), View(bound="dpi"), curve(), low).low[1] == pytest.approx((1.5 / bits, 1.5 / bits))
+    assert plane(trajectory(), View(bound="diagonal"), curve(), low).low == ()
+
+
+def test_uniform_weights_have_no_curve() -> None:
+    record = checkpoint(64)
+    uniform = replace(record, rows=tuple(replace(row, weights="uniform", min_count=5) for row in record.rows))
+    drawn = plane([uniform], View(weights="uniform"), curve(), curve("token", "held-out"))
+    assert drawn.points and drawn.bound == drawn.low == ()
+
+
+@pytest.mark.parametrize("preset", ["adjusted", "corrected", "paper"])
+def test_over_the_information_of_the_context_the_diagonal_is_the_only_bound(preset: str) -> None:
+    drawn = plane(trajectory(), View(layer=2, preset=preset, x="context"), curve(), curve("token", "held-out"))
+    assert (drawn.x_axis.title, drawn.y_axis.title) == ("I(context;Z)", "I(Y;Z)")
+    assert drawn.bound == drawn.low == ()
+    labels = plane(trajectory(), View(layer=2, preset=preset), None).points
+    for point, other in zip(drawn.points, labels, strict=True):
+        assert point.x == point.measurement.ceiling and point.x_bracket == (point.x, point.x)
+        assert (point.y, point.y_bracket) == (other.y, other.y_bracket)
+        assert point.null == (point.x, other.null[1])
+
+
+def test_labels_with_one_side_are_drawn_over_training_whatever_the_x_axis() -> None:
+    records = [preference(step) for step in STEPS]
+    views = [View(granularity="preference", x=x) for x in ("labels", "context")]
+    context, labels = (plane(records, view, None) for view in views)
+    assert context.x_axis == labels.x_axis and [p.x for p in context.points] == [p.x for p in labels.points]
 
 
 def test_neighbours_stay_on_the_plane() -> None:

@@ -20,8 +20,14 @@ OTHER = [
     replace(record, rows=tuple(replace(row, complexity=information(0.06 + step / 3000, 0)) for row in record.rows))
     for step, record in zip(STEPS, trajectory("other"), strict=True)
 ]
+FORGETTING = [
+    replace(record, rows=tuple(replace(row, ceiling=0.5 - step / 1000) for row in record.rows))
+    for step, record in zip(STEPS, trajectory(), strict=True)
+]
 KINDS = {
     "plane": lambda: [plane_chart(plane(trajectory() + OTHER, View(), curve()))],
+    "bracket": lambda: [plane_chart(plane(trajectory(), View(), curve(), curve("token", "held-out")))],
+    "context": lambda: [plane_chart(plane(FORGETTING, View(x="context"), curve()))],
     "layers": lambda: [layers_chart(trajectory(), View())],
     "training": lambda: training_charts(plane(trajectory(), View(), None)),
     "preference": lambda: training_charts(plane([preference(step) for step in STEPS], PREFERENCE, None)),
@@ -82,8 +88,12 @@ def charts():
     view = View(layer=dice.choice([1, 2, "each"]), preset=dice.choice(["corrected", "paper"]))
     if kind == "layers":
         return [layers_chart(records(), view)]
-    bound = replace(curve(), rate=(pairs := sorted(value() for _ in range(4))), relevance=[value() for _ in pairs])
-    drawn = plane(records(), view, dice.choice([None, bound]))
+    view = replace(view, x=dice.choice(["labels", "labels", "context"]))
+    bounds = [
+        replace(curve(), rate=(pairs := sorted(value() for _ in range(4))), relevance=[value() for _ in pairs])
+        for _ in range(2)
+    ]
+    drawn = plane(records(), view, *(dice.choice([None, bound]) for bound in bounds))
     return [plane_chart(drawn)] if kind == "plane" else training_charts(drawn)
 
 for index in range(PICTURES):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from dataclasses import replace
 
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from estimator.curve import distance_to_bound
 from estimator.errors import InputError
 from estimator.values import VALUES
 from ib_explorer.tables.csv import check_writable, protected, table_text, unprotected, write_text
 from ib_explorer.tables.measurements import columns, points_of, points_text
 from tests.ib_explorer.fake_worker import fabricated_checkpoint
+from tests.ib_explorer.synthetic import curve
 
 DESIGN = """model, revision, commit, stage, step, tokens, layer, site, granularity, weights, variant, anchors,
 anchor_seeds, temperature_rule, temperature, documents, positions, entropy, ceiling, complexity, complexity_null,
@@ -22,7 +25,8 @@ expressivity_high, expressivity_se, optimality, optimality_corrected, input_labe
 output_singletons, loss, resultant_length, participation_ratio, corpus, estimator_version, key,
 complexity_within, complexity_document, complexity_adjusted, complexity_adjusted_se, complexity_low,
 expressivity_within, expressivity_document, expressivity_adjusted, expressivity_adjusted_se, expressivity_low,
-optimality_adjusted, optimality_adjusted_se, predictive_share, predictive_share_se"""
+optimality_adjusted, optimality_adjusted_se, predictive_share, predictive_share_se,
+bound_gap_low, bound_gap_high, epsilon_ib, bits_per_byte, complexity_length"""
 
 
 @pytest.fixture
@@ -66,6 +70,33 @@ def test_optimality_of_noise_is_withheld():
     first = read(points_text(points_of(noise)))[0]
     assert first["optimality_corrected"] == first["optimality_adjusted"] == first["optimality_adjusted_se"] == ""
     assert first["optimality"] != ""
+
+
+def test_gaps_are_those_of_the_adjusted_point_to_the_estimate_and_the_curve(checkpoint):
+    row = checkpoint.rows[0]
+    curves = {"held-out": curve("token", "held-out"), "raw": curve("token", "raw")}
+    uniform = replace(checkpoint, rows=(replace(row, weights="uniform"),))
+    unknown = replace(checkpoint, rows=(replace(row, complexity=replace(row.complexity, adjusted=None)),))
+    found = lambda *known: lambda record, row, wanted: curves[wanted.name] if wanted.name in known else None  # noqa: E731
+    first, *_ = read(points_text(points_of(checkpoint), found("held-out", "raw")))
+    bits = math.log2(checkpoint.anchors)
+    low, high = (
+        distance_to_bound(one, row.complexity.adjusted * bits, row.expressivity.adjusted * bits)
+        for one in curves.values()
+    )
+    written = [float(first[name]) for name in ("bound_gap_low", "bound_gap_high", "epsilon_ib")]
+    assert written == [low.gap, high.gap, high.epsilon] and low.gap < high.gap
+    first, *_ = read(points_text(points_of(checkpoint), found("held-out")))
+    assert first["bound_gap_low"] and first["bound_gap_high"] == first["epsilon_ib"] == ""
+    for record in (uniform, unknown):
+        (first,) = read(points_text(points_of(record), found("held-out", "raw")))
+        assert first["bound_gap_low"] == first["bound_gap_high"] == first["epsilon_ib"] == ""
+
+
+def test_bits_per_byte_are_written_where_the_loss_is_known(checkpoint):
+    known = replace(checkpoint, bytes_per_token=4.0)
+    assert float(read(points_text(points_of(known)))[0]["bits_per_byte"]) == 2.5 / math.log(2) / 4
+    assert read(points_text(points_of(checkpoint)))[0]["bits_per_byte"] == ""
 
 
 def test_the_header_is_there_without_rows_and_lines_end_as_rfc_4180_says():

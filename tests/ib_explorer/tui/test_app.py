@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -109,11 +110,11 @@ async def test_a_request_is_measured_drawn_and_bounded() -> None:
     cache = MemoryCache()
     client = ScriptedClient(measuring(cache))
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
-        assert [type(job) for job in client.jobs] == [Measure, ComputeBound]
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(app.state.curves) == 2)
+        assert [type(job) for job in client.jobs] == [Measure, ComputeBound, ComputeBound]
         assert client.jobs[0].request == REQUEST
-        assert client.jobs[1].granularity == "token"
-        assert "IB curve" in picture(app)
+        assert [(job.granularity, job.bound) for job in client.jobs[1:]] == [("token", "ib"), ("token", "held-out")]
+        assert "IB curve" in picture(app) and "░ held-out to raw" in picture(app)
         assert step(app) == STEPS[-1]
 
 
@@ -122,16 +123,18 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
     cache = MemoryCache()
     client = ScriptedClient(measuring(cache))
     async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(app.state.curves) == 2)
         await pilot.press("g")
-        await settled(pilot, lambda: len(app.state.curves) == 2)
+        await settled(pilot, lambda: len(app.state.curves) == 4)
         await pilot.press("G", "g")
         app._complete_view()
         await settled(pilot)
-        assert [job.granularity for job in client.jobs if isinstance(job, ComputeBound)] == ["token", "bigram"]
+        asked = [job.granularity for job in client.jobs if isinstance(job, ComputeBound)]
+        assert asked == ["token", "token", "bigram", "bigram"]
         assert "IB curve" in picture(app)
         bound = text_of(app, Readout).splitlines()[-1]
-        assert "bits under" in bound and "ε " in bound and "|X| 100, 10 % one successor" in bound
+        low, high = (distance(app.scene.point, curve("bigram", name)).gap for name in ("held-out", "raw"))
+        assert f"gap {low:.3f} to {high:.3f} bits" in bound and "ε " in bound and "10 % one successor" in bound
         assert len(bound) <= app.screen.query_one(Readout).content_size.width
         await pilot.press("b", "b")
         assert app.state.view.bound == "diagonal" and "IB curve" not in picture(app)
@@ -142,7 +145,7 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
 
 
 @both_sizes
-async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_be_it(size: tuple[int, int]) -> None:
+async def test_the_bound_is_a_bracket_as_soon_as_its_estimate_is_computed(size: tuple[int, int]) -> None:
     cache = MemoryCache()
     measure = measuring(cache)
     held: list[ComputeBound] = []
@@ -156,26 +159,56 @@ async def test_the_held_out_curve_is_computed_when_it_is_looked_at_and_said_to_b
     client = ScriptedClient(script)
     async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
-        raw = text_of(app, Readout).splitlines()[-1]
-        assert raw.startswith("IB curve") and not held
+        low, high = (distance(app.scene.point, curve("token", name)).gap for name in ("held-out", "raw"))
+        await settled(pilot, lambda: f"IB curve  gap at most {high:.3f} bits" in text_of(app, Readout))
+        assert "░" not in picture(app)
         await pilot.press("b")
-        await settled(pilot, lambda: bool(held))
         await settled(pilot, lambda: "held-out  being computed" in text_of(app, Readout))
         assert "IB curve" not in picture(app)
+        await pilot.press("B")
         for event in measure(held[0]):
             client.say(event)
         await settled(pilot, lambda: len(app.state.curves) == 2)
-        assert "held-out IB curve" in picture(app) and "held-out" in text_of(app, ViewPanel)
-        shown = text_of(app, Readout).splitlines()[-1]
-        gap = distance(app.scene.point, curve("token", "held-out")).gap
-        assert shown.startswith(f"held-out  {abs(gap):.3f} bits {'under' if gap >= 0 else 'over'}")
-        assert shown[10:] != raw[10:]
-        await pilot.press("B", "b")
+        await settled(pilot, lambda: f"IB curve  gap {low:.3f} to {high:.3f} bits" in text_of(app, Readout))
+        assert "░ held-out to raw" in picture(app)
+        await pilot.press("b")
+        assert "held-out estimate" in picture(app) and "held-out" in text_of(app, ViewPanel)
+        assert text_of(app, Readout).splitlines()[-1].startswith(f"held-out  gap {low:.3f} bits")
         app._complete_view()
         await settled(pilot)
         assert len(held) == 1
         await pilot.press("p", "p")
         assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
+
+
+@both_sizes
+async def test_a_key_puts_the_information_of_the_context_on_the_x_axis(size: tuple[int, int]) -> None:
+    async with explorer(MemoryCache(trajectory(), [curve()]), size=size) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        point = app.scene.point
+        await pilot.press("X")
+        assert picture(app).splitlines()[-1].endswith("I(context;Z)") and "diagonal (bound)" in picture(app)
+        assert "IB curve" not in picture(app) and "context" in text_of(app, ViewPanel)
+        room = (point.measurement.ceiling - point.y) * math.log2(100)
+        assert (
+            text_of(app, Readout).splitlines()[-1] == f"diagonal  gap {room:.3f} bits: I(context;Z) bounds every I(Y;Z)"
+        )
+        await pilot.press("b")
+        assert app.state.view.bound == "ib"
+        await pilot.press("X")
+        assert app.scene.point == point and "IB curve" in picture(app)
+
+
+async def test_uniform_weights_have_no_distance_to_a_curve_of_frequent_labels() -> None:
+    records = [
+        replace(record, rows=tuple(replace(row, weights="uniform", min_count=5) for row in record.rows))
+        for record in trajectory()
+    ]
+    async with explorer(MemoryCache(records, [curve()])) as (app, pilot):
+        await settled(pilot, lambda: bool(app.state.records))
+        await pilot.press("w")
+        assert "no distance: the bound is for labels weighted by frequency" in text_of(app, Readout)
+        assert "IB curve" not in picture(app)
 
 
 @pytest.mark.parametrize("ended", [lambda job: Failed(job, "memory", "No bound.", False), CancelledJob])
@@ -185,9 +218,9 @@ async def test_a_bound_that_came_to_nothing_is_asked_for_again_only_when_its_lab
     cache = MemoryCache()
     measure = measuring(cache)
     client = ScriptedClient(
-        lambda job: [ended(job.job)] if isinstance(job, ComputeBound) and len(bounds()) == 1 else measure(job)
+        lambda job: [ended(job.job)] if getattr(job, "bound", "") == "ib" and len(bounds()) == 1 else measure(job)
     )
-    bounds = lambda: [job.granularity for job in client.jobs if isinstance(job, ComputeBound)]  # noqa: E731
+    bounds = lambda: [job.granularity for job in client.jobs if getattr(job, "bound", "") == "ib"]  # noqa: E731
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: bounds() == ["token"] and not app.state.jobs[1].is_open)
         assert "not computed for these labels" in text_of(app, Readout)
@@ -351,7 +384,7 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
     answer = measuring(cache)
     client = ScriptedClient(lambda job: () if is_ahead(job) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 3)
         await pilot.press("T")
         assert app.state.view.temperature_rule == "x2"
         await settled(pilot, lambda: app.scene.point is not None)
@@ -361,7 +394,7 @@ async def test_a_view_that_is_not_measured_is_asked_for_once() -> None:
         here, *others = reversed([f"step{step}" for step in STEPS])
         assert here == app.state.place.checkpoint.name
         assert [job.only for job in client.jobs if isinstance(job, Measure)] == [(), (here,), tuple(reversed(others))]
-        assert sum(isinstance(job, ComputeBound) for job in client.jobs) == 1
+        assert sum(isinstance(job, ComputeBound) for job in client.jobs) == 2
         assert len(app.scene.branches) == 1
 
 
@@ -486,11 +519,11 @@ async def test_a_job_of_the_view_is_not_withdrawn_when_only_its_end_is_missing()
         if is_ahead(job):
             return ()
         events = list(answer(job))
-        return events if job.job < 3 else events[:-1]
+        return events if job.job < 4 else events[:-1]
 
     client = ScriptedClient(script)
     async with explorer(cache, client, replace(REQUEST, revision=f"step{STEPS[-1]}")) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await settled(pilot, lambda: len(client.jobs) == 3 and not app.state.jobs[2].is_open)
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None and app.scene.point is not None)
         app._complete_view()
@@ -572,7 +605,7 @@ async def test_a_measurement_that_was_cancelled_is_not_gone_on_with() -> None:
 
     client = ScriptedClient(lambda job: one_checkpoint(job) if isinstance(job, Measure) else measure(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: bool(app.state.requests and app.state.curves))
+        await settled(pilot, lambda: bool(app.state.requests) and len(app.state.curves) == 2)
         await pilot.press("c")
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs))
         assert app.state.jobs[0].status == "cancelled" and app.scene.request == REQUEST
@@ -592,18 +625,18 @@ async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
 
 async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_cancelled() -> None:
     cache = MemoryCache()
-    client = Reluctant(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    client = Reluctant(lambda job: answer(job) if job.job < 4 else [Started(job.job)])
     answer = measuring(cache)
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await settled(pilot, lambda: len(client.jobs) == 3 and not app.state.jobs[2].is_open)
         await pilot.press("T")
-        await settled(pilot, lambda: len(client.jobs) == 4)
+        await settled(pilot, lambda: len(client.jobs) == 5)
         left = client.jobs[-1].request
         await pilot.press("t")
         await settled(pilot, lambda: app._settling is None)
         assert [job.status for job in app.state.jobs if job.request == left] == ["cancelling"] * 2
         await pilot.press("T")
-        await settled(pilot, lambda: len(client.jobs) == 6)
+        await settled(pilot, lambda: len(client.jobs) == 7)
         assert next(job.status for job in app.state.jobs if job.request == left) == "cancelling"
         assert client.jobs[-1].request == left
 
@@ -611,12 +644,12 @@ async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_c
 async def test_the_only_checkpoint_there_is_to_measure_is_asked_for_once() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
-    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    client = ScriptedClient(lambda job: answer(job) if job.job < 4 else [Started(job.job)])
     async with explorer(cache, client, replace(REQUEST, revision=f"step{STEPS[-1]}")) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and not app.state.jobs[1].is_open)
+        await settled(pilot, lambda: len(client.jobs) == 3 and not app.state.jobs[2].is_open)
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
-        assert [job.kind for job in app.state.jobs[2:] if not job.kind.is_speculative] == [JobKind.VIEW_CURRENT]
+        assert [job.kind for job in app.state.jobs[3:] if not job.kind.is_speculative] == [JobKind.VIEW_CURRENT]
 
 
 async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
@@ -637,14 +670,14 @@ async def test_what_a_view_lacked_is_not_waited_for_once_it_is_left() -> None:
 async def test_a_view_that_lacks_nothing_does_not_keep_the_one_before_it_being_measured() -> None:
     cache = MemoryCache()
     answer = measuring(cache)
-    client = ScriptedClient(lambda job: answer(job) if job.job < 3 else [Started(job.job)])
+    client = ScriptedClient(lambda job: answer(job) if job.job < 4 else [Started(job.job)])
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 2)
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and len(client.jobs) == 3)
         await pilot.press("T")
-        await settled(pilot, lambda: len(client.jobs) == 4)
+        await settled(pilot, lambda: len(client.jobs) == 5)
         await pilot.press("t")
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if job.kind.fills_view))
-        assert app.scene.point is not None and client.cancelled[-2:] == [job.job for job in client.jobs[2:]]
+        assert app.scene.point is not None and client.cancelled[-2:] == [job.job for job in client.jobs[3:]]
 
 
 async def test_a_bound_being_computed_is_no_measurement() -> None:
@@ -654,7 +687,7 @@ async def test_a_bound_being_computed_is_no_measurement() -> None:
     failed = lambda job: [] if isinstance(job, ComputeBound) else [Finished(job.job)]  # noqa: E731
     client = ScriptedClient(lambda job: failed(job) if silent(job) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and len(app.state.records) == len(STEPS))
+        await settled(pilot, lambda: len(client.jobs) == 3 and len(app.state.records) == len(STEPS))
         await pilot.press("T")
         await settled(pilot, lambda: "not measured" in picture(app))
         assert any(job.is_open for job in app.state.jobs)
@@ -818,7 +851,7 @@ async def test_a_missing_bound_does_not_get_in_the_way() -> None:
         lambda job: [Failed(job.job, "corpus", "No bound.", False)] if isinstance(job, ComputeBound) else measure(job)
     )
     async with explorer(cache, client, REQUEST) as (app, pilot):
-        await settled(pilot, lambda: len(client.jobs) == 2 and app.state.jobs[1].status == "failed")
+        await settled(pilot, lambda: len(client.jobs) == 3 and app.state.jobs[2].status == "failed")
         assert not isinstance(app.screen, ErrorDialog)
 
 

@@ -122,9 +122,11 @@ async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:
         await pilot.press("m")
         dialog = app.screen
         assert dialog.query_one("#granularity", Input).value == "token,bigram,trigram,quadgram"
+        assert dialog.query_one("#match-length").disabled
         write(dialog, granularity="preference", corpus="pairs.jsonl", variant="raw,centred", loss="yes")
         await settled(pilot, lambda: dialog.query_one("#text-column").disabled)
-        assert not dialog.query_one("#variant").disabled
+        assert not dialog.query_one("#variant").disabled and not dialog.query_one("#match-length").disabled
+        write(dialog, match_length="yes")
         dialog.query_one("#corpus").focus()
         await pilot.pause()
         assert "preference set" in said(dialog, "hint") and "chosen and rejected" in said(dialog, "hint")
@@ -137,6 +139,7 @@ async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:
             granularities=("preference",),
             variants=("raw", "centred"),
             loss=True,
+            match_length=True,
         )
 
 

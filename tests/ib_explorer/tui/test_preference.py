@@ -120,7 +120,7 @@ async def test_preference_comes_after_the_n_grams_and_steps_like_them(size: tupl
             "high",
             "plug-in",
             "±error",
-            "docs",
+            "length",
             "labels",
             "ceiling",
             "ε",

@@ -102,7 +102,7 @@ def test_stepping_stays_at_the_ends() -> None:
     assert moves.by_checkpoints(scene(State()), 1) == State()
 
 
-@pytest.mark.parametrize("aspect", ["layer", "granularity", "temperature_rule", "weights", "preset", "bound"])
+@pytest.mark.parametrize("aspect", ["layer", "granularity", "temperature_rule", "weights", "preset", "bound", "x"])
 def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
     state = measured()
     seen = set()
@@ -110,10 +110,8 @@ def test_every_aspect_of_the_view_steps_round_and_back(aspect: str) -> None:
     for _ in range(20):
         there = moves.stepped_view(scene(there), aspect, 1)
         seen.add(getattr(there.view, aspect))
-    assert (
-        len(seen)
-        == {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 3, "bound": 4}[aspect]
-    )
+    known = {"layer": DEPTH + 3, "granularity": 4, "temperature_rule": 4, "weights": 2, "preset": 3, "bound": 4, "x": 2}
+    assert len(seen) == known[aspect]
     assert moves.stepped_view(scene(moves.stepped_view(scene(state), aspect, 1)), aspect, -1) == state
 
 

@@ -126,6 +126,11 @@ def test_a_cache_that_cannot_be_written_answers_by_the_name_asked_for(
     ]
     with pytest.raises(InputError, match="cannot be written"):
         measure(reader, request(folder, text, revision="checkpoint-10"))
+    events = run(reader, Measure(1, request(folder, text, revision="all")))
+    assert [event.revision for event in events if isinstance(event, Measured)] == ["checkpoint-20", "main"]
+    assert [(one.revision, one.kind) for one in events if isinstance(one, CheckpointFailed)] == [
+        ("checkpoint-10", "cache")
+    ]
 
 
 def test_an_adapter_is_refused_though_the_model_below_it_is_cached(
@@ -138,7 +143,7 @@ def test_an_adapter_is_refused_though_the_model_below_it_is_cached(
     assert [event.revision for event in events if isinstance(event, Measured)] == ["checkpoint-20", "main"]
     (lost,) = [event for event in events if isinstance(event, CheckpointFailed)]
     assert (lost.revision, lost.kind) == ("checkpoint-10", "adapter")
-    assert lost.message.startswith(f"{folder}/checkpoint-10 has an adapter (adapter_config.json) beside its weights, ")
+    assert lost.message.startswith(f"{folder}/checkpoint-10 has an adapter (adapter_config.json) next to its weights, ")
 
 
 def test_weights_that_are_replaced_while_they_are_loaded_are_not_measured_as_those_before(

@@ -26,7 +26,7 @@ from ib_explorer.tables.increments import increments_text
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.work import measurer as measuring
 from ib_explorer.work import samples as sampling
-from ib_explorer.work.identities import increments_identity
+from ib_explorer.work.identities import increments_identity, sample_identity
 from ib_explorer.work.runner import Runner
 from ib_explorer.worker.messages import BoundReady, ComputeBound, ListRevisions, Measure, Measured, Revisions
 from tests.ib_explorer.runs import WORDS, Notes, measure, no_model, request, run
@@ -446,7 +446,7 @@ def test_what_a_sample_leaves_out_is_reported_from_the_cache_as_well(
     for one in (runner, Runner(tmp_path / "cache", "cpu")):
         progress = Notes()
         run(one, Measure(1, asked), progress)
-        (note,) = [note for note in progress.notes if note.startswith("pairs.jsonl")]
+        (note,) = [note for note in progress.notes if note.startswith("pairs.jsonl: 24")]
         used = "pairs.jsonl: 24 of the 24 requested pairs are used"
         assert note == f"{used}; 1 of the 25 read are left out: 1 because {reason}."
 
@@ -559,3 +559,32 @@ def test_columns_without_information_are_refused(
     with_topics(text, topics)
     with pytest.raises(InputError, match=words):
         measure(runner, request(tiny_model("gpt2"), text, granularities=("column:topic",)))
+
+
+def test_pairs_matched_in_length_are_another_sample_without_a_part_of_length(
+    runner: Runner, tiny_model: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "lopsided.jsonl"
+    lines = [{"prompt": f"of {n} ", "chosen": "it reads " * 3 + str(n), "rejected": "what " * 12} for n in range(12)]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    asked = request(tiny_model("olmo2"), path, granularities=("preference",), documents=12)
+    ((_, found),) = measure(runner, asked)
+    ((_, matched),) = measure(runner, replace(asked, match_length=True))
+    assert {row.complexity.length == 0 for row in found.rows} == {False}
+    assert {row.complexity.length for row in matched.rows} == {0.0}
+    assert found.sample != matched.sample and found.key != matched.key and matched.positions < found.positions
+    stored = {record.key: record for record in runner._cache.measurements.all()}
+    assert stored[found.key].rows == found.rows
+
+
+def test_only_pairs_are_matched_in_length() -> None:
+    with pytest.raises(
+        InputError, match="--match-length applies to pairs, and token is measured on texts: leave it out"
+    ):
+        MeasurementRequest("demo", match_length=True)
+
+
+def test_a_sample_has_the_identity_it_had_unless_pairs_are_matched() -> None:
+    asked = MeasurementRequest("demo", granularities=("preference",))
+    plain, matched = (sample_identity({}, "t", {}, replace(asked, match_length=match)) for match in (False, True))
+    assert set(matched) - set(plain) == {"match_length"} and "match_length" not in plain
