@@ -47,7 +47,7 @@ def revisions() -> list[Published]:
     for ingredient in range(1, INGREDIENTS + 1):
         for number in range(1, PER_INGREDIENT + 1):
             share = number / PER_INGREDIENT
-            step = LAST_OF_STAGE2 if share == 1 else round(LAST_OF_STAGE2 * share, -3)
+            step = LAST_OF_STAGE2 if share == 1 else int(round(LAST_OF_STAGE2 * share, -3))
             name = _name(f"stage2-ingredient{ingredient}", step)
             found.append(Published(name, last * (0.64 + 0.36 * share), ingredient))
     return [*found, Published("main", last)]

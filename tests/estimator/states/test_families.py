@@ -93,7 +93,7 @@ def test_a_family_is_measured_right_or_refused(family: str, tmp_path: Path) -> N
         assert error.value.kind == "architecture"
         return
     model, text = load(tmp_path), sample()
-    assert model.depth == 3 and model.note is None
+    assert model.depth == 3 and not model.notes
     agree(measured(model, text), own_states(tmp_path, text))
 
 

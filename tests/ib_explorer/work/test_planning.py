@@ -67,7 +67,7 @@ def test_what_is_measured_and_what_is_fetched(
 
 def _positions(runner: Runner, text: Path) -> int:
     (event,) = [
-        one for one in run(runner, Measure(3, request(MODEL, text, revision="step40"))) if isinstance(one, Measured)
+        one for one in run(runner, Measure(3, request(MODEL, text, revision="step20"))) if isinstance(one, Measured)
     ]
     found = runner._cache.measurements.load(event.key)
     assert found is not None
