@@ -111,7 +111,8 @@ def _damage(folder: Path, names: list[str]) -> str:
     from estimator.checkpoints.selectors import select
     from estimator.checkpoints.tree import in_training_order
 
-    ordered = in_training_order(parse_checkpoint(MODEL, name, "0" * 40) for name in names)
+    # Distinct commits: revisions of one commit are identical, and a selection has one of them.
+    ordered = in_training_order(parse_checkpoint(MODEL, name, f"{number:040x}") for number, name in enumerate(names))
     chosen = select(ordered, f"log:{CHECKPOINTS}", lambda _: None)
     damaged = chosen[len(chosen) // 2].name
     path = folder / "published" / damaged / WEIGHTS
