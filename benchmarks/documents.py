@@ -1,6 +1,6 @@
 """Coverage of the bracket in texts with documents: a simulation study with the truth of a new document.
 
-    python -m benchmarks documents [runs] > documents.md
+    python -m benchmarks documents [runs] > documents.md        (about half an hour)
 
 Texts of 8,192 positions in 16, 64 or 512 documents, whose labels are not bursty, mildly or strongly so, and states that
 encode their token, their document, their place, the next token, or several of these (:mod:`benchmarks.texts`). The

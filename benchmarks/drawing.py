@@ -17,8 +17,9 @@ from benchmarks import made_up
 from estimator.measurement import CheckpointMeasurements
 from ib_explorer.drawing import picture
 from ib_explorer.drawing.charts import plane_chart
-from ib_explorer.drawing.plane import Plane, View, plane
+from ib_explorer.drawing.plane import Plane, plane
 from ib_explorer.drawing.text_plot import draw
+from ib_explorer.drawing.view import View
 
 WIDTH, HEIGHT = 100, 30
 SIZES = ((3, 16), (12, 500))

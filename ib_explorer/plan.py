@@ -12,8 +12,9 @@ class SweepPlan:
     """The plan of one model's checkpoints; all sizes are in bytes.
 
     Of ``checkpoints`` selected, ``measured`` are in the cache as requested. ``fetch`` is what the others need from the
-    hub, ``is_estimated`` if only some were asked for; ``at_most`` is the budget of downloads that are held at a time
-    (None: all are kept), ``free`` the space on their disk. ``scores`` are those of one checkpoint (0: unknown).
+    hub, ``is_estimated`` if only some of them are known (0: none is); ``at_most`` is the budget of downloads that are
+    held at a time (None: all are kept), ``free`` the space on their disk. ``scores`` are those of one checkpoint (0:
+    unknown).
     """
 
     checkpoints: int
@@ -49,7 +50,7 @@ class SweepPlan:
 
     def _fetching(self) -> str:
         if not self.fetch:
-            return "nothing to fetch"
+            return "an unknown amount to fetch" if self.is_estimated else "nothing to fetch"
         amount = f"{'about ' if self.is_estimated else ''}{in_words(self.fetch)} to fetch"
         if self.at_most is None:
             return f"{amount} and keep"

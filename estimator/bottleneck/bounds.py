@@ -130,5 +130,5 @@ BOUNDS: Registry[Bound] = Registry("bound", "ib_explorer.bounds", [DIAGONAL, DPI
 
 
 def bound_of(curve: Curve) -> Bound | None:
-    """A bound that is drawn from ``curve``; None if there is not one."""
+    """A bound that is drawn from ``curve``; None if no bound is."""
     return next((bound for bound in BOUNDS.values() if bound.curve == curve), None)

@@ -119,7 +119,7 @@ def _is_read_as(folder: Path, patterns: tuple[str, ...]) -> bool:
 def _is_whole(revision: Revision, folder: Path, weights: bool) -> bool:
     if weights:
         return holds_model(folder)
-    # A revision may have no tokenizer; then the list of its files says that there is none to wait for.
+    # A revision may lack a tokenizer: if the list of its files is known, nothing else is to be waited for.
     listed = Repository.of(revision.model).folder / "trees" / f"{revision.commit}.json"
     return bool(tokenizer_files(folder)) or ((folder / CONFIG).is_file() and listed.is_file())
 

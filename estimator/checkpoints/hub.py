@@ -112,7 +112,7 @@ class _Known:
         )
 
     def gone(self, listed: Mapping[str, str]) -> str:
-        """A sentence about names that the hub no longer lists; empty if there are none."""
+        """A sentence about names that the hub no longer lists; else empty."""
         gone = [] if self.listing is None else [name for name, _ in self.listing.refs if name not in listed]
         if self.listing is None or not gone:
             return ""

@@ -53,7 +53,7 @@ def out_of_reach(what: str) -> InputError:
     return InputError(
         "model",
         f"{what} is neither a local folder nor in the local hub cache, and offline mode is on (HF_HUB_OFFLINE): "
-        "download it while online.",
+        "download it while online, with ib-explorer fetch.",
     )
 
 

@@ -60,10 +60,9 @@ def measure(
     ``model`` is a hub id, a folder or ``"demo"``, with ``@revision`` or the keyword ``revision``; or it is a
     :class:`MeasurementRequest`, which has all options in it. ``options`` are those of ``ib-explorer measure``, with
     underscores: corpus, text_column, documents, max_length, layers, granularity, temperature, weights, min_count,
-    variant, preset, anchors, anchor_seeds, device, dtype, loss, match_length,
-    checkpoint_budget, safetensors_only. A list may be given as a list or
-    as one would type it. The configuration file and the variables that set options are not read, so that a notebook
-    gives the same values everywhere; ``cache_dir`` None is the usual folder for the cache.
+    variant, preset, anchors, anchor_seeds, device, dtype, loss, match_length, checkpoint_budget, safetensors_only. A
+    list may be given as a list or as one would type it. The configuration file and the variables that set options are
+    not read, so that a notebook gives the same values everywhere; ``cache_dir`` None is the usual folder for the cache.
 
     ``progress`` shows bars in a notebook or a terminal (``"auto"``), always (True), never (False), or informs a
     :class:`estimator.progress.Progress`, which may raise to stop. Nothing else is written. Raises :class:`InputError`

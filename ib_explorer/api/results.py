@@ -30,7 +30,7 @@ from ib_explorer.tables.checkpoints import PLACE, place_row
 from ib_explorer.tables.measurements import Row, columns
 
 if TYPE_CHECKING:
-    from ib_explorer.drawing.plane import XAxis
+    from ib_explorer.drawing.view import XAxis
 
 
 class Picture(str):
@@ -112,8 +112,8 @@ class Result(Table):
         from cache import Cache
         from ib_explorer.cached import CachedCurves, canonical_temperature
         from ib_explorer.drawing.charts import KINDS, charts_of
-        from ib_explorer.drawing.plane import X_AXES, View
         from ib_explorer.drawing.text_plot import draw
+        from ib_explorer.drawing.view import X_AXES, View
 
         if kind not in KINDS:
             raise InputError("plot", f"There is no plot {kind!r}: choose from {', '.join(KINDS)}.")

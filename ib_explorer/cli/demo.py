@@ -66,7 +66,8 @@ def _headless(request: MeasurementRequest, cache_dir: Path | None, csv: Path | N
 def _print_plane(measured: list[CheckpointMeasurements], request: MeasurementRequest, cache_dir: Path | None) -> None:
     from ib_explorer.cli.plot import print_charts
     from ib_explorer.drawing.charts import plane_chart
-    from ib_explorer.drawing.plane import View, plane
+    from ib_explorer.drawing.plane import plane
+    from ib_explorer.drawing.view import View
 
     jobs = [
         ("demo", partial(ComputeBound, request=request, granularity="token", bound=bound.name))

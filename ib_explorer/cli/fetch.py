@@ -17,6 +17,7 @@ from ib_explorer.cli.plans import planning, yes_option
 from ib_explorer.cli.session import run_jobs
 from ib_explorer.cli.settings import measurement_options
 from ib_explorer.config import Settings, request_from
+from ib_explorer.work.demo_run import DEMO
 from ib_explorer.worker.messages import Fetch, Fetched
 
 
@@ -39,6 +40,8 @@ def command(models: tuple[str, ...], yes: bool, cache_dir: Path | None, settings
 
 
 def _request(settings: Settings, model: str, revision: str | None) -> MeasurementRequest:
+    if model == DEMO:
+        raise InputError("model", "The demo is trained on this machine and needs no download: run ib-explorer demo.")
     if is_local(model):
         raise InputError("model", f"{model} is a local folder, which needs no download: measure it.")
     return request_from(settings, model, revision)

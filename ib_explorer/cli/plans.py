@@ -14,11 +14,11 @@ from estimator.request import MeasurementRequest
 from ib_explorer.cli.outlet import say
 from ib_explorer.cli.session import PendingJob, Planning
 from ib_explorer.plan import SweepPlan
+from ib_explorer.work.demo_run import DEMO
 from ib_explorer.worker.messages import PlanSweep
 
 ASK_ABOVE = 50 * 10**9
 """Bytes to fetch above which a terminal asks before it begins."""
-_DEMO = "demo"
 
 yes_option = click.option(
     "--yes", is_flag=True, help=f"Do not ask before fetching more than {in_words(ASK_ABOVE)} on a terminal."
@@ -30,7 +30,7 @@ def planning(requests: Sequence[MeasurementRequest], *, yes: bool, keep: bool = 
     jobs: dict[int, PendingJob] = {
         place: partial(PlanSweep, request=request, keep=keep)
         for place, request in enumerate(requests)
-        if request.model != _DEMO and not is_local(request.model)
+        if request.model != DEMO and not is_local(request.model)
     }
     return Planning(jobs, _accepted if yes or not sys.stdin.isatty() else _confirmed)
 

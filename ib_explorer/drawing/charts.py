@@ -17,11 +17,9 @@ from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
 from ib_explorer.drawing.plane import (
-    CONTEXT,
     Plane,
     Series,
     Trajectory,
-    View,
     by_trajectory,
     checkpoints_of,
     plane,
@@ -29,6 +27,7 @@ from ib_explorer.drawing.plane import (
     series_name,
 )
 from ib_explorer.drawing.records import sides
+from ib_explorer.drawing.view import CONTEXT, View
 
 Pairs = Sequence[tuple[float, float]]
 KINDS = ("plane", "layers", "training")

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from estimator.safe_text import safe
-from ib_explorer.drawing.plane import CONTEXT
+from ib_explorer.drawing.view import CONTEXT
 from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.keymap import bindings, keys

@@ -14,9 +14,10 @@ from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import VARIANTS, CheckpointMeasurements, Granularity, Layer, Measurement
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import LABELS, NGRAMS
-from ib_explorer.drawing.plane import Plane, Point, Trajectory, View, by_trajectory, layers_measured, plane, revision_of
+from ib_explorer.drawing.plane import Plane, Point, Trajectory, by_trajectory, layers_measured, plane, revision_of
 from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
+from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.state import State, bound_jobs, same_sample
 from ib_explorer.tui.wording import ending

@@ -1,4 +1,4 @@
-"""Downloads that are kept: checkpoints fetched where there is a network, to be measured where there is none."""
+"""Downloads that are kept: checkpoints fetched where there is a network, to be measured without one."""
 
 from __future__ import annotations
 

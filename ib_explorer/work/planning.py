@@ -83,7 +83,7 @@ class Planner:
 def _fetch_bytes(
     revisions: Sequence[Revision], request: MeasurementRequest, progress: Progress
 ) -> tuple[list[int], bool]:
-    """The bytes that each revision needs from the hub, and whether some are estimated."""
+    """The bytes that each revision needs from the hub, and whether some are estimated; of a hub that is down, none."""
     pickles = not request.safetensors_only
     absent = [revision for revision in revisions if cached_snapshot(revision, pickles=pickles) is None]
     asked = absent if len(absent) <= ASKED else [absent[place * len(absent) // ASKED] for place in range(ASKED)]
@@ -92,8 +92,10 @@ def _fetch_bytes(
         progress.phase("resolve", number, len(asked), "sizes")
         try:
             missing = missing_files(revision, wanted_files(revision, progress, pickles=pickles))
-        except (InputError, MeasurementError):  # measuring this checkpoint reports it
+        except InputError:  # measuring this checkpoint reports it
             continue
+        except MeasurementError:  # the hub is down: asking it for the others takes as long as for this one
+            break
         known.append(sum(file.size for file in missing))
     others = len(absent) - len(known)
     mean = sum(known) // len(known) if known else 0

@@ -166,9 +166,10 @@ class Runner:
                         for measured in found:
                             emit(measured)
                             is_any_measured = True
+                    if not job.stored_only:
                         self._downloads.settle(revision, "measured")
-                        self._tell_read_only(job, progress)
-                    self._cache.failures.forget(revision.model, revision.name)
+                        self._cache.failures.forget(revision.model, revision.name)
+                        self._tell_read_only(progress)
                 except Busy as busy:
                     self._downloads.leave(revision)
                     turns.put_off(revision, busy)
@@ -178,9 +179,10 @@ class Runner:
                         if failure is error or (failure.kind == "internal" and isinstance(error, Exception)):
                             raise
                         raise failure from error
-                    self._downloads.settle(revision, "failed")
                     _LOG.info("%s was not measured:", revision.name, exc_info=True)
-                    self._cache.failures.add(revision.model, revision.name, str(failure))
+                    if not job.stored_only:
+                        self._downloads.settle(revision, "failed")
+                        self._cache.failures.add(revision.model, revision.name, str(failure))
                     emit(CheckpointFailed(job.job, revision.name, failure.kind, str(failure)))
         finally:
             if prefetch is not None:
@@ -188,9 +190,9 @@ class Runner:
             if not job.stored_only:
                 self._downloads.end()
 
-    def _tell_read_only(self, job: Measure, progress: Progress) -> None:
+    def _tell_read_only(self, progress: Progress) -> None:
         """Note once that nothing can be stored, where a job was answered from the cache all the same."""
-        if not (job.stored_only or self._is_read_only_told or self._cache.is_writable()):
+        if not (self._is_read_only_told or self._cache.is_writable()):
             self._is_read_only_told = True
             progress.note(f"The cache in {self._cache.root} can only be read: its values are used, none are stored.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from cache import Cache
 from estimator.bottleneck.bounds import ESTIMATE, RAW
 from ib_explorer.cached import CachedCurves
-from ib_explorer.drawing.plane import View
+from ib_explorer.drawing.view import View
 from ib_explorer.work.identities import bound_identity
 from tests.ib_explorer.synthetic import checkpoint, curve
 

@@ -41,6 +41,10 @@ PLAN = SweepPlan(
             "16 checkpoints, nothing to fetch, 1 is measured, 15 to go; 1.2 TB free.",
         ),
         (
+            {"measured": 0, "fetch": 0, "is_estimated": True, "scores": 0},
+            "16 checkpoints, an unknown amount to fetch; 1.2 TB free.",
+        ),
+        (
             {"measured": 0, "at_most": None, "scores": 0},
             "16 checkpoints, 464.0 GB to fetch and keep; 1.2 TB free.",
         ),

@@ -14,8 +14,9 @@ from estimator.measurement import CheckpointMeasurements, Information, Measureme
 from estimator.safe_text import safe
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES, Value, added_values
-from ib_explorer.drawing.plane import CONTEXT, Point, distance
+from ib_explorer.drawing.plane import Point, distance
 from ib_explorer.drawing.records import sample_size, sides
+from ib_explorer.drawing.view import CONTEXT
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, layer_name, percent, value, why_withheld
 

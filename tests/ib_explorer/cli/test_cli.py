@@ -541,6 +541,8 @@ def test_a_plan_is_said_before_a_sweep_and_confirmed_on_a_terminal(run, monkeypa
 def test_fetch_refuses_what_is_on_this_machine(run, tmp_path):
     code, _, err = run("fetch", str(tmp_path))
     assert code == 2 and "is a local folder, which needs no download" in err
+    code, out, err = run("fetch", "demo")
+    assert code == 2 and not out and "needs no download: run ib-explorer demo" in err
 
 
 def test_info_and_doctor_show_what_downloaded_checkpoints_take(run):

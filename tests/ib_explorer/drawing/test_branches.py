@@ -11,7 +11,8 @@ from estimator.measurement import CheckpointMeasurements
 from ib_explorer.drawing.axes import training_axis
 from ib_explorer.drawing.branches import line_order
 from ib_explorer.drawing.charts import plane_chart, training_charts
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import trajectory
 
 OLMO = "allenai/OLMo-2-1124-7B"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ib_explorer.drawing.axes import Limits, marked, ticks
 from ib_explorer.drawing.looks import MARKERS, PALETTE, appearance
 from ib_explorer.drawing.picture import plane_rows
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import STEPS, checkpoint, curve, preference, trajectory
 
 FUZZ = """
@@ -21,7 +22,8 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 from ib_explorer.drawing.picture import plane_rows
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import checkpoint, curve, information
 
 value = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 1), st.just(0.2))

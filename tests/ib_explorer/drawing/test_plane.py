@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from estimator.curve import distance_to_bound
 from ib_explorer.drawing.axes import LEAST_EXTENT
-from ib_explorer.drawing.plane import View, distance, neighbour, plane
+from ib_explorer.drawing.plane import distance, neighbour, plane
+from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import DEPTH, STEPS, checkpoint, curve, information, preference, trajectory
 
 

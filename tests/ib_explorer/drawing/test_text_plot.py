@@ -10,8 +10,9 @@ import pytest
 
 from ib_explorer.drawing.axes import Axis, Limits
 from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import plane
 from ib_explorer.drawing.text_plot import draw
+from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import STEPS, curve, information, preference, trajectory
 
 GOLDENS = Path(__file__).parents[2] / "goldens"
@@ -38,7 +39,8 @@ import random, re, sys
 from dataclasses import replace
 from ib_explorer.drawing.axes import Axis, Limits, extent
 from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
-from ib_explorer.drawing.plane import View, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.view import View
 from ib_explorer.drawing.text_plot import draw
 from tests.ib_explorer.synthetic import checkpoint, curve, information
 

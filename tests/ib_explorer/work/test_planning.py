@@ -12,6 +12,7 @@ from huggingface_hub import constants
 from benchmarks.loopback_hub import LoopbackHub, Repository, folder_files
 from cache import Cache
 from estimator.checkpoints.download import cached_snapshot
+from estimator.checkpoints.hub_files import hub_files
 from estimator.checkpoints.resolve import list_revisions
 from estimator.errors import InputError
 from estimator.progress import Progress
@@ -91,6 +92,32 @@ def test_a_sweep_within_a_budget_of_two(runner: Runner, published: int, text: Pa
     # Measured values are found again, and nothing is fetched for them.
     assert all(event.cached for event in run(runner, Measure(2, asked)) if isinstance(event, Measured))
     assert left == [one.step for one in list_revisions(MODEL, Progress()) if cached_snapshot(one)]
+
+
+def test_a_hub_that_is_down_is_asked_about_one_checkpoint_only(
+    runner: Runner, published: int, text: Path, hub: LoopbackHub
+) -> None:
+    hub_files.cache_clear()  # commits of other tests have the same content
+    hub.requests.clear()
+    hub.faults = [("/tree/", 503)] * 1000
+    plan = planned(runner, text)
+    assert (plan.checkpoints, plan.to_go, plan.fetch, plan.is_estimated) == (4, 4, 0, True)
+    commits = hub.models[MODEL].branches.values()
+    assert sum(any(f"/tree/{commit}" in asked for asked in hub.requests) for commit in commits) == 1
+
+
+def test_a_view_of_stored_scores_leaves_the_files_of_the_job_around_it(
+    runner: Runner, published: int, text: Path
+) -> None:
+    run(runner, Measure(1, request(MODEL, text, revision="step10")))
+    (known,) = runner._cache.checkpoints.all()
+    (revision,) = [one for one in list_revisions(MODEL, Progress()) if one.step == 10]
+    runner._downloads.obtain(revision, Progress())
+    view = Measure(2, request(MODEL, text, revision="step10", temperatures=("x2",)), stored_only=True)
+    assert [event.cached for event in run(runner, view) if isinstance(event, Measured)] == [False]
+    assert runner._cache.checkpoints.is_used(known)
+    runner._downloads.end()
+    assert not runner._cache.checkpoints.is_used(known)
 
 
 def test_fetched_checkpoints_are_kept_and_measured_offline(

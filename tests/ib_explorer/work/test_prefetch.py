@@ -109,7 +109,7 @@ def test_waiting_shows_the_download_and_can_be_cancelled() -> None:
     prefetch = Prefetch(Impatient(), fetch)
     prefetch.phase("download", 0, 1, "MB")
     prefetch.finish()
-    assert heard == [("download", 0)]  # nothing is fetched beside the checkpoint's own download
+    assert heard == [("download", 0)]  # only the checkpoint's own files are fetched
     prefetch.phase("load", 0, 1, "models")
     with pytest.raises(Cancelled):
         prefetch.finish()
