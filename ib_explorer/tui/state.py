@@ -17,8 +17,8 @@ from estimator.text.labels import SampleKind
 from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.worker.messages import (

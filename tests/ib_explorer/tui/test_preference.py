@@ -8,7 +8,8 @@ from pathlib import Path
 from textual.widgets import Input
 
 from estimator.measurement import CheckpointMeasurements
-from ib_explorer.drawing.plane import Trajectory, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.drawing.view import View
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.tui import moves
