@@ -99,9 +99,9 @@ async def test_while_increments_are_measured_the_screen_says_so() -> None:
         await settled(pilot, lambda: len(app.state.records) == len(STEPS))
         await pilot.press("Y", "A")
         await settled(pilot, lambda: "Measuring what each further token" in layers(app))
-        assert "Press a" not in layers(app)
+        assert "Press A" not in layers(app)
         await pilot.press("k")
-        assert "Press a" in layers(app)
+        assert "Press A" in layers(app)
         await pilot.press("j")
         (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
         for event in answer(asked):
@@ -126,7 +126,7 @@ def test_an_increment_that_may_be_0_is_said_to_be_so_in_words() -> None:
         ("mean", "0,3", (), "Increments in the mean of layers need layers that were not measured: press m"),
         (0, "all", increments(), "measured in layers 1 to 3, not in layer 0: press l"),
         ("mean", "1", increments(depth=1), "measured in layer 1, not in the mean of layers: press l"),
-        ("mean", None, (), "Press m to measure this model, then a"),
+        ("mean", None, (), "Press m to measure this model, then A"),
     ],
 )
 def test_the_hint_says_what_helps(layer: object, asked: str | None, measured: tuple[Increment, ...], said: str) -> None:
