@@ -122,7 +122,7 @@ class Picker:
     def _is_selection(self) -> bool:
         return bool(self.typed) and self.typed.strip() == self.written and is_selection(self.typed)
 
-    @property
+    @cached_property
     def selection(self) -> str:
         """The selection as on the command line; of nothing selected, the checkpoint or group under the cursor."""
         return written_as(self.listing, self.effective, self.written)
@@ -147,7 +147,7 @@ class Picker:
 
 
 def is_selection(typed: str) -> bool:
-    """Whether a text is written as a selection (``log:16``, ``10B..1T``, ``a,b``, ``*-step1000-*``), not as a filter."""
+    """Whether a text is written as a selection (``log:16``, ``10B..1T``, ``a,b``) and not as a filter."""
     return typed.strip() == "all" or any(part in typed for part in _SELECTING)
 
 

@@ -48,8 +48,8 @@ def checkpoint_name(checkpoint: Revision) -> str:
 
 def scope_name(checkpoint: Revision) -> str:
     """The stage and branch of a checkpoint, or its kind of training; empty if neither is known."""
-    kind = checkpoint.kind if checkpoint.kind not in (None, "none") else ""
-    return safe(" ".join(filter(None, (checkpoint.stage or (kind if not checkpoint.branch else ""), checkpoint.branch))))
+    kind = "" if checkpoint.kind == "none" or checkpoint.branch else checkpoint.kind
+    return safe(" ".join(filter(None, (checkpoint.stage or kind, checkpoint.branch))))
 
 
 def place_name(checkpoint: Revision) -> str:
@@ -65,7 +65,7 @@ def short(number: int) -> str:
     for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if number >= size:
             share = number / size
-            return f"{share:.1f}{unit}" if share < 99.5 and unit != "k" or share < 9.95 else f"{share:.0f}{unit}"
+            return f"{share:.1f}{unit}" if share < (9.95 if unit == "k" else 99.5) else f"{share:.0f}{unit}"
     return str(number)
 
 
