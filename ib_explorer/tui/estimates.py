@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cache.files import in_words as in_words
+from cache.files import in_words
 from ib_explorer.plan import SweepPlan
 from ib_explorer.tables.checkpoints import DOWNLOADED, MEASURED, ON_HUB, Listed
 from ib_explorer.tui.picker import Picker

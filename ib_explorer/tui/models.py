@@ -87,7 +87,7 @@ def is_path(text: str) -> bool:
 
 
 def _score(name: str, text: str) -> int:
-    """How well a name fits: 3 if its last part begins with the text, 2 if it holds it, 1 if its letters are in order."""
+    """How well a name fits: 3 if its last part begins with the text, 2 if it has it, 1 if its letters are in order."""
     name = name.lower()
     words = text.lower().split()
     if all(word in name for word in words):

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from cache.files import in_words
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
@@ -389,7 +390,7 @@ def checkpoint_line(now: Picker, index: int, width: int) -> Text:
     """A checkpoint's line: whether it is selected, step, tokens, size, state and, if there is room, its name."""
     item = now.listing.items[index]
     is_chosen = item.revision.name in now.chosen
-    size = f"{'~' if item.bytes_of else ''}{estimates.in_words(item.bytes)}" if item.bytes else ""
+    size = f"{'~' if item.bytes_of else ''}{in_words(item.bytes)}" if item.bytes else ""
     text = Text(f"   {'[x]' if is_chosen else '[ ]'} ", style="bold" if is_chosen else "")
     place = place_name(item.revision)
     text.append(f"{place[:14]:14} {size:>9}  {item.state:11} ")
