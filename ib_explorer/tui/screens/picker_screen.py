@@ -29,7 +29,9 @@ from ib_explorer.tui.wording import place_name
 
 PLAN_AFTER = 0.4
 """Seconds that a selection must remain unchanged before the worker is asked for its plan."""
-MODEL_KEYS = "Enter: its checkpoints · Tab: complete · O: all options · Esc: close"
+COMMANDS = {"space": "toggled", "A": "toggled_group", "R": "ranged", "L": "spaced"}
+"""Keys that select while checkpoints are chosen, and are text while a model is."""
+MODEL_KEYS = "Enter: its checkpoints · Tab: complete · Esc: close"
 CHECKPOINT_KEYS = (
     "Space: select · L [number]: log-spaced · A: group · R: range · O: all options · Enter: measure · Esc: models"
 )
@@ -46,6 +48,12 @@ class PickerInput(Input):
             self.digit = digit
 
     takes_digits = False
+    takes_commands = False
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether a key is text: those of commands are not, while there are commands."""
+        is_command = self.takes_commands and key in (*COMMANDS, "O")
+        return not is_command and super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
         if self.takes_digits and ((event.character or "").isdecimal() or event.key == "backspace"):
@@ -81,10 +89,7 @@ class PickerScreen(Dialog[Order]):
         Binding("shift+down", "extend(1)", show=False),
         Binding("tab", "complete", show=False, priority=True),
         Binding("O", "options", show=False, priority=True),
-        *(
-            Binding(key, f"pick('{name}')", show=False, priority=True)
-            for key, name in (("space", "toggled"), ("A", "toggled_group"), ("R", "ranged"), ("L", "spaced"))
-        ),
+        *(Binding(key, f"pick('{name}')", show=False, priority=True) for key, name in COMMANDS.items()),
     ]
 
     class Wanted(Message):
@@ -174,7 +179,7 @@ class PickerScreen(Dialog[Order]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Letters and space are keys while checkpoints are chosen, and text while a model is."""
-        return self.picker is not None if action in ("pick", "extend") else True
+        return self.picker is not None if action in ("pick", "extend", "options") else True
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
@@ -248,14 +253,7 @@ class PickerScreen(Dialog[Order]):
 
     def action_options(self) -> None:
         """Open the form with all options for what is selected."""
-        order = self.latest
-        if self.picker is not None:
-            order = Order(self._request, order.preset)
-        elif self._typed.value.strip() and self.offered:
-            chosen = self.offered[self.cursor]
-            request = replace(order.request, model=chosen.model, revision=chosen.selection or None)
-            order = Order(request, order.preset)
-        self.post_message(self.FormWanted(order))
+        self.post_message(self.FormWanted(Order(self._request, self.latest.preset)))
 
     def action_leave(self) -> None:
         """Go back to the models; from there, close."""
@@ -327,6 +325,7 @@ class PickerScreen(Dialog[Order]):
 
     def _show(self) -> None:
         box, lines = self.query_one(".box"), self.query_one(PickList)
+        self._typed.takes_commands = self.picker is not None
         self._typed.takes_digits = self.picker is not None and self.picker.count is not None
         if self.picker is None:
             box.border_title = "measure: choose a model"
@@ -342,7 +341,7 @@ class PickerScreen(Dialog[Order]):
 
     def _say(self, said: str, plan: str, keys: str) -> None:
         for name, text in (("#said", said), ("#plan", plan), ("#keys", keys)):
-            self.query_one(name, Static).update(safe(text))
+            self.query_one(name, Static).update("\n".join(map(safe, text.split("\n"))))
 
     def _status(self) -> str:
         assert self.picker is not None
@@ -362,7 +361,7 @@ class PickerScreen(Dialog[Order]):
         if not self.picker.listing.items:
             return ""
         request = self.latest.request
-        how = f"{', '.join(request.granularities)} · {request.documents} documents of {request.corpus}"
+        how = f"{', '.join(request.granularities)} · {request.documents} documents of {request.corpus or 'the default text'}"
         selection = self._request.revision or ""
         short = selection if len(selection) <= 40 else f"{selection[:39]}…"
         return f"{short}: {estimates.sentence(self.picker, self.plan, self.rate)}\n{how}"
