@@ -72,8 +72,8 @@ class State:
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
-    ``listings`` are the known checkpoints by model; the tree shows those without measurements if ``unmeasured``, and
-    what ``tree_filter`` fits. ``download_rate`` is that of the last download in bytes per second.
+    ``listings`` are the checkpoints by model that the worker listed in this session; ``download_rate`` is that of the
+    last download in bytes per second.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -91,8 +91,6 @@ class State:
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
     listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
-    unmeasured: bool = False
-    tree_filter: str = ""
     download_rate: float | None = None
     worker_runs: bool = False
     log: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from ib_explorer.tui.news import FailuresRead, FoldersFound, WorkerEvent, Worker
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.screens.picker_screen import PickerScreen, Progress
 from ib_explorer.tui.state import Order
+from ib_explorer.tui.tree import unfinished
 from ib_explorer.worker.messages import (
     CancelledJob,
     Event,
@@ -78,6 +79,14 @@ class PickingActions(Core, inherit_bindings=False):
         if order is not None:
             self._set(moves.to_order(self.state, order), at_once=True)
             self.order(order.request)
+
+    def action_retry(self) -> None:
+        """Measure the checkpoints that failed once more; those that did not are answered from the cache."""
+        lost = [job for job in unfinished(self.state.jobs) if job.lost and not job.is_open]
+        if not lost:
+            self.notify("No checkpoint failed in this session.")
+        for job in lost:
+            self.order(job.request)
 
     # What the picker asks for
 
@@ -190,9 +199,8 @@ class PickingActions(Core, inherit_bindings=False):
         for job in self.state.jobs:
             failures |= {(_named(job.request.model), name): why for name, (_, why) in job.lost.items()}
         revisions, records = found.revisions, self.state.records
-        shown.told(
-            Progress("" if found.is_over or found.revisions else "Listing checkpoints …", found.notes, found.problem)
-        )
+        doing = "" if found.is_over else "Listing checkpoints …"
+        shown.told(Progress(doing, found.notes, found.problem))
         shown.listed(picker.listing(found.model, revisions, found.sizes, records, failures))
 
 

@@ -361,7 +361,8 @@ class PickerScreen(Dialog[Order]):
         if not self.picker.listing.items:
             return ""
         request = self.latest.request
-        how = f"{', '.join(request.granularities)} · {request.documents} documents of {request.corpus or 'the default text'}"
+        text = request.corpus or "the default text"
+        how = f"{', '.join(request.granularities)} · {request.documents} documents of {text}"
         selection = self._request.revision or ""
         short = selection if len(selection) <= 40 else f"{selection[:39]}…"
         return f"{short}: {estimates.sentence(self.picker, self.plan, self.rate)}\n{how}"
