@@ -107,4 +107,4 @@ async def test_an_installed_package_adds_a_tab_and_one_that_cannot_be_loaded_is_
         await pilot.press("k")
         assert str(widget.content) == "of 6 checkpoints number 4"
         assert "which one it is" in help_text().plain
-        assert "spoilt" in app.state.log[0] and "gone off" in app.state.log[0]
+        assert "spoilt" in app.state.log[0].text and "gone off" in app.state.log[0].text
