@@ -46,8 +46,8 @@ KEYS = {
     "preset p": ("p", "p"),
     "bound b": ("b", "B"),
     "zoom +": ("+", "-"),
-    "layers tab 2, plane tab 1": ("2", "1"),
-    "table tab 3, plane tab 1": ("3", "1"),
+    "layers tab, plane tab": ("Y", "P"),
+    "table tab, plane tab": ("D", "P"),
 }
 KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}
 KEYS_OF_THE_DEMO = {
@@ -165,7 +165,7 @@ def large_cache(folder: Path, report: Path) -> None:
         timed_keys(shown, KEYS, spans)
         shown.press("l")
         timed_keys(shown, KEYS_OF_EACH_LAYER, spans)
-        shown.press("3")
+        shown.press("D")
         timed_keys(shown, KEYS_OF_THE_TABLE, spans, repeats=2)
         shown.press("1L")
         start = time.monotonic()

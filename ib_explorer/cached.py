@@ -16,7 +16,7 @@ from estimator.errors import InputError, MeasurementError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Granularity, Measurement
 from estimator.soft_entropy.temperature import parse_temperature
-from ib_explorer.drawing.plane import revision_of
+from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.worker.messages import Measured
 

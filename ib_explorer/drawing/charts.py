@@ -16,17 +16,9 @@ from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
-from ib_explorer.drawing.plane import (
-    Plane,
-    Series,
-    Trajectory,
-    by_trajectory,
-    checkpoints_of,
-    plane,
-    revision_of,
-    series_name,
-)
+from ib_explorer.drawing.plane import Plane, Series, plane, series_name
 from ib_explorer.drawing.records import sides
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, checkpoints_of, revision_of
 from ib_explorer.drawing.view import CONTEXT, View
 
 Pairs = Sequence[tuple[float, float]]

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 
 from estimator.bottleneck.bounds import DIAGONAL
-from estimator.checkpoints.catalogue import whole_model
-from estimator.checkpoints.names import parse_checkpoint
 from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.tree import in_training_order
 from estimator.curve import BoundCurve, Corners, Distance, distance_to_bound
 from estimator.measurement import (
     CheckpointMeasurements,
@@ -28,34 +24,9 @@ from estimator.values import Value
 from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
 from ib_explorer.drawing.branches import Order, line_order
 from ib_explorer.drawing.records import sample_size
-from ib_explorer.drawing.shelf import Same, shelf_of
+from ib_explorer.drawing.shelf import Same
+from ib_explorer.drawing.trajectories import Trajectory, checkpoints_of, grouped, layers_measured, revision_of
 from ib_explorer.drawing.view import CONTEXT, View
-
-Records = tuple[CheckpointMeasurements, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trajectory:
-    """The attributes shared by checkpoints joined with a line: the model, its sample and anchors."""
-
-    model: str
-    sample: str
-    anchors: int
-    anchor_seeds: tuple[int, ...]
-    dtype: str
-    estimator_version: str
-
-    @classmethod
-    def of(cls, checkpoint: CheckpointMeasurements) -> Trajectory:
-        """The trajectory of a measured checkpoint."""
-        return cls(
-            whole_model(checkpoint.model),
-            checkpoint.sample,
-            checkpoint.anchors,
-            checkpoint.anchor_seeds,
-            checkpoint.dtype,
-            checkpoint.estimator_version,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +116,7 @@ def plane(
     ``low`` is the low estimate of that curve.
     """
     series: list[Series] = []
-    trajectories = _trajectories(record for record in records if view.shows(record))
+    trajectories = grouped(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
     titles = list(LABELS.titles(view.granularity).values())
     x_axis, y_axis = Axis(CONTEXT if view.is_of_context else titles[0]), Axis(titles[-1])
@@ -178,50 +149,6 @@ def distance(point: Point, curve: BoundCurve) -> Distance:
     return distance_to_bound(curve, point.x * bits, point.y * bits)
 
 
-def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:
-    """The checkpoints of one trajectory in training order, each with its records: one per family of labels."""
-    parts: dict[Revision, list[CheckpointMeasurements]] = {}
-    for record in records:
-        parts.setdefault(revision_of(record), []).append(record)
-    return [tuple(parts[revision]) for revision in in_training_order(parts)]
-
-
-def by_trajectory(
-    records: tuple[CheckpointMeasurements, ...],
-) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
-    """The records of each trajectory in training order; cached by the identity of the tuple."""
-    return _by_trajectory(Same(records))
-
-
-@lru_cache(maxsize=4)
-def _by_trajectory(
-    records: Same[tuple[CheckpointMeasurements, ...]],
-) -> Mapping[Trajectory, tuple[CheckpointMeasurements, ...]]:
-    groups = _trajectories(records.value)
-    return {trajectory: tuple(chain(*checkpoints_of(mine))) for trajectory, mine in groups.items()}
-
-
-def revision_of(record: CheckpointMeasurements) -> Revision:
-    """The revision of the checkpoint that ``record`` measured."""
-    return _revision(record.model, record.revision, record.commit, record.stage, record.step, record.tokens)
-
-
-@lru_cache(maxsize=4096)
-def _revision(model: str, name: str, commit: str, stage: str | None, step: int | None, tokens: int | None) -> Revision:
-    read = parse_checkpoint(model, name, commit)
-    return replace(
-        read,
-        stage=stage if read.stage is None else read.stage,
-        step=step if read.step is None else read.step,
-        tokens=tokens if read.tokens is None else read.tokens,
-    )
-
-
-def layers_measured(records: Iterable[CheckpointMeasurements]) -> list[int]:
-    """The layers that have rows in any of ``records``, ascending."""
-    return sorted(set[int]().union(*(shelf_of(record).layers for record in records)))
-
-
 def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) -> Point:
     """The point ``along`` steps later in its series, or ``across`` series further at the same checkpoint if possible.
 
@@ -238,13 +165,6 @@ def neighbour(plane: Plane, point: Point, *, along: int = 0, across: int = 0) ->
         point, series = (same[0] if same else fallback), other
     at = min(max(series.points.index(point) + along, 0), len(series.points) - 1)
     return series.points[at]
-
-
-def _trajectories(records: Iterable[CheckpointMeasurements]) -> dict[Trajectory, list[CheckpointMeasurements]]:
-    groups: dict[Trajectory, list[CheckpointMeasurements]] = {}
-    for record in records:
-        groups.setdefault(Trajectory.of(record), []).append(record)
-    return groups
 
 
 def _layers(records: Sequence[CheckpointMeasurements], view: View) -> list[Layer]:

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from estimator.checkpoints.folders import model_name
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
-from ib_explorer.drawing.plane import Trajectory
+from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.tui import background, lacking
 from ib_explorer.tui.harmless import HARMLESS
 from ib_explorer.tui.jobs import Job, JobKind

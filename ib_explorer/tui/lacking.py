@@ -8,7 +8,7 @@ from dataclasses import replace
 from estimator.bottleneck.bounds import Curve
 from estimator.measurement import WEIGHTS, CheckpointMeasurements
 from estimator.request import MeasurementRequest
-from ib_explorer.drawing.plane import Trajectory
+from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import State, bound_jobs

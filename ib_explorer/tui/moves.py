@@ -10,7 +10,8 @@ from estimator.bottleneck.bounds import BOUNDS
 from estimator.measurement import WEIGHTS, Granularity
 from estimator.values import VALUES
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import Point, neighbour, revision_of
+from ib_explorer.drawing.plane import Point, neighbour
+from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.drawing.view import X_AXES
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.scene import scene as scene_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,42 +14,16 @@ from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import VARIANTS, CheckpointMeasurements, Granularity, Layer, Measurement
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import LABELS, NGRAMS
-from ib_explorer.drawing.plane import Plane, Point, Trajectory, by_trajectory, layers_measured, plane, revision_of
-from ib_explorer.drawing.records import sample_size
-from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
+from ib_explorer.drawing.plane import Plane, Point, plane
+from ib_explorer.drawing.shelf import Same, shelf_of
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, layers_measured, revision_of
 from ib_explorer.drawing.view import View
-from ib_explorer.tui.jobs import Job, JobKind
+from ib_explorer.tui.jobs import JobKind
 from ib_explorer.tui.state import State, bound_jobs, same_sample
-from ib_explorer.tui.wording import ending
+from ib_explorer.tui.tree import Branch, branches, checkpoints
 
 TEMPERATURES = ("exact", "leading-order", "x0.5", "x2")
 """The temperature rules that are always available; other measured rules follow them."""
-
-_TITLE = 28
-"""Cells for a model in the tree."""
-MEASURED, RUNNING, WAITING, FAILED = "●", "◐", "○", "✗"
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A checkpoint in the tree; ``mark`` is measured, running (``percent`` of its phase), waiting or failed.
-
-    ``reason`` is the kind of a failure, and a sentence.
-    """
-
-    checkpoint: Revision
-    mark: str
-    percent: int | None = None
-    reason: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A model in the tree; ``trajectory`` is None until something of it is measured."""
-
-    name: str
-    trajectory: Trajectory | None
-    leaves: tuple[Leaf, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +168,8 @@ def _scene(same: Same[State]) -> Scene:
     shown = state.records if state.overlay and not each else records
     drawn = _plane(Same(shown), state.view, Same(curve), Same(low))
     point = _selected(state, drawn, trajectory)
-    branches = _branches(Same(state.records), Same(state.jobs), Same(state.requests))
-    return Scene(state, drawn, point, trajectory, _checkpoints(Same(records)), records, branches, curve, low)
+    tree = branches(Same(state.records), Same(state.jobs), Same(state.requests))
+    return Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
 
 
 @lru_cache(maxsize=8)
@@ -206,12 +180,6 @@ def _plane(
     low: Same[BoundCurve | None],
 ) -> Plane:
     return plane(records.value, view, curve.value, low.value)
-
-
-@lru_cache(maxsize=4)
-def _checkpoints(records: Same[tuple[CheckpointMeasurements, ...]]) -> tuple[Revision, ...]:
-    """The checkpoints of one trajectory's records, which are in training order."""
-    return tuple(dict.fromkeys(map(revision_of, records.value)))
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:
@@ -236,92 +204,3 @@ def _selected(state: State, drawn: Plane, trajectory: Trajectory | None) -> Poin
     return next(
         (point for one in rows for point in one.points if revision_of(point.checkpoint) == state.place.checkpoint), None
     )
-
-
-@lru_cache(maxsize=2)
-def _branches(
-    all_records: Same[tuple[CheckpointMeasurements, ...]],
-    all_jobs: Same[tuple[Job, ...]],
-    requests: Same[Mapping[Trajectory, MeasurementRequest]],
-) -> tuple[Branch, ...]:
-    """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
-    groups = by_trajectory(all_records.value)
-    jobs = _unfinished(all_jobs.value)
-    adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
-    titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
-    names = list(titles.values())
-    branches = []
-    for trajectory, records in groups.items():
-        mine = [job for job in jobs if adds_to[job.number] == trajectory]
-        name = titles[trajectory]
-        if names.count(name) > 1:
-            name += f" ({records[0].corpus}, {sample_size(records[0])})"
-        branches.append(Branch(name, trajectory, _leaves(_checkpoints(Same(records)), mine)))
-    for job in jobs:
-        if adds_to[job.number] is None:
-            name = _titled(_model_of(job), job.request.granularities)
-            branches.append(Branch(name, None, _leaves([], [job])))
-    return tuple(branches)
-
-
-def _unfinished(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs that measure checkpoints, or lost some unless a later job measures the same."""
-    ours = [job for job in jobs if job.kind.extends_trajectory]
-    return [
-        job
-        for place, job in enumerate(ours)
-        if job.is_open or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
-    ]
-
-
-def _name(model: str, *shelves: Shelf) -> str:
-    return _titled(model, frozenset[Granularity]().union(*(shelf.granularities for shelf in shelves)))
-
-
-def _titled(model: str, labels: Iterable[Granularity]) -> str:
-    """A model's name, of a folder its end if it is long, with its labels unless they are n-grams."""
-    labels = sorted(labels, key=LABELS.place)
-    model = ending(model, _TITLE) if model.startswith("/") else model
-    return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
-
-
-def _model_of(job: Job) -> str:
-    return job.revisions[0].model if job.revisions else job.request.model
-
-
-def _trajectory_of(
-    job: Job,
-    requests: Mapping[Trajectory, MeasurementRequest],
-    groups: Mapping[Trajectory, Sequence[CheckpointMeasurements]],
-) -> Trajectory | None:
-    """The trajectory that a job adds to: an earlier one with the same sample, or else the only one of its model."""
-    for trajectory, request in requests.items():
-        if trajectory in groups and same_sample(request, job.request):
-            return trajectory
-    named = [
-        trajectory
-        for trajectory, (record, *_) in groups.items()
-        if whole_model(record.model) == whole_model(_model_of(job))
-        and LABELS.sample(record.rows[0].granularity) == job.request.sample_kind
-        and trajectory not in requests
-    ]
-    return named[0] if len(named) == 1 else None
-
-
-def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
-    leaves = {revision.name: Leaf(revision, MEASURED) for revision in measured}
-    ordered = list(leaves)
-    for job in jobs:
-        for revision in job.revisions:
-            if revision.name not in leaves and (job.is_open or revision.name in job.lost):
-                ordered.append(revision.name)
-                leaves[revision.name] = Leaf(revision, WAITING)
-        if job.revision in leaves and job.revision not in job.measured and job.status == "running":
-            percent = None if job.share is None else int(100 * job.share)
-            leaves[job.revision] = Leaf(leaves[job.revision].checkpoint, RUNNING, percent)
-        for name in job.lost.keys() & leaves.keys() - {revision.name for revision in measured}:
-            leaves[name] = Leaf(leaves[name].checkpoint, FAILED, reason=job.lost[name])
-        if job.revisions:
-            listed = {revision.name: index for index, revision in enumerate(job.revisions)}
-            ordered.sort(key=lambda name: listed.get(name, -1))
-    return tuple(leaves[name] for name in ordered)

@@ -17,8 +17,8 @@ from estimator.text.labels import SampleKind
 from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.worker.messages import (
@@ -71,7 +71,8 @@ class State:
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints advance automatically.
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
-    order, initially the configured one. ``worker_runs`` means that a worker process was started and has not exited.
+    order, initially the configured one. ``tab`` names the open tab.
+    ``worker_runs`` means that a worker process was started and has not exited.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -86,6 +87,7 @@ class State:
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
+    tab: str = "plane"
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 

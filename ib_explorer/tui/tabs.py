@@ -38,7 +38,7 @@ class Tab:
     @property
     def action(self) -> str:
         """The action that opens it."""
-        return f"screen.tab({self.name!r})"
+        return f"tab({self.name!r})"
 
     @property
     def pane(self) -> str:
@@ -50,8 +50,8 @@ TABS = Registry(
     "tab",
     "ib_explorer.tabs",
     [
-        Tab("plane", "Plane", "1", "the plane", PlaneView),
-        Tab("layers", "Layers", "2", "values over the layers", LayersView),
-        Tab("table", "Table", "3", "all points as a table", PointTable),
+        Tab("plane", "Plane", "P", "the plane", PlaneView),
+        Tab("layers", "Layers", "Y", "values over the layers", LayersView),
+        Tab("table", "Table", "D", "all points as a table", PointTable),
     ],
 )

@@ -175,7 +175,7 @@ async def test_a_value_is_stepped_to_and_shown(added: object) -> None:
         assert app.scene.point.x == sum(side.bracket) / 2 != before.x
         readout = text_of(app, Readout)
         assert readout.splitlines()[0].rstrip().endswith("middle") and f"{app.scene.point.x:.4f}" in readout
-        await pilot.press("3")
+        await pilot.press("D")
         await settled(pilot)
         points = app.screen.query_one(PointTable)
         assert f"{app.scene.point.x:.4f}" in points.render_line(1 + points.cursor_row).text
@@ -201,7 +201,7 @@ async def test_labels_are_stepped_to_where_they_are_measured(added: object) -> N
 async def test_a_tab_is_opened_by_its_key_and_follows(added: object) -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: app.scene.point is not None)
-        await pilot.press("9")
+        await pilot.press("O")
         await settled(pilot)
         shown = app.screen.query_one("Counts")
         assert str(shown.content) == "6 checkpoints, 6 points"

@@ -73,6 +73,8 @@ _SIGNS = {
     "greater_than_sign": ">",
     "circumflex_accent": "^",
     "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 
 

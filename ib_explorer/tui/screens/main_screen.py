@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, cast
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static, TabbedContent, TabPane
@@ -27,6 +28,13 @@ SMALLEST = (60, 16)
 
 class MainScreen(Screen[None]):
     """Shows one scene; the stylesheet determines what fits the terminal."""
+
+    class TabChosen(Message):
+        """The user clicked the title of a tab."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     AUTO_FOCUS = ""
     scene: Scene | None = None
@@ -71,11 +79,15 @@ class MainScreen(Screen[None]):
             self.query_one(ViewPanel).show(self.scene)
             self.query_one(Readout).show(self.scene)
             self.query_one(JobsPanel).show(self.scene)
-            self._show_tab()
-
-    def _show_tab(self) -> None:
-        if self.scene is not None:
+            self._open(self.scene.state.tab)
             cast(ShowsScene, self._open_tab).show(self.scene)
+
+    def _open(self, name: str) -> None:
+        """Open a tab unless it is open; its widget takes the focus if it can, and with it the arrow keys."""
+        tabs = self.query_one("#tabs", TabbedContent)
+        if tabs.active != TABS[name].pane:
+            tabs.active = TABS[name].pane
+            self.set_focus(self._open_tab if self._open_tab.can_focus else None)
 
     @property
     def _open_tab(self) -> Widget:
@@ -84,14 +96,12 @@ class MainScreen(Screen[None]):
         (widget,) = tabs.get_pane(tabs.active).children
         return widget
 
-    def on_tabbed_content_tab_activated(self) -> None:
-        """Update the tab that was opened."""
-        self._show_tab()
-
-    def action_tab(self, name: str) -> None:
-        """Open a tab; its widget takes the focus if it can, and with it the arrow keys."""
-        self.query_one("#tabs", TabbedContent).active = TABS[name].pane
-        self.set_focus(self._open_tab if self._open_tab.can_focus else None)
+    @on(TabbedContent.TabActivated)
+    def _tab_clicked(self, event: TabbedContent.TabActivated) -> None:
+        """Open the tab that was clicked; the one that the scene has opened is open."""
+        name = str(event.pane.id).removeprefix("tab-")
+        if self.scene is not None and name != self.scene.state.tab and event.pane is event.tabbed_content.active_pane:
+            self.post_message(self.TabChosen(name))
 
     def action_scroll_pages(self, steps: int) -> None:
         """Scroll the open tab by pages, if it is scrollable."""

@@ -10,8 +10,9 @@ from textual.widgets.tree import TreeNode
 
 from estimator.checkpoints.revision import Revision
 from estimator.safe_text import safe
-from ib_explorer.drawing.plane import Trajectory
-from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, Branch, Leaf, Scene
+from ib_explorer.drawing.trajectories import Trajectory
+from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.tree import FAILED, MEASURED, RUNNING, Branch, Leaf
 from ib_explorer.tui.wording import checkpoint_name, ending
 
 _UNREAD = Text()

@@ -36,12 +36,12 @@ def increments_hint(scene: Scene) -> str:
             "press l to step there, or m to measure more layers."
         )
     if known is None:
-        return "Press m to measure this model, then a to measure what each further token of context adds."
+        return "Press m to measure this model, then A to measure what each further token of context adds."
     depth = scene.records[0].depth
     wanted = range(1, depth + 1) if scene.layer == "mean" else [scene.layer]
     if not set(wanted) <= set(parse_layers(known.layers, depth)):
         return f"Increments in {layer} need layers that were not measured: press m to measure them."
-    return "Press a to measure what each further token of context adds."
+    return "Press A to measure what each further token of context adds."
 
 
 def _listed(scene: Scene) -> str:

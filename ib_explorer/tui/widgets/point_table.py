@@ -16,8 +16,9 @@ from textual.strip import Strip
 
 from estimator.safe_text import safe
 from estimator.text.labels import TWO_SIDED
-from ib_explorer.drawing.plane import Plane, Point, revision_of
+from ib_explorer.drawing.plane import Plane, Point
 from ib_explorer.drawing.records import sides
+from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.wording import checkpoint_name, count, ending, value
 

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from estimator.measurement import WEIGHTS
 from ib_explorer.drawing import plane as plane_module
+from ib_explorer.drawing import trajectories as trajectories_module
 from ib_explorer.drawing.plane import distance
 from ib_explorer.drawing.shelf import Shelf
 from ib_explorer.tui.jobs import JobKind
@@ -267,23 +268,23 @@ async def test_single_keys_step_everything_either_way(size: tuple[int, int]) -> 
 async def test_tabs_show_layers_and_all_points() -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press("3")
+        await pilot.press("D")
         table = app.screen.query_one(PointTable)
         assert table.row_count == len(STEPS) and table.cursor_row == len(STEPS) - 1
         await pilot.press("up", "up")
         await settled(pilot)
         assert step(app) == STEPS[-3]
-        await pilot.press("2")
+        await pilot.press("Y")
         bars = layers(app)
         assert "optimality" in bars and bars.count("█") > 10
-        await pilot.press("1", "k")
+        await pilot.press("P", "k")
         assert step(app) == STEPS[-4]
 
 
 async def test_a_click_on_the_tables_head_or_below_its_rows_chooses_nothing() -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press("3")
+        await pilot.press("D")
         await pilot.click(PointTable, offset=(5, 2))
         assert step(app) == STEPS[1]
         for line in (0, len(STEPS) + 2):
@@ -311,7 +312,7 @@ async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
         tree = app.screen.query_one(CheckpointTree)
         assert "step 23,852" in tree.render_line(tree.size.height - 1).text
         assert tree.show_vertical_scrollbar and not tree.show_horizontal_scrollbar
-        await pilot.press("3")
+        await pilot.press("D")
         table = app.screen.query_one(PointTable)
         await settled(
             pilot, lambda: "step 23,852" in table.render_line(table.scrollable_content_region.height - 1).text
@@ -321,7 +322,7 @@ async def test_of_a_long_name_the_tree_and_the_table_show_the_step() -> None:
 async def test_the_tables_scrollbar_does_not_hide_the_current_point() -> None:
     async with explorer(MemoryCache(trajectory(steps=range(30))), size=(80, 24)) as (app, pilot):
         await settled(pilot, lambda: step(app) == 29)
-        await pilot.press("3")
+        await pilot.press("D")
         table = app.screen.query_one(PointTable)
         await settled(pilot, lambda: table.show_horizontal_scrollbar)
         lines = range(1, table.scrollable_content_region.height)
@@ -705,7 +706,7 @@ async def test_a_step_of_the_cursor_derives_and_rebuilds_nothing_but_what_it_cha
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         count(Shelf, "__init__")
-        count(plane_module, "in_training_order")
+        count(trajectories_module, "in_training_order")
         count(plane_module, "_point")
         count(CheckpointTree, "_rebuild")
         count(CheckpointTree, "_build")

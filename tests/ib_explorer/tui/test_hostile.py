@@ -35,7 +35,7 @@ def drawn(app):
 async def test_every_part_of_the_screen_is_harmless(name):
     async with explorer(MemoryCache([hostile(name)])) as (app, pilot):
         assert safe(name) in text_of(app, Headline)
-        for keys in ("1", "2", "3", "m", "escape", "x", "escape"):
+        for keys in ("P", "Y", "D", "m", "escape", "x", "escape"):
             await pilot.press(keys)
             assert all(map(is_harmless, drawn(app)))
         app.post_message(RecordsMissing(f"{name} is damaged"))

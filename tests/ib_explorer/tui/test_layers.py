@@ -76,10 +76,10 @@ async def test_increments_are_asked_for_and_drawn_with_the_layers() -> None:
     client = ScriptedClient(keeping(cache))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS))
-        await pilot.press("2")
+        await pilot.press("Y")
         await settled(pilot)
-        assert "Press a to measure" in layers(app)
-        await pilot.press("a", "a")
+        assert "Press A to measure" in layers(app)
+        await pilot.press("A", "A")
         await settled(pilot, lambda: bool(app.scene.increments))
         (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
         assert app.state.place is not None
@@ -97,11 +97,11 @@ async def test_while_increments_are_measured_the_screen_says_so() -> None:
     client = ScriptedClient(lambda job: [Started(job.job)] if getattr(job, "increments", False) else answer(job))
     async with explorer(cache, client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS))
-        await pilot.press("2", "a")
+        await pilot.press("Y", "A")
         await settled(pilot, lambda: "Measuring what each further token" in layers(app))
-        assert "Press a" not in layers(app)
+        assert "Press A" not in layers(app)
         await pilot.press("k")
-        assert "Press a" in layers(app)
+        assert "Press A" in layers(app)
         await pilot.press("j")
         (asked,) = [job for job in client.jobs if isinstance(job, Measure) and job.increments]
         for event in answer(asked):
@@ -120,13 +120,13 @@ def test_an_increment_that_may_be_0_is_said_to_be_so_in_words() -> None:
 @pytest.mark.parametrize(
     ("layer", "asked", "measured", "said"),
     [
-        ("mean", "all", (), "Press a to measure"),
-        (2, "all", (), "Press a to measure"),
+        ("mean", "all", (), "Press A to measure"),
+        (2, "all", (), "Press A to measure"),
         (0, "all", (), "Increments in layer 0 need layers that were not measured: press m"),
         ("mean", "0,3", (), "Increments in the mean of layers need layers that were not measured: press m"),
         (0, "all", increments(), "measured in layers 1 to 3, not in layer 0: press l"),
         ("mean", "1", increments(depth=1), "measured in layer 1, not in the mean of layers: press l"),
-        ("mean", None, (), "Press m to measure this model, then a"),
+        ("mean", None, (), "Press m to measure this model, then A"),
     ],
 )
 def test_the_hint_says_what_helps(layer: object, asked: str | None, measured: tuple[Increment, ...], said: str) -> None:
@@ -167,7 +167,7 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
     cache.increments["one"] = CheckpointIncrements("demo-64", increments(depth=33))
     async with explorer(cache, size=size) as (app, pilot):
         await settled(pilot, lambda: app.state.place is not None)
-        await pilot.press("2", "l")
+        await pilot.press("Y", "l")
         await settled(pilot)
         tab = app.screen.query_one(LayersView).content_region
         scroll = app.screen.query_one("#bars-scroll", VerticalScroll)
@@ -188,7 +188,7 @@ async def test_with_many_layers_the_increments_and_the_layer_in_view_stay_in_sig
 async def test_few_layers_have_their_increments_right_below() -> None:
     async with explorer(MemoryCache(trajectory()), size=SMALL) as (app, pilot):
         await settled(pilot, lambda: app.state.place is not None)
-        await pilot.press("2")
+        await pilot.press("Y")
         await settled(pilot)
         bars, chart = app.screen.query_one("#bars-scroll"), app.screen.query_one("#increments")
         assert bars.size.height == DEPTH + 1 and chart.region.y == bars.region.bottom + 1

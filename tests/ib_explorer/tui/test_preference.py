@@ -8,7 +8,8 @@ from pathlib import Path
 from textual.widgets import Input
 
 from estimator.measurement import CheckpointMeasurements
-from ib_explorer.drawing.plane import Trajectory, plane
+from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.drawing.view import View
 from ib_explorer.tables.measurements import points_of, points_text
 from ib_explorer.tui import moves
@@ -160,11 +161,11 @@ async def test_a_model_of_which_only_preference_is_measured_is_shown_by_it() -> 
 async def test_layers_and_table_show_the_one_side() -> None:
     async with explorer(MemoryCache([*trajectory(), *preferred()])) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press("G", "2")
+        await pilot.press("G", "Y")
         await settled(pilot)
         head, *bars = layers(app).splitlines()
         assert "I(pref;Z)" in head and "optimality" not in head and len(bars) == 1 + DEPTH
-        await pilot.press("3")
+        await pilot.press("D")
         await settled(pilot)
         table = app.screen.query_one(PointTable)
         titles = [title for title, _ in table.columns]
@@ -183,7 +184,7 @@ async def test_bounds_and_increments_say_that_they_do_not_apply() -> None:
         said = []
         app.notify = lambda message, **_: said.append(message)
         asked, view = len(client.jobs), app.state.view
-        await pilot.press("a", "b", "B")
+        await pilot.press("A", "b", "B")
         assert ["Increments" in said[0], "bound" in said[1]] == [True, True] and len(said) == 3
         assert len(client.jobs) == asked and app.state.view == view
         assert not any(isinstance(job, ComputeBound) for job in client.jobs)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.plane import Trajectory
+from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.tui import moves
 from ib_explorer.tui.jobs import Job, JobKind
-from ib_explorer.tui.scene import FAILED, MEASURED, RUNNING, WAITING, scene
+from ib_explorer.tui.scene import scene
 from ib_explorer.tui.state import LOG_LINES, State, same_sample, with_event, with_job, with_log, with_records
+from ib_explorer.tui.tree import FAILED, MEASURED, RUNNING, WAITING
 from ib_explorer.tui.widgets.checkpoint_tree import _label
 from ib_explorer.worker.messages import CheckpointFailed, Failed, Finished, Measured, Note, PhaseProgress, Started
 from tests.ib_explorer.synthetic import DEPTH, REQUEST, STEPS, curve, listed, trajectory

@@ -68,7 +68,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
         assert widget.size.height > 10  # it fills the tab
         await pilot.press("k")
         assert str(widget.content) == f"step {STEPS[-2]}"
-        await pilot.press("1", "k")
+        await pilot.press("P", "k")
         assert str(widget.content) == f"step {STEPS[-2]}"  # only the open tab is brought up to date
         assert app.screen.query_one(TabbedContent).active == TABS["plane"].pane
 
@@ -79,9 +79,9 @@ async def test_focus_and_pages_are_those_of_the_tabs_widget(loss: Tab) -> None:
         await pilot.press("pagedown", "4", "pagedown", "pagedown", "pageup")
         widget = app.screen.query_one(Loss)
         assert app.focused is widget and widget.scrolled == 1
-        await pilot.press("3")
+        await pilot.press("D")
         assert app.focused is app.screen.query_one(PointTable)
-        await pilot.press("2", "pagedown")
+        await pilot.press("Y", "pagedown")
         assert app.focused is None and widget.scrolled == 1
 
 
