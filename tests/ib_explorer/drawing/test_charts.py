@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.charts import Band, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Band, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import DEPTH, STEPS, curve, preference, trajectory
 

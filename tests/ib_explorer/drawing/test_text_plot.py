@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ib_explorer.drawing.axes import Axis, Limits
-from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.text_plot import draw
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import STEPS, curve, information, preference, trajectory
@@ -38,8 +39,9 @@ FUZZ = r"""
 import random, re, sys
 from dataclasses import replace
 from ib_explorer.drawing.axes import Axis, Limits, extent
-from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from ib_explorer.drawing.text_plot import draw
 from tests.ib_explorer.synthetic import checkpoint, curve, information
