@@ -90,13 +90,15 @@ def _drops(x: _Array, se: _Array) -> _Array:
 
 
 def _falls(x: _Array, se: _Array) -> _Array:
-    return _drops(x, se).max(axis=1)
+    falls: _Array = _drops(x, se).max(axis=1)
+    return falls
 
 
 def _turns(x: _Array, se: _Array, y: _Array) -> npt.NDArray[np.intp]:
     """The index of the largest y of each row before the first fall of x by more than its error."""
     fallen = np.logical_or.accumulate(_drops(x, se) > MARGIN, axis=1)
-    return np.where(fallen, -np.inf, y).argmax(axis=1)
+    turns: npt.NDArray[np.intp] = np.where(fallen, -np.inf, y).argmax(axis=1)
+    return turns
 
 
 @lru_cache(maxsize=512)

@@ -148,7 +148,7 @@ def legend(chart: Chart, width: int) -> list[Run]:
     count = len(chart.series)
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
-        drawn = (*chart.context, *chart.areas[:1], *chart.series[:shown])
+        drawn: tuple[Line | Band, ...] = (*chart.context, *chart.areas[:1], *chart.series[:shown])
         entries = [(one.symbol, narrow(one.name), one.colour) for one in drawn] + more
         length = sum(len(symbol) + 1 + len(name) for symbol, name, _ in entries) + 3 * max(len(entries) - 1, 0)
         if length <= width - len(title) - 2:

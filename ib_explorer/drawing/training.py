@@ -64,9 +64,7 @@ def _training(same: Same[Plane], counted: Counted, ratio: str, chosen: int | Non
     runs = [[revision_of(point.checkpoint) for point in series.points] for series in plane.series]
     axis, places, names = counted_axis(runs, counted)
     turns = [_turn(plane, series, run) for series, run in zip(plane.series, runs, strict=True)]
-    said = tuple(
-        _sentence(turn, run, name, axis.title) for turn, run, name in zip(turns, runs, names, strict=True)
-    )
+    said = tuple(_sentence(turn, run, name, axis.title) for turn, run, name in zip(turns, runs, names, strict=True))
     shown = range(len(runs)) if len(runs) <= _MOST_BANDS else range(0)
     marked = shown if chosen is None else range(chosen, chosen + 1)
     quantities = _quantities(plane, ratio)
@@ -121,9 +119,7 @@ def counted_axis(
     checkpoint before it. Where a run lacks tokens the axis has steps, and where it lacks those too, ordinals.
     """
     counts = [dict(zip(run, positions(run), strict=True)) for run in runs]
-    usable = {
-        kind: all(any(pair[kind] is not None for pair in mine.values()) for mine in counts) for kind in (0, 1)
-    }
+    usable = {kind: all(any(pair[kind] is not None for pair in mine.values()) for mine in counts) for kind in (0, 1)}
     wanted = COUNTED.index(counted)
     kind = next((one for one in (wanted, 0, 1) if usable[one]), None)
     known = [pair[kind] for mine in counts for pair in mine.values() if kind is not None and pair[kind]]

@@ -18,6 +18,7 @@ from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.training import OPTIMALITY, Counted
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
@@ -36,6 +37,8 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+LAYER_PICTURES = ("bars", "lines", "map")
+"""Pictures of the Layers tab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class State:
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints advance automatically.
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
-    order, initially the configured one. ``tab`` names the open tab.
+    order, initially the configured one. ``tab`` names the open tab. ``counted`` is what the axis of training counts,
+    ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
+    ``layer_range`` the first and last layer shown there (None: all).
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -88,6 +93,10 @@ class State:
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    counted: Counted = "step"
+    quantity: str = OPTIMALITY
+    layers_as: str = LAYER_PICTURES[0]
+    layer_range: tuple[int, int] | None = None
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 

@@ -22,7 +22,9 @@ def fold(at: int, n: int = N, depth: float = 0.08) -> tuple[np.ndarray, np.ndarr
 def noisy(x: np.ndarray, y: np.ndarray, seed: int, se: np.ndarray | float = SE) -> Turn | NoTurn:
     random = np.random.default_rng(seed)
     errors = np.broadcast_to(se, x.shape)
-    return find_turn(x + errors * random.standard_normal(len(x)), errors, y + SE * random.standard_normal(len(x)), errors)
+    return find_turn(
+        x + errors * random.standard_normal(len(x)), errors, y + SE * random.standard_normal(len(x)), errors
+    )
 
 
 @pytest.mark.parametrize("at", [3, 10, 20])

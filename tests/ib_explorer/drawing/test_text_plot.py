@@ -11,8 +11,8 @@ import pytest
 from ib_explorer.drawing.axes import Axis, Limits
 from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
-from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.text_plot import draw
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import STEPS, curve, information, preference, trajectory
 
