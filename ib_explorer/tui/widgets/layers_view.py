@@ -72,6 +72,7 @@ class LayersView(Vertical):
         if scene.state.layers_as != "bars" and rows:
             self._picture(scene, rows)
             return
+        increments.display = True
         rows = rows or scene.rows
         room = max((width - 44) // len(sides(rows[0])), 4)
         head.update(_head(scene, room))
@@ -99,15 +100,20 @@ class LayersView(Vertical):
     def _picture(self, scene: Scene, rows: tuple[Measurement, ...]) -> None:
         """Draw lines over the layers, or the map of the run, with the cursor's values above."""
         head, picture, increments = (self.query_one(name, Static) for name in ("#bars-head", "#bars", "#increments"))
-        increments.update()
-        width, height = self.content_size.width, max(self.content_size.height - 2, 4)
+        increments.display = False
+        width, height = self.content_size.width, max(self.content_size.height - 1, 4)
         self.query_one(VerticalScroll).styles.max_height = height
         state, place = scene.state, scene.state.place
         assert place is not None  # it has rows
         record = next(one for one in scene.records if any(row in one.rows for row in rows[:1]))
         layer = scene.layer
         row = next((row for row in rows if row.layer == layer), None) or range_mean(rows)
-        where = layer_name(layer) if row is not None and row.layer == layer else _span(rows)
+        is_whole = layer == "mean" and state.layer_range is None
+        where = (
+            layer_name(layer)
+            if is_whole or (row is not None and row.layer == layer and layer != "mean")
+            else _span(rows)
+        )
         ratio = state.quantity if state.quantity == SHARE else OPTIMALITY
         if state.layers_as == "map":
             found = estimate(record, row, state.view, state.quantity) if row else None

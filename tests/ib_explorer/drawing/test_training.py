@@ -12,16 +12,15 @@ from tests.ib_explorer.synthetic import STEPS, checkpoint, trajectory
 
 
 def folded(row: Measurement, by: float) -> Measurement:
-    sides = (replace(side, adjusted=side.adjusted - by) for side in (row.complexity, row.expressivity))
-    return replace(row, complexity=(x := next(sides)), expressivity=next(sides)) if by else row
+    assert row.expressivity is not None
+    x, y = (replace(side, adjusted=side.adjusted - by) for side in (row.complexity, row.expressivity))
+    return replace(row, complexity=x, expressivity=y)
 
 
 def test_the_turn_is_marked_and_said_with_its_interval() -> None:
     records = trajectory()
-    records[4:] = [
-        replace(one, rows=tuple(folded(row, by) for row in one.rows))
-        for one, by in zip(records[4:], (0.1, 0.16), strict=False)
-    ]
+    for index, by in ((4, 0.1), (5, 0.16)):
+        records[index] = replace(records[index], rows=tuple(folded(row, by) for row in records[index].rows))
     found = training(plane(records, View(), None))
     (turn,) = found.turns
     assert isinstance(turn, Turn) and STEPS[turn.index] == 16
