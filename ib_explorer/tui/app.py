@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from ib_explorer.tui.actions.picking import PickingActions
 from ib_explorer.tui.actions.queue import QueueActions
+from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.view import ViewActions
 from ib_explorer.tui.actions.work import WorkActions
 from ib_explorer.tui.keymap import bindings, keys
@@ -20,7 +21,7 @@ from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 
 
-class ExplorerApp(ViewActions, WorkActions, PickingActions, QueueActions, inherit_bindings=False):
+class ExplorerApp(ViewActions, TrainingActions, WorkActions, PickingActions, QueueActions, inherit_bindings=False):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"

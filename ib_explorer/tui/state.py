@@ -20,6 +20,7 @@ from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.training import OPTIMALITY, Counted
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
@@ -38,6 +39,8 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+LAYER_PICTURES = ("bars", "lines", "map")
+"""Pictures of the Layers tab."""
 Level = Literal["info", "warning", "error"]
 
 
@@ -86,6 +89,9 @@ class State:
     order, initially the configured one. ``tab`` names the open tab. ``whole_view`` is the last view with all points,
     whose picture stays until those of the current view are there. ``listings`` are the checkpoints by model that the
     worker listed in this session; ``download_rate`` is that of the last download in bytes per second.
+    ``counted`` is what the axis of training counts,
+    ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
+    ``layer_range`` the first and last layer shown there (None: all).
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -105,6 +111,10 @@ class State:
     listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
     download_rate: float | None = None
     whole_view: View | None = None
+    counted: Counted = "step"
+    quantity: str = OPTIMALITY
+    layers_as: str = LAYER_PICTURES[0]
+    layer_range: tuple[int, int] | None = None
     worker_runs: bool = False
     log: tuple[LogLine, ...] = ()
 

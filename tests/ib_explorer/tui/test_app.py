@@ -437,8 +437,8 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
         client.say(next(sweep))
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_speculative))
         assert len(app.scene.plane.series[0].points) == len(STEPS) - 1
-        assert "5 of 6: press e to run a forward pass" in str(app.screen.query_one(Notice).content)
-        await pilot.press("e")
+        assert "5 of 6: press E to run a forward pass" in str(app.screen.query_one(Notice).content)
+        await pilot.press("E")
         await settled(pilot, lambda: len(app.scene.plane.series[0].points) == len(STEPS))
         assert not app.screen.query_one(Notice).display
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
@@ -552,7 +552,7 @@ async def test_a_record_that_cannot_be_read_is_asked_for_once_more() -> None:
         cache.measurements.load = load
         client.say(Finished(1))
         await settled(pilot, lambda: not app.state.jobs[0].is_open)
-        await pilot.press("e")
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
         last = [job for job in app.state.jobs if job.kind.is_of_view][-1]
         assert not last.stored_only and last.status == "done"
@@ -575,7 +575,7 @@ async def test_passes_that_a_view_lacked_during_a_sweep_are_run_after_it_by_a_ke
         await settled(pilot, lambda: not app.state.jobs[0].is_open)
         assert app.scene.point is None  # a forward pass is not run unasked
         await pilot.press(*(["escape"] if end == "failed" else []))
-        await pilot.press("e")
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
         last = [job for job in client.jobs if isinstance(job, Measure)][-1]
         assert not last.stored_only and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left

@@ -61,7 +61,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         titles = [tab.label_text for tab in app.screen.query("#tabs Tab").results()]
-        assert titles == ["Plane", "Layers", "Table", "Loss"]
+        assert titles == ["Plane", "Training", "Layers", "Table", "Loss"]
         await pilot.press("4")
         widget = app.screen.query_one(Loss)
         await settled(pilot, lambda: str(widget.content) == "step 256")
