@@ -72,6 +72,7 @@ class State:
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
+    ``hidden`` are the models that the user hid from the plane; the one in view is always shown.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -84,6 +85,7 @@ class State:
     overlay: bool = False
     playing: bool = False
     limits: Limits | None = None
+    hidden: frozenset[Trajectory] = frozenset()
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
