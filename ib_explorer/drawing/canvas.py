@@ -74,7 +74,7 @@ class Canvas:
 
     def dotted(self) -> _Grid:
         """The cells [height, width] that hold braille dots, hence lines without a marker."""
-        return self._characters & 0xFFFFFF00 == _BRAILLE
+        return np.equal(self._characters & 0xFFFFFF00, _BRAILLE)
 
     def rows(self) -> Iterator[list[Run]]:
         """The rows from the top, as runs of adjacent cells of one colour."""

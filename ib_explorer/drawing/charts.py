@@ -213,7 +213,10 @@ def legend(chart: Chart, width: int, *, numbered: bool = False) -> list[Run]:
     for index, one in chart.hidden:
         series.insert(index, (one.symbol, f"({narrow(one.name)})", DIAGONAL, DIAGONAL))
     if numbered:
-        series = [(f"{at}{symbol}" if at < 10 else symbol, *rest) for at, (symbol, *rest) in enumerate(series, 1)]
+        series = [
+            (f"{at} {symbol}" if at < 10 else symbol, name, colour, named)
+            for at, (symbol, name, colour, named) in enumerate(series, 1)
+        ]
     drawn = (*chart.context, *((chart.band,) if chart.band else ()))
     context = [(one.symbol, narrow(one.name), one.colour, None) for one in drawn]
     for title in (narrow(chart.y_axis.caption)[:width], narrow(chart.y_axis.title)[:width]):

@@ -144,7 +144,7 @@ def _spot(canvas: Canvas, row: int, column: int, length: int) -> tuple[int, int]
     fitting = [
         (row + up, start)
         for up, start in tries
-        if 0 <= row + up < canvas.height and 0 <= start and start + length <= canvas.width
+        if 0 <= row + up < canvas.height and start >= 0 and start + length <= canvas.width
     ]
     for allowed in (free, free | dotted):
         for at, start in fitting:

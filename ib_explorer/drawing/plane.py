@@ -127,6 +127,7 @@ def plane(
     view: View,
     curve: BoundCurve | None,
     low: BoundCurve | None = None,
+    *,
     hidden: Collection[Trajectory] = (),
 ) -> Plane:
     """The plane of ``records`` in ``view``, with ``curve`` (bits) divided by log2 n anchors as its bound.

@@ -42,8 +42,8 @@ def _chart(chart: Chart, width: int, height: int, colour: bool) -> str:
     for line in (*chart.below(columns), *chart.series):
         _draw_line(line, shares(line.pairs, chart.limits))
     canvas = Canvas(columns, height - 4)
-    for places, symbol, shade in draw_lines(canvas, chart):
-        plotext.figure.draw(_signal(places, symbol, shade))
+    for at, symbol, shade in draw_lines(canvas, chart):
+        plotext.figure.draw(_signal(at, symbol, shade))
     placed = [(shares([(label.x, label.y)], chart.limits), label) for label in chart.labels]
     for row, column, label in write_labels(canvas, placed):
         for cell, character in enumerate(label.text, column):

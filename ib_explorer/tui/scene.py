@@ -192,7 +192,7 @@ def _plane(
     low: Same[BoundCurve | None],
     hidden: frozenset[Trajectory],
 ) -> Plane:
-    return plane(records.value, view, curve.value, low.value, hidden)
+    return plane(records.value, view, curve.value, low.value, hidden=hidden)
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from itertools import accumulate
-
 from typing import ClassVar
 
 from textual import events
@@ -15,7 +14,6 @@ from textual.widget import Widget
 from ib_explorer.drawing.picture import Frame, frame, plane_rows
 from ib_explorer.drawing.plane import Point
 from ib_explorer.tui.scene import Scene
-
 
 ZOOM = 0.8
 """Factor of the window's extent for one turn of the wheel."""
