@@ -70,11 +70,11 @@ class Canvas:
 
     def free(self, over: str = "") -> _Grid:
         """The cells [height, width] that are blank or hold one of the characters ``over``."""
-        return np.isin(self._characters, [ord(character) for character in f" {over}"])
+        return np.asarray(np.isin(self._characters, [ord(character) for character in f" {over}"]), dtype=np.bool_)
 
     def dotted(self) -> _Grid:
         """The cells [height, width] that hold braille dots, hence lines without a marker."""
-        return np.equal(self._characters & 0xFFFFFF00, _BRAILLE)
+        return np.asarray(self._characters & 0xFFFFFF00 == _BRAILLE, dtype=np.bool_)
 
     def rows(self) -> Iterator[list[Run]]:
         """The rows from the top, as runs of adjacent cells of one colour."""

@@ -13,9 +13,13 @@ from ib_explorer.drawing.looks import sized
 
 COVERED = "·░⠂"
 """Characters of the diagonal, the band and the ghost's line, which labels and brackets may cover."""
+_MANY, _CROWDED = 3, 8
+"""Cells between the markers of a line with more points than every fourth column, and in a picture of many such lines."""
 _ARROWS = "→↗↑↖←↙↓↘"
-_EVERY, _LEAST, _REACH = 36.0, 8.0, 3.0
+_EVERY, _LEAST, _REACH = 36.0, 8.0, 4.0
 """Half cells along a line between arrows, least length of a line with one, and reach over which it is directed."""
+_NOISE = 2.0
+"""Way within which the direction of a line is noise."""
 _TALL = 2.0
 """Height of a cell in widths."""
 
@@ -30,19 +34,22 @@ class Label:
     colour: Colour
 
 
-def markers(places: Places, marker: str, columns: int, rows: int, *, ages: bool) -> list[tuple[str, Places]]:
+def markers(
+    places: Places, marker: str, columns: int, rows: int, *, ages: bool, is_crowded: bool = False
+) -> list[tuple[str, Places]]:
     """The markers of a line's places, each symbol with where it stands; older points have smaller ones if ``ages``.
 
-    A marker that would touch the one before it is left out, so that the line stays visible; the first and the last
-    are always drawn.
+    A marker that would touch the one before it is left out, so that the line stays visible; of a line with many points
+    markers stand further apart, above all in a picture that ``is_crowded``. The last is always drawn.
     """
     inside = np.flatnonzero(((places >= 0) & (places <= 1)).all(axis=1))
     if not len(inside):
         return []
     row, column = cells_of(places[inside], columns, rows)
-    kept, at = [], (-9, -9)
+    apart = 1 if len(inside) <= columns / 4 else _CROWDED if is_crowded else _MANY
+    kept, at = [], (-columns, -rows)
     for index, cell in enumerate(zip(row.tolist(), column.tolist(), strict=True)):
-        if max(abs(cell[0] - at[0]), abs(cell[1] - at[1])) > 1 or not ages:
+        if max(abs(cell[0] - at[0]), abs(cell[1] - at[1])) > apart or not ages:
             kept.append(index)
             at = cell
     last = len(inside) - 1
@@ -64,7 +71,7 @@ def arrows(places: Places, canvas: Canvas) -> Iterator[tuple[str, Places]]:
     size = np.array([canvas.width, canvas.height * _TALL])
     dotted = canvas.dotted()
     for piece in _pieces(places):
-        path = piece * size
+        path = _smoothed(piece * size)
         steps = np.hypot(*np.diff(path, axis=0).T)
         along = np.concatenate([[0.0], np.cumsum(steps)])
         if along[-1] < _LEAST:
@@ -93,7 +100,7 @@ def _best(
     here = at(spots)
     before, after = np.maximum(spots - _REACH, 0.0), np.minimum(spots + _REACH, along[-1])
     way = at(after) - at(before)
-    straight = np.hypot(*way.T) >= 0.85 * (after - before)
+    straight = np.hypot(*way.T) >= 0.7 * (after - before)
     shares = here / size
     inside = ((shares >= 0) & (shares <= 1)).all(axis=1)
     free = np.zeros(len(spots), dtype=bool)
@@ -104,6 +111,15 @@ def _best(
     index = usable[np.argmin(np.abs(spots[usable] - target))]
     eighth = int(np.round(np.arctan2(way[index, 1], way[index, 0]) / (np.pi / 4))) % 8
     return _ARROWS[eighth], shares[index : index + 1]
+
+
+def _smoothed(path: Places) -> Places:
+    """The path without steps of less than two half cells, whose direction is noise; it keeps its first and last place."""
+    kept = [0]
+    for index in range(1, len(path)):
+        if np.abs(path[index] - path[kept[-1]]).max() >= _NOISE:
+            kept.append(index)
+    return path[kept if kept[-1] == len(path) - 1 else [*kept, -1]]
 
 
 def _pieces(places: Places) -> Iterator[Places]:

@@ -131,7 +131,8 @@ def draw_lines(canvas: Canvas, chart: Chart, chosen: int | None = None) -> list[
         canvas.line(places, line.colour, line.stroke)
     for line, places in lines:
         if line.marker is not None:
-            for symbol, at in markers(places, line.marker, canvas.width, canvas.height, ages=line.directed):
+            size, crowded = (canvas.width, canvas.height), len(chart.series) > LABELLED and line not in above
+            for symbol, at in markers(places, line.marker, *size, ages=line.directed, is_crowded=crowded):
                 canvas.marks(at, symbol, line.colour)
                 drawn.append((at, symbol, line.colour))
     for line, places in lines:

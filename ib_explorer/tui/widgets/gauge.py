@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
+from operator import itemgetter
 
 from rich.text import Text
 
@@ -43,7 +45,8 @@ def gauge(side: Information, drawn: Value, ceiling: float, width: int) -> Text:
         put(low, LOW, "")
         put(high, HIGH, "")
     put(drawn.of(side), POINT, "bold #e69f00")
-    text = Text("▕", style="dim", no_wrap=True)
-    for symbol, style in zip(cells, styles, strict=True):
-        text.append(symbol, style=f"not dim {style}" if style != "dim" else "dim")
+    text = Text("▕", no_wrap=True)
+    text.stylize("dim")
+    for style, run in groupby(zip(cells, styles, strict=True), key=itemgetter(1)):  # long runs are few bytes
+        text.append("".join(symbol for symbol, _ in run), style=style)
     return text.append("▏", style="dim")

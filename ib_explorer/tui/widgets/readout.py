@@ -105,26 +105,34 @@ def fitted(scene: Scene, width: int, height: int) -> Text:
     bound = [] if scene.state.view.is_over_training else [bound_line(scene)]
     if height and len(gauges) + len(digits) + len(about) + len(bound) > height:
         about = about[: max(height - len(gauges) - len(digits) - len(bound), 0)]
-    return Text("\n", no_wrap=True).join([*gauges, *digits, *about, *bound])
+    return _joined([*gauges, *digits, *about, *bound])
 
 
 def compact(scene: Scene, width: int) -> Text:
-    """Two lines: a gauge for each side with its value, then the ratio or why it is withheld, and the bound."""
+    """Two lines: a gauge for each side with its value and error; the distance from the bound, and the ratio."""
     point = scene.point
     assert point is not None
-    row, lines = point.measurement, []
-    said = [f" {point.value.title}"]
+    row, said = point.measurement, [f" {point.value.title}"]
     if row.expressivity is not None:
-        why = why_withheld(row)
         ratio = point.value.optimality(row)
-        said.append(f" optimality {why}" if ratio is None and why else f" optimality {value(ratio, 0)}")
-    room = max(width - 7 - 21 - max(map(len, said)) - 1, 8)
-    for (name, side), after in zip(sides(row).items(), said, strict=False):
-        line = Text(f"{name:7}", style="bold", no_wrap=True)
-        line.append_text(gauge(side, point.value, row.ceiling, room))
+        why = why_withheld(row) if ratio is None else ""
+        after = f" optimality {why or value(ratio, 0)}"
+        said = [f" {_bound_name(scene)} {_gap(scene)}", after if why else said[0] + after]
+    room = max(width - 7 - 16 - max(map(len, said)), 8)
+    lines = []
+    for (name, side), after in zip(sides(row).items(), said, strict=True):
+        line = _named(name, 7).append_text(gauge(side, point.value, row.ceiling, room))
         line.append(value(point.value.of(side)), style="bold")
-        line.append(f" ± {value(point.value.error(side), 6)}", style="not bold")
-        lines.append(line.append(after, style="not bold"))
+        lines.append(line.append(f" ± {value(point.value.error(side), 6)}{after}"))
+    return _joined(lines)
+
+
+def _named(name: str, width: int = _NAME) -> Text:
+    """The beginning of a line: its name."""
+    return Text(no_wrap=True).append(f"{name:{width}}", style="bold")
+
+
+def _joined(lines: list[Text]) -> Text:
     return Text("\n", no_wrap=True).join(lines)
 
 
@@ -136,9 +144,8 @@ def _gauges(point: Point, width: int) -> list[Text]:
         number = point.value.of(side)
         said = f" {value(number)} ({number * bits:.3f} bits)" if math.isfinite(number) else f" {WITHHELD:>7}"
         end = f" of {value(row.ceiling, 0)} retained" if index == 0 else ""
-        line = Text(f"{name:{_NAME}}", style="bold", no_wrap=True)
-        line.append_text(gauge(side, point.value, row.ceiling, max(width - _NAME - 38, 10)))
-        lines.append(line.append(said, style="not bold").append(end, style="dim not bold"))
+        line = _named(name).append_text(gauge(side, point.value, row.ceiling, max(width - _NAME - 38, 10)))
+        lines.append(line.append(said).append(end, style="dim"))
     return lines
 
 
@@ -161,10 +168,9 @@ def _digits(point: Point) -> list[Text]:
     head = "".join(f"{_symbol(one, point.value)}{one.title}".rjust(one.width) for one in columns)
     lines = [Text(" " * _NAME + head, style="dim", no_wrap=True)]
     for name, side in sides(row).items():
-        line = Text(f"{name:{_NAME}}", style="bold", no_wrap=True)
+        line = _named(name)
         for column in columns:
-            is_drawn = column.value is point.value
-            line.append(f"{column.write(side):>{column.width}}", style="bold" if is_drawn else "not bold")
+            line.append(f"{column.write(side):>{column.width}}", style="bold" if column.value is point.value else "")
         lines.append(line)
     if row.expressivity is not None:
         lines.append(_optimality(row, point.value))
@@ -213,22 +219,35 @@ def _about_states(row: Measurement, record: CheckpointMeasurements) -> Text:
 
 def bound_line(scene: Scene) -> Text:
     """The distance of the point from the bound in view, in bits, and how deterministic the sample's contexts are."""
-    view, point = scene.state.view, scene.point
-    text = Text(f"{'diagonal' if view.is_of_context else view.drawn_bound.curve.title:{_NAME}}", style="bold")
-    text.no_wrap = True
+    point, text = scene.point, _named(_bound_name(scene))
     said = _why_no_distance(scene)
     if said or point is None:
-        return text.append(said, style="dim not bold")
-    if view.is_of_context:
-        room = (point.x - point.y) * math.log2(point.checkpoint.anchors)
-        return text.append(f"gap {room:.3f} bits: {CONTEXT} bounds every I(Y;Z)", style="not bold")
+        return text.append(said, style="dim")
+    if scene.state.view.is_of_context:
+        return text.append(f"{_gap(scene)}: {CONTEXT} bounds every I(Y;Z)")
     assert scene.curve is not None
     found = distance(point, scene.curve)
-    gap = f"{found.gap:.3f} bits"
-    if view.drawn_bound.curve.low is not None:
+    text.append(f"{_gap(scene)}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ")
+    return text.append(f" {percent(scene.curve.one_successor).strip()} one successor", style="dim")
+
+
+def _bound_name(scene: Scene) -> str:
+    view = scene.state.view
+    return "diagonal" if view.is_of_context else view.drawn_bound.curve.title
+
+
+def _gap(scene: Scene) -> str:
+    """The distance of the point from the bound in view, or why it has none."""
+    point, said = scene.point, _why_no_distance(scene)
+    if said or point is None:
+        return said
+    if scene.state.view.is_of_context:
+        return f"gap {(point.x - point.y) * math.log2(point.checkpoint.anchors):.3f} bits"
+    assert scene.curve is not None
+    gap = f"{distance(point, scene.curve).gap:.3f} bits"
+    if scene.state.view.drawn_bound.curve.low is not None:
         gap = f"at most {gap}" if scene.low is None else f"{distance(point, scene.low).gap:.3f} to {gap}"
-    text.append(f"gap {gap}  ε {found.epsilon:.3f} at β {found.beta:<4.3g} ", style="not bold")
-    return text.append(f" {percent(scene.curve.one_successor).strip()} one successor", style="dim not bold")
+    return f"gap {gap}"
 
 
 def _why_no_distance(scene: Scene) -> str:
