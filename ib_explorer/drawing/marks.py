@@ -76,7 +76,7 @@ def arrows(places: Places, canvas: Canvas) -> Iterator[tuple[str, Places]]:
         along = np.concatenate([[0.0], np.cumsum(steps)])
         if along[-1] < _LEAST:
             continue
-        count = max(int(along[-1] // _EVERY), 1)
+        count = max(int(np.hypot(*np.ptp(path, axis=0)) // _EVERY), 1)  # by its extent: noise makes a line long
         for target in (np.arange(count) + 0.5) * along[-1] / count:
             spots = np.arange(max(target - _EVERY / 3, 0.0), min(target + _EVERY / 3, along[-1]), 0.5)
             best = _best(spots, target, along, path, size, dotted)

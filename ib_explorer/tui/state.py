@@ -72,6 +72,8 @@ class State:
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
+    ``listings`` are the checkpoints by model that the worker listed in this session; ``download_rate`` is that of the
+    last download in bytes per second.
     ``hidden`` are the models that the user hid from the plane; the one in view is always shown.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
@@ -90,6 +92,8 @@ class State:
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
+    download_rate: float | None = None
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 
@@ -175,7 +179,10 @@ def with_event(state: State, event: Event, now: float) -> State:
     if job is None:
         return state
     if isinstance(event, PhaseProgress):
-        return with_job(state, with_progress(job, event, now))
+        job = with_progress(job, event, now)
+        is_download = (job.phase, job.unit) == ("download", "bytes")
+        rate = (job.rate if is_download else None) or state.download_rate
+        return with_job(replace(state, download_rate=rate), job)
     if isinstance(event, Note):
         return with_log(state, event.text)
     if isinstance(event, Revisions):
@@ -200,7 +207,7 @@ def with_event(state: State, event: Event, now: float) -> State:
         if job.lost:
             return with_log(
                 state,
-                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press m to retry them.",
+                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press f to retry them.",
             )
         return state
     if isinstance(event, CancelledJob):

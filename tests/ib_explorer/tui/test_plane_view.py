@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from textual.events import MouseScrollUp
 
+from estimator.measurement import CheckpointMeasurements
 from estimator.values import VALUES
 from ib_explorer.tui.widgets.gauge import gauge
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from tests.ib_explorer.pilot import explorer, picture, settled, step
-from tests.ib_explorer.synthetic import STEPS, MemoryCache, information, trajectory
+from tests.ib_explorer.synthetic import STEPS, MemoryCache, curve, information, trajectory
+from tests.ib_explorer.tui.goldens import assert_golden
 
 
 async def test_the_mouse_zooms_chooses_and_pans() -> None:
@@ -56,3 +58,23 @@ def test_a_gauge_shows_documents_bracket_point_and_ceiling() -> None:
     assert gauge(side, VALUES["paper"], 0.3, 22).plain.endswith("▸▏")
     assert "●" not in gauge(replace(side, adjusted=None), VALUES["adjusted"], 1.0, 22).plain
     assert len(gauge(side, VALUES["paper"], 0.0, 12)) == 12
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_plane_of_two_models_as_it_looks(size: tuple[int, int]) -> None:
+    records = trajectory("lab/model-1B") + spread(trajectory("lab/model-7B"))
+    cache = MemoryCache(records, [curve(), curve("token", "held-out")])
+    async with explorer(cache, size=size) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-1] and len(app.state.curves) == 2)
+        await pilot.press("o", "k", "k", "p")
+        await settled(pilot)
+        assert_golden(app, f"plane-{size[0]}x{size[1]}")
+
+
+def spread(records: list[CheckpointMeasurements]) -> list[CheckpointMeasurements]:
+    """The records with a complexity that falls in the second half of training, and with documents."""
+    found = []
+    for record, x in zip(records, (0.08, 0.14, 0.2, 0.22, 0.19, 0.15), strict=True):
+        sides = replace(information(x, 0.02, 100, 0.006), within=0.04, low=x - 0.035)
+        found.append(replace(record, rows=tuple(replace(row, complexity=sides) for row in record.rows)))
+    return found
