@@ -14,7 +14,7 @@ from ib_explorer.drawing.looks import sized
 COVERED = "·░⠂"
 """Characters of the diagonal, the band and the ghost's line, which labels and brackets may cover."""
 _MANY, _CROWDED = 3, 8
-"""Cells between the markers of a line with more points than every fourth column, and in a picture of many such lines."""
+"""Cells between the markers of a line that has a point in each fourth column, and in a picture of many such lines."""
 _ARROWS = "→↗↑↖←↙↓↘"
 _EVERY, _LEAST, _REACH = 36.0, 8.0, 4.0
 """Half cells along a line between arrows, least length of a line with one, and reach over which it is directed."""
@@ -114,7 +114,7 @@ def _best(
 
 
 def _smoothed(path: Places) -> Places:
-    """The path without steps of less than two half cells, whose direction is noise; it keeps its first and last place."""
+    """The path without steps of less than two half cells, whose direction is noise, with its first and last place."""
     kept = [0]
     for index in range(1, len(path)):
         if np.abs(path[index] - path[kept[-1]]).max() >= _NOISE:

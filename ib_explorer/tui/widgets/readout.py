@@ -144,7 +144,7 @@ def _gauges(point: Point, width: int) -> list[Text]:
         number = point.value.of(side)
         said = f" {value(number)} ({number * bits:.3f} bits)" if math.isfinite(number) else f" {WITHHELD:>7}"
         end = f" of {value(row.ceiling, 0)} retained" if index == 0 else ""
-        line = _named(name).append_text(gauge(side, point.value, row.ceiling, max(width - _NAME - 38, 10)))
+        line = _named(name).append_text(gauge(side, point.value, row.ceiling, max(width - _NAME - 41, 10)))
         lines.append(line.append(said).append(end, style="dim"))
     return lines
 
@@ -165,7 +165,7 @@ def _digits(point: Point) -> list[Text]:
     """The table of the values of each side, with the plotted one emphasised, and their ratios."""
     row = point.measurement
     columns = [*_values(point.value), *_parts(row), *_added()]
-    head = "".join(f"{_symbol(one, point.value)}{one.title}".rjust(one.width) for one in columns)
+    head = "".join(_head(one, point.value).rjust(one.width) for one in columns)
     lines = [Text(" " * _NAME + head, style="dim", no_wrap=True)]
     for name, side in sides(row).items():
         line = _named(name)
@@ -177,11 +177,11 @@ def _digits(point: Point) -> list[Text]:
     return lines
 
 
-def _symbol(column: _Column, drawn: Value) -> str:
-    """How the gauge shows what the column holds, if it does."""
-    if column.value is not None and column.value is drawn:
-        return POINT
-    return {"docs": DOCUMENTS, "low": LOW, "high": HIGH}.get(column.title, "")
+def _head(column: _Column, drawn: Value) -> str:
+    """The column's title, with how the gauge shows it, if it does."""
+    if column.value is not None:
+        return f"{POINT if column.value is drawn else ''}{column.title}"
+    return {"docs": f"{DOCUMENTS}docs", "low": f"{LOW}low", "high": f"high{HIGH}"}.get(column.title, column.title)
 
 
 def _about_values(row: Measurement, record: CheckpointMeasurements) -> Text:

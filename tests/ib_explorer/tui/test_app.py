@@ -79,6 +79,8 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
         assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
         assert "step 256" in text_of(app, Headline) and "adjusted" in text_of(app, Headline)
         readout = text_of(app, Readout)
+        shown = app.screen.query_one(Readout).content_size
+        assert max(map(len, readout.splitlines())) <= shown.width and len(readout.splitlines()) == shown.height
         if size == SMALL:
             assert readout.count("\n") == 1
             for word in ("I(X;Z)", "I(Y;Z)", "▕", "▏", "●", "adjusted", "optimality", "IB curve gap at most", "±"):
@@ -90,6 +92,7 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
             "bits)",
             "●adjusted",
             "├low",
+            "high┤",
             "adjusted",
             "corrected",
             "plug-in",
