@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from ib_explorer.tui.actions.picking import PickingActions
+from ib_explorer.tui.actions.plane import PlaneActions
 from ib_explorer.tui.actions.queue import QueueActions
 from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.view import ViewActions
@@ -21,7 +22,9 @@ from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 
 
-class ExplorerApp(ViewActions, TrainingActions, WorkActions, PickingActions, QueueActions, inherit_bindings=False):
+class ExplorerApp(
+    ViewActions, PlaneActions, TrainingActions, WorkActions, PickingActions, QueueActions, inherit_bindings=False
+):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"
@@ -39,8 +42,9 @@ class ExplorerApp(ViewActions, TrainingActions, WorkActions, PickingActions, Que
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The commands of the palette: every command of the key map, by its text."""
         for key in keys():
-            if key.action != "command_palette":
-                yield SystemCommand(key.text, f"{key.group.lower()} · {key.shown}", self._runner(key.action))
+            for shown, action, text in key.commands:
+                if action != "command_palette":
+                    yield SystemCommand(text, f"{key.group.lower()} · {shown}", self._runner(action))
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:

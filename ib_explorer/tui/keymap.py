@@ -17,7 +17,10 @@ from ib_explorer.tui.tabs import TABS
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One command: its keys, its action, and its text in help and footer (``shown``: its keys in the footer)."""
+    """One command: its keys, its action, and its text in help and footer (``shown``: its keys in the footer).
+
+    With ``{n}`` in its action, each key is a command of its own, with its number from 1 in the place of ``{n}``.
+    """
 
     group: str
     keys: tuple[str, ...]
@@ -27,8 +30,17 @@ class Key:
     footer: str | None
 
     @property
+    def commands(self) -> list[tuple[str, str, str]]:
+        """Each command's keys as shown, its action and its text."""
+        if "{n}" not in self.action:
+            return [(self.shown, self.action, self.text)]
+        return [(key, self.action.format(n=n), f"{self.text}: {n}") for n, key in enumerate(self.keys, 1)]
+
+    @property
     def bindings(self) -> list[Binding]:
         """The Textual bindings; only the first key of a command with a footer text is shown in the footer."""
+        if "{n}" in self.action:
+            return [Binding(key, action, text, show=False) for key, action, text in self.commands]
         key, *more = self.keys
         named = Binding(
             key, self.action, self.footer or self.text, show=self.footer is not None, key_display=self.shown

@@ -91,7 +91,8 @@ class State:
     worker listed in this session; ``download_rate`` is that of the last download in bytes per second.
     ``counted`` is what the axis of training counts,
     ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
-    ``layer_range`` the first and last layer shown there (None: all).
+    ``layer_range`` the first and last layer shown there (None: all). ``hidden`` are the models that the user hid from
+    the plane; the one in view is always shown.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -104,6 +105,7 @@ class State:
     overlay: bool = False
     playing: bool = False
     limits: Limits | None = None
+    hidden: frozenset[Trajectory] = frozenset()
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER

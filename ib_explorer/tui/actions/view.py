@@ -84,22 +84,6 @@ class ViewActions(Core, inherit_bindings=False):
             return
         self._look(moves.stepped_view(self.scene, aspect, steps))
 
-    def action_overlay(self) -> None:
-        """Toggle between all models on one plane and the current one."""
-        self._set(replace(self.state, overlay=not self.state.overlay, limits=None), at_once=True)
-
-    def action_zoom(self, factor: float) -> None:
-        """Zoom, centred on the selected point."""
-        self._set(moves.zoomed(self.scene, factor), at_once=True)
-
-    def action_pan(self, right: int, up: int) -> None:
-        """Move the window over the plane."""
-        self._set(moves.panned(self.scene, right, up), at_once=True)
-
-    def action_reset_zoom(self) -> None:
-        """Reset the window to show all points."""
-        self._set(replace(self.state, limits=None), at_once=True)
-
     @on(CheckpointTree.Chosen)
     def _checkpoint_chosen(self, message: CheckpointTree.Chosen) -> None:
         state = at_last_checkpoint(self.state, message.trajectory)

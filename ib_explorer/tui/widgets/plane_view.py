@@ -4,18 +4,52 @@ from __future__ import annotations
 
 import os
 from itertools import accumulate
+from typing import ClassVar
 
+from textual import events
 from textual.content import Content, Span
+from textual.message import Message
 from textual.widget import Widget
 
-from ib_explorer.drawing.picture import plane_rows
+from ib_explorer.drawing.picture import Frame, frame, plane_rows
+from ib_explorer.drawing.plane import Point
 from ib_explorer.tui.scene import Scene
+
+ZOOM = 0.8
+"""Factor of the window's extent for one turn of the wheel."""
 
 
 class PlaneView(Widget):
-    """The information plane of the scene, drawn to fit."""
+    """The information plane of the scene, drawn to fit.
 
+    The wheel zooms about the pointer, a click chooses the nearest point, dragging moves the window.
+    """
+
+    class Zoomed(Message):
+        """The wheel turned: scale the window by ``factor`` about a place."""
+
+        def __init__(self, factor: float, about: tuple[float, float]) -> None:
+            super().__init__()
+            self.factor, self.about = factor, about
+
+    class Dragged(Message):
+        """The window is to move by shares of its extents."""
+
+        def __init__(self, right: float, up: float) -> None:
+            super().__init__()
+            self.right, self.up = right, up
+
+    class Chosen(Message):
+        """The user clicked near a point."""
+
+        def __init__(self, point: Point) -> None:
+            super().__init__()
+            self.point = point
+
+    ALLOW_SELECT: ClassVar[bool] = False
     scene: Scene | None = None
+    _held: tuple[int, int] | None = None
+    _is_dragged = False
 
     def show(self, scene: Scene) -> None:
         """Draw this scene."""
@@ -32,7 +66,9 @@ class PlaneView(Widget):
             self.size.width,
             self.size.height,
             selected=None if scene.stale else scene.point,
+            companions=() if scene.stale else scene.companions,
             limits=None if scene.stale else scene.state.limits,
+            numbered=scene.is_numbered,
         )
         runs = [run for row in rows for run in (*row, ("\n", None))][:-1]
         ends = list(accumulate(len(text) for text, _ in runs))
@@ -43,6 +79,54 @@ class PlaneView(Widget):
         ]
         picture = Content("".join(text for text, _ in runs), spans)
         return picture.stylize("dim") if scene.stale else picture
+
+    @property
+    def _frame(self) -> Frame | None:
+        """The frame of the picture; None while there is none."""
+        if self.scene is None or not self.scene.plane.points:
+            return None
+        return frame(self.scene.plane, self.size.width, self.size.height, self.scene.state.limits)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out about the pointer."""
+        self._zoom(event, 1 / ZOOM)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in about the pointer."""
+        self._zoom(event, ZOOM)
+
+    def _zoom(self, event: events.MouseEvent, factor: float) -> None:
+        shape = self._frame
+        about = None if shape is None else shape.place(int(event.x), int(event.y))
+        if about is not None:
+            event.stop()
+            self.post_message(self.Zoomed(factor, about))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Hold the picture where the pointer is."""
+        if event.button == 1 and self._frame is not None:
+            self._held, self._is_dragged = (int(event.x), int(event.y)), False
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the window so that what is held stays below the pointer."""
+        shape, at = self._frame, (int(event.x), int(event.y))
+        if self._held is None or shape is None or at == self._held:
+            return
+        right, down = self._held[0] - at[0], self._held[1] - at[1]
+        self._held, self._is_dragged = at, True
+        self.post_message(self.Dragged(right / shape.columns, -down / shape.rows))
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go of the picture; choose the nearest point unless it was dragged."""
+        held, self._held = self._held, None
+        self.release_mouse()
+        shape = self._frame
+        if held is None or self._is_dragged or shape is None or self.scene is None:
+            return
+        point = shape.nearest(self.scene.plane.points, int(event.x), int(event.y))
+        if point is not None:
+            self.post_message(self.Chosen(point))
 
     def _invitation(self) -> Content:
         state = self.scene.state if self.scene else None
