@@ -77,14 +77,20 @@ class Canvas:
         return np.asarray(self._characters & 0xFFFFFF00 == _BRAILLE, dtype=np.bool_)
 
     def rows(self) -> Iterator[list[Run]]:
-        """The rows from the top, as runs of adjacent cells of one colour."""
+        """The rows from the top, as runs of adjacent cells of one colour; blanks have that of the cells before them.
+
+        Long runs are few bytes for a terminal.
+        """
         for characters, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
             text, start, row = "".join(map(chr, characters)), 0, list[Run]()
             for packed, same in groupby(colours):
                 end = start + sum(1 for _ in same)
-                row.append(
-                    (text[start:end], None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255))
-                )
+                colour = None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255)
+                before = row[-1] if row else ("", colour)
+                if before[1] == colour or (row and text[start:end].isspace()):
+                    row[-1:] = [(before[0] + text[start:end], before[1])]
+                else:
+                    row.append((text[start:end], colour))
                 start = end
             yield row
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ib_explorer.drawing.axes import Axis, Limits, marked, ticks
 from ib_explorer.drawing.canvas import Canvas, Colour, Places, Run
-from ib_explorer.drawing.charts import LABELLED, SMALLEST, Chart, labelled, legend, narrow, plane_chart, shares
+from ib_explorer.drawing.charts import LABELLED, Chart, labelled, legend, narrow, plane_chart, shares
 from ib_explorer.drawing.looks import GHOST
 from ib_explorer.drawing.marks import COVERED, Label, arrows, markers, write_labels
 from ib_explorer.drawing.names import short_place
@@ -18,6 +18,8 @@ from ib_explorer.drawing.plane import Plane, Point
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import revision_of
 
+LEAST = (20, 8)
+"""Width and height below which there is no room for the plane."""
 SELECTED: Colour = (255, 255, 255)
 _NULL = "×"
 _SELECTED, _COMPANION = "◉", "◎"
@@ -59,7 +61,7 @@ class Frame:
 
 def frame(plane: Plane, width: int, height: int, limits: Limits | None = None) -> Frame | None:
     """The frame of the plane in a picture of that size; None if it is too small."""
-    if width < SMALLEST[0] or height < SMALLEST[1]:
+    if width < LEAST[0] or height < LEAST[1]:
         return None
     window, rows = limits or plane.limits, height - _ABOVE - _BELOW
     names = _named_ticks(plane.y_axis, window.y, height // 4, rows).values()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import ClassVar
 
 from textual import events
 from textual.content import Content, Span
+from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
+from ib_explorer.drawing.canvas import Run
 from ib_explorer.drawing.picture import Frame, frame, plane_rows
 from ib_explorer.drawing.plane import Point
 from ib_explorer.tui.scene import Scene
@@ -48,29 +51,50 @@ class PlaneView(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
     scene: Scene | None = None
+    _rows: Sequence[list[Run]] = ()
     _held: tuple[int, int] | None = None
     _is_dragged = False
 
     def show(self, scene: Scene) -> None:
-        """Draw this scene."""
-        self.scene = scene
+        """Draw this scene: only the rows that it changes are sent to the terminal."""
+        before, size, was_stale = self._rows, self.size, self._is_stale
+        self.scene, self._rows = scene, self._drawn(scene)
+        if self._is_stale is not was_stale or len(before) != size.height or len(self._rows) != size.height:
+            self.refresh()
+        changed = [row for row, (old, new) in enumerate(zip(before, self._rows, strict=False)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, row, size.width, 1) for row in changed))
+
+    def on_resize(self) -> None:
+        """Draw the scene to the new size."""
+        self._rows = self._drawn(self.scene)
         self.refresh()
+
+    def _drawn(self, scene: Scene | None) -> list[list[Run]]:
+        """The rows of the scene's picture; none before anything is measured."""
+        if scene is None or not (scene.stale or scene.plane.points):
+            return []
+        if scene.stale:
+            return plane_rows(scene.stale, self.size.width, self.size.height, selected=None, numbered=scene.is_numbered)
+        return plane_rows(
+            scene.plane,
+            self.size.width,
+            self.size.height,
+            selected=scene.point,
+            companions=scene.companions,
+            limits=scene.state.limits,
+            numbered=scene.is_numbered,
+        )
+
+    @property
+    def _is_stale(self) -> bool:
+        return self.scene is not None and self.scene.stale is not None
 
     def render(self) -> Content:
         """The picture, or instructions before anything is measured."""
-        scene = self.scene
-        if scene is None or not (scene.stale or scene.plane.points):
+        if not self._rows:
             return self._invitation()
-        rows = plane_rows(
-            scene.stale or scene.plane,
-            self.size.width,
-            self.size.height,
-            selected=None if scene.stale else scene.point,
-            companions=() if scene.stale else scene.companions,
-            limits=None if scene.stale else scene.state.limits,
-            numbered=scene.is_numbered,
-        )
-        runs = [run for row in rows for run in (*row, ("\n", None))][:-1]
+        runs = [run for row in self._rows for run in (*row, ("\n", None))][:-1]
         ends = list(accumulate(len(text) for text, _ in runs))
         spans = [
             Span(end - len(text), end, f"rgb{colour}".replace(" ", ""))
@@ -78,7 +102,7 @@ class PlaneView(Widget):
             if colour is not None and "NO_COLOR" not in os.environ
         ]
         picture = Content("".join(text for text, _ in runs), spans)
-        return picture.stylize("dim") if scene.stale else picture
+        return picture.stylize("dim") if self._is_stale else picture
 
     @property
     def _frame(self) -> Frame | None:

@@ -78,3 +78,22 @@ def spread(records: list[CheckpointMeasurements]) -> list[CheckpointMeasurements
         sides = replace(information(x, 0.02, 100, 0.006), within=0.04, low=x - 0.035)
         found.append(replace(record, rows=tuple(replace(row, complexity=sides) for row in record.rows)))
     return found
+
+
+async def test_in_the_smallest_window_the_plane_and_both_gauges_have_room() -> None:
+    async with explorer(MemoryCache(trajectory(), [curve()]), size=(60, 16)) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-1])
+        assert "◉" in picture(app)
+        lines = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert sum("▕" in line and "▏" in line for line in lines) == 2
+
+
+async def test_a_step_sends_only_the_rows_that_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-1])
+        sent = []
+        monkeypatch.setattr(PlaneView, "refresh", lambda self, *regions, **_: sent.append(regions))
+        await pilot.press("k")
+        await settled(pilot)
+        (regions,) = sent
+        assert 0 < len(regions) < app.screen.query_one(PlaneView).size.height - 3
