@@ -19,7 +19,7 @@ AHEAD_BYTES = 2**30
 
 
 def view_request(scene: Scene) -> MeasurementRequest | None:
-    """The request for the values in view, derived from this session's request for the trajectory; None without one."""
+    """The request for the values in view, derived from the request of the trajectory; None if it is not known."""
     view, known = scene.state.view, scene.request
     if known is None:
         return None
@@ -37,10 +37,22 @@ def view_request(scene: Scene) -> MeasurementRequest | None:
 def measurements(scene: Scene) -> list[Job]:
     """The missing measurements of the view: of the checkpoint under the cursor, then of the others.
 
-    These are checkpoints that this session measured for another view: a cached measurement does not record the source
-    of its text. During other work they are limited to stored scores; :func:`gaps` follow afterwards.
+    During other work they are limited to stored scores; :func:`gaps` follow afterwards. What earlier sessions ordered is
+    always limited to those: nobody has asked this session for a forward pass.
     """
-    return _view_jobs(scene, _unseen(scene), stored_only=is_busy(scene.state))
+    return _view_jobs(scene, _unseen(scene), stored_only=scene.is_recalled or is_busy(scene.state))
+
+
+def without_scores(scene: Scene) -> int:
+    """How many checkpoints of an earlier session lack this view although their stored scores were looked for."""
+    wanted = view_request(scene)
+    if wanted is None or not scene.is_recalled:
+        return 0
+    jobs = [job for job in scene.state.jobs if job.kind.fills_view and job.request == wanted]
+    if any(job.is_open or job.unread for job in jobs):
+        return 0
+    tried = {name for job in jobs if job.status == "done" for name in job.only}
+    return len(tried.intersection(_unseen(scene)))
 
 
 def of_newcomer(scene: Scene, record: CheckpointMeasurements) -> list[Job]:
@@ -55,7 +67,7 @@ def gaps(scene: Scene) -> list[Job]:
     Each is requested once: one that failed or was cancelled remains a gap until the view is chosen again.
     """
     wanted = view_request(scene)
-    if wanted is None or is_busy(scene.state):
+    if wanted is None or scene.is_recalled or is_busy(scene.state):
         return []
     jobs = [job for job in scene.state.jobs if job.kind.fills_view and _covers(job.request, wanted)]
     limited = [job for job in jobs if job.stored_only]

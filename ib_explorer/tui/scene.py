@@ -106,8 +106,15 @@ class Scene:
 
     @property
     def request(self) -> MeasurementRequest | None:
-        """The template for further requests of the trajectory in view, if this session measured any of it."""
-        return self.state.requests.get(self.trajectory) if self.trajectory else None
+        """The template for further requests of the trajectory in view, if its request is known."""
+        if self.trajectory is None:
+            return None
+        return self.state.requests.get(self.trajectory) or self.state.recalled.get(self.trajectory)
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether the trajectory in view was requested by earlier sessions only."""
+        return self.trajectory is not None and self.trajectory not in self.state.requests
 
     @property
     def layer(self) -> Layer:

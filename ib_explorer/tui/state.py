@@ -36,6 +36,7 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+DEFAULT_THEME = "dark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An order that an earlier session did not complete, with the number of checkpoints left (None: unknown)."""
+
+    request: MeasurementRequest
+    only: tuple[str, ...] = ()
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The complete state of the screen.
 
@@ -72,7 +82,10 @@ class State:
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
-    ``worker_runs`` means that a worker process was started and has not exited.
+    ``worker_runs`` means that a worker process was started and has not exited. ``recalled`` are the requests of earlier
+    sessions, as templates for what stored scores can answer. ``theme`` names the theme, ``speed`` multiplies that of
+    playing. ``collapsed`` are the names of collapsed models in the tree. ``unfinished`` are orders of the last session
+    that have not been resumed.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -88,6 +101,11 @@ class State:
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    theme: str = DEFAULT_THEME
+    speed: float = 1.0
+    collapsed: frozenset[str] = frozenset()
+    unfinished: tuple[Unfinished, ...] = ()
+    recalled: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 
