@@ -39,7 +39,6 @@ class Trajectory:
             checkpoint.estimator_version,
         )
 
-
     @classmethod
     def named(cls, series: Mapping[str, Any]) -> Trajectory | None:
         """The trajectory that a series of checkpoints in the cache is; None if it is described otherwise."""

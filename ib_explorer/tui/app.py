@@ -31,9 +31,7 @@ class ExplorerApp(Typing, SessionActions, ViewActions, WorkActions, inherit_bind
         super().__init__(*args, **options)
         for key in self.setup.keys:
             for one in key.bindings:
-                self.bind(
-                    one.key, one.action, description=one.description, show=one.show, key_display=one.key_display
-                )
+                self.bind(one.key, one.action, description=one.description, show=one.show, key_display=one.key_display)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The commands of the palette: every command of the key map that has an effect now, by its text."""

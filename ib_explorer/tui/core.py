@@ -289,6 +289,9 @@ class Core(App[None], inherit_bindings=False):
         for job in jobs:
             self._withdraw(other for other in self.state.jobs if other.kind.is_speculative)
             numbered = replace(job, number=self.client.next_job())
+            if job.kind.extends_trajectory:
+                rest = tuple(order for order in self.state.unfinished if order.request != job.request)
+                self._set(replace(self.state, unfinished=rest), at_once=False)
             self._wake()
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")

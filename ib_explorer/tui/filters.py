@@ -88,9 +88,7 @@ class Ascii(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments in ASCII."""
         return [
-            segment
-            if segment.control or segment.text.isascii()
-            else Segment(ascii_cells(segment.text), segment.style)
+            segment if segment.control or segment.text.isascii() else Segment(ascii_cells(segment.text), segment.style)
             for segment in segments
         ]
 

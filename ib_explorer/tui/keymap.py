@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol, cast
 
 from textual.binding import Binding
 from textual.keys import key_to_character
@@ -46,6 +47,18 @@ class Key:
 def keys() -> tuple[Key, ...]:
     """All commands: those of the key map in its order, then the tabs."""
     return *_key_map(), *(Key("Tabs", (tab.key,), tab.action, tab.text, tab.key, None) for tab in TABS.values())
+
+
+class HasKeys(Protocol):
+    """The application, as widgets know it."""
+
+    def key_of(self, action: str) -> str:
+        """The key of an action as it is written."""
+
+
+def key_of(app: object, action: str) -> str:
+    """The key of an action in the running application, as it is written."""
+    return cast(HasKeys, app).key_of(action)
 
 
 @cache

@@ -59,7 +59,7 @@ def _increments(scene: Scene) -> str:
 
 def _jobs(scene: Scene) -> str:
     jobs = (job for job in scene.state.jobs if job.is_open and not job.is_given_up and not job.kind.is_speculative)
-    return "" if any(jobs) else "No job is running."
+    return "" if any(jobs) or scene.state.unfinished else "No job is running."
 
 
 def _zoom(scene: Scene) -> str:

@@ -76,7 +76,9 @@ def _key(name: str, given: str, where: Path) -> str:
     elif len(_character_of(last)) == 1:
         spelt = given
     else:
-        raise _refused(where, name, f'is {given!r}, which is no key: write a character, or a name such as "right" or "ctrl+t"')
+        raise _refused(
+            where, name, f'is {given!r}, which is no key: write a character, or a name such as "right" or "ctrl+t"'
+        )
     if spelt in TAKEN:
         raise _refused(where, name, f"cannot be {given}: {TAKEN[spelt]}")
     return spelt

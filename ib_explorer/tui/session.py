@@ -139,7 +139,9 @@ def _fields(written: Mapping[str, Any]) -> dict[str, Any]:
 def _merged(last: Order, then: Order, now: Order) -> Order:
     """The last order with the settings that were changed in configuration or environment since."""
     names = [field.name for field in fields(MeasurementRequest) if field.name not in ("model", "revision")]
-    changed = {name: getattr(now.request, name) for name in names if getattr(now.request, name) != getattr(then.request, name)}
+    changed = {
+        name: getattr(now.request, name) for name in names if getattr(now.request, name) != getattr(then.request, name)
+    }
     try:
         return Order(replace(last.request, **changed), last.preset if now.preset == then.preset else now.preset)
     except InputError:  # the two exclude each other
@@ -150,7 +152,9 @@ def unfinished(state: State) -> tuple[Unfinished, ...]:
     """The orders that are open, and those of earlier sessions that have not been resumed."""
     orders = [job for job in state.jobs if job.kind.extends_trajectory and job.is_open and not job.is_given_up]
     rest = (
-        Unfinished(job.request, job.only, len(job.revisions) - len({*job.measured, *job.lost}) if job.revisions else None)
+        Unfinished(
+            job.request, job.only, len(job.revisions) - len({*job.measured, *job.lost}) if job.revisions else None
+        )
         for job in orders
     )
     return (*state.unfinished, *rest)

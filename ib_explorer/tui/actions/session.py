@@ -94,23 +94,24 @@ class SessionActions(Core, inherit_bindings=False):
         self._give([Job(lacking.UNNUMBERED, JobKind.MEASURE, order.request, only=order.only) for order in orders])
 
     def action_interrupt(self) -> None:
-        """Copy what is selected; otherwise quit when pressed a second time."""
-        selected = self._selected_text()
+        """Copy what is selected; otherwise quit when pressed a second time.
+
+        A field that has just been entered is selected as a whole, without the user's doing: its text is copied, and a
+        second press quits all the same.
+        """
+        focused = self.screen.focused
+        field = focused.selected_text if isinstance(focused, Input) else ""
+        selected = field or self.screen.get_selected_text() or ""
         if selected:
             self.copy_to_clipboard(selected)
+        if selected and not (isinstance(focused, Input) and field == focused.value):
             self.notify("Copied.")
         elif time.monotonic() - self._asked_to_quit < QUIT_WITHIN:
             self.run_worker(self.action_quit(), group="quit")
         else:
             self._asked_to_quit = time.monotonic()
             keys = "" if isinstance(self.screen, ModalScreen) else f", or {self.key_of('quit')},"
-            self.notify(f"Press ctrl+c again{keys} to quit.", timeout=QUIT_WITHIN)
-
-    def _selected_text(self) -> str:
-        focused = self.screen.focused
-        if isinstance(focused, Input) and focused.selected_text:
-            return focused.selected_text
-        return self.screen.get_selected_text() or ""
+            self.notify(f"{'Copied. ' * bool(selected)}Press ctrl+c again{keys} to quit.", timeout=QUIT_WITHIN)
 
     async def action_quit(self) -> None:
         """Store the session, close the worker and exit."""

@@ -117,6 +117,12 @@ class ViewActions(Core, inherit_bindings=False):
             place = replace(state.place, checkpoint=message.checkpoint)
             self._set(replace(state, place=place, live=live, playing=False), at_once=True)
 
+    @on(CheckpointTree.Folded)
+    def _model_folded(self, message: CheckpointTree.Folded) -> None:
+        collapsed = self.state.collapsed - {message.name}
+        collapsed |= {message.name} if message.is_collapsed else frozenset()
+        self._set(replace(self.state, collapsed=collapsed), at_once=False)
+
     @on(PointTable.Chosen)
     def _point_chosen(self, message: PointTable.Chosen) -> None:
         if message.point != self.scene.point:

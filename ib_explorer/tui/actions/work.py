@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from estimator.safe_text import safe
@@ -36,12 +37,14 @@ class WorkActions(Core, inherit_bindings=False):
             self.order(order.request)
 
     def action_cancel(self) -> None:
-        """Cancel the oldest open job, measurements before bounds."""
+        """Cancel the oldest open job, measurements before bounds; without one, forget unfinished orders."""
         open_jobs = (job for job in self.state.jobs if job.is_open and not job.is_given_up)
         jobs = [job for job in open_jobs if not job.kind.is_speculative]
         job = next(iter(sorted(jobs, key=lambda job: not job.kind.extends_trajectory)), None)
         if job is None:
-            self.notify("No job is running.")
+            forgotten = bool(self.state.unfinished)
+            self._set(replace(self.state, unfinished=()), at_once=forgotten)
+            self.notify("Unfinished orders are forgotten." if forgotten else "No job is running.")
             return
         self._withdraw([job])
 

@@ -79,7 +79,6 @@ def help_text(keys: Iterable[Key], part: Widget | None = None) -> Text:
     return text
 
 
-
 def part_title(part: Widget | None) -> str:
     """What a focused widget is called: its title, or that of its tab."""
     while part is not None:

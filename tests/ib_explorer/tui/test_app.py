@@ -905,7 +905,7 @@ async def test_help_and_log_open_and_close() -> None:
         assert app.screen is app.screen_stack[0]
 
 
-@pytest.mark.parametrize("keys", [["q"], ["ctrl+c"], ["m", "ctrl+c"], ["x", "ctrl+c"]])
+@pytest.mark.parametrize("keys", [["q"], ["ctrl+c"] * 2, ["m", "ctrl+c", "ctrl+c"], ["x", "ctrl+c", "ctrl+c"]])
 async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
     client = ScriptedClient(lambda job: [Started(job.job)])
     async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
