@@ -40,7 +40,7 @@ def read(kind: Any, data: Any) -> Any:
         return {read(inner[0], name): read(inner[1], one) for name, one in data.items()}
     if is_dataclass(kind):
         _checked(isinstance(data, dict), kind, data)
-        hints = _hints(kind)
+        hints: dict[str, Any] = _hints(kind)  # type: ignore[arg-type]
         _checked(data.keys() <= hints.keys(), kind, data)
         try:
             return kind(**{name: read(hints[name], one) for name, one in data.items()})  # type: ignore[operator]

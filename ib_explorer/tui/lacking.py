@@ -37,8 +37,8 @@ def view_request(scene: Scene) -> MeasurementRequest | None:
 def measurements(scene: Scene) -> list[Job]:
     """The missing measurements of the view: of the checkpoint under the cursor, then of the others.
 
-    During other work they are limited to stored scores; :func:`gaps` follow afterwards. What earlier sessions ordered is
-    always limited to those: nobody has asked this session for a forward pass.
+    During other work they are limited to stored scores; :func:`gaps` follow afterwards. What earlier sessions ordered
+    is always limited to those: nobody has asked this session for a forward pass.
     """
     return _view_jobs(scene, _unseen(scene), stored_only=scene.is_recalled or is_busy(scene.state))
 

@@ -77,7 +77,7 @@ def _key(name: str, given: str, where: Path) -> str:
         spelt = given
     else:
         raise _refused(
-            where, name, f'is {given!r}, which is no key: write a character, or a name such as "right" or "ctrl+t"'
+            where, name, f'is {given!r}, which is not a key: write a character, or a name such as "right" or "ctrl+t"'
         )
     if spelt in TAKEN:
         raise _refused(where, name, f"cannot be {given}: {TAKEN[spelt]}")

@@ -24,6 +24,7 @@ from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.trajectories import by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.documents import plain, read
+from ib_explorer.tui.jobs import Job
 from ib_explorer.tui.state import Order, State, Unfinished, at_last_checkpoint, with_log
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import THEMES
@@ -139,9 +140,8 @@ def _fields(written: Mapping[str, Any]) -> dict[str, Any]:
 def _merged(last: Order, then: Order, now: Order) -> Order:
     """The last order with the settings that were changed in configuration or environment since."""
     names = [field.name for field in fields(MeasurementRequest) if field.name not in ("model", "revision")]
-    changed = {
-        name: getattr(now.request, name) for name in names if getattr(now.request, name) != getattr(then.request, name)
-    }
+    settings = {name: getattr(now.request, name) for name in names}
+    changed = {name: value for name, value in settings.items() if value != getattr(then.request, name)}
     try:
         return Order(replace(last.request, **changed), last.preset if now.preset == then.preset else now.preset)
     except InputError:  # the two exclude each other
@@ -151,13 +151,12 @@ def _merged(last: Order, then: Order, now: Order) -> Order:
 def unfinished(state: State) -> tuple[Unfinished, ...]:
     """The orders that are open, and those of earlier sessions that have not been resumed."""
     orders = [job for job in state.jobs if job.kind.extends_trajectory and job.is_open and not job.is_given_up]
-    rest = (
-        Unfinished(
-            job.request, job.only, len(job.revisions) - len({*job.measured, *job.lost}) if job.revisions else None
-        )
-        for job in orders
-    )
-    return (*state.unfinished, *rest)
+    return (*state.unfinished, *(Unfinished(job.request, job.only, _left(job)) for job in orders))
+
+
+def _left(job: Job) -> int | None:
+    """The number of a job's checkpoints that are neither measured nor failed; None until they are listed."""
+    return len(job.revisions) - len({*job.measured, *job.lost}) if job.revisions else None
 
 
 def returned(state: State, left: State) -> State:

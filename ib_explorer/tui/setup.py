@@ -13,7 +13,7 @@ from ib_explorer.tui.state import DEFAULT_THEME
 class Setup:
     """``is_fresh`` starts without the last session, which the next one replaces; ``theme`` is the configured one."""
 
-    session: Session = Session()
+    session: Session = field(default_factory=Session)
     is_fresh: bool = False
     theme: str = DEFAULT_THEME
     keys: tuple[Key, ...] = field(default_factory=keys)

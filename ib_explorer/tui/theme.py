@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from textual.filter import LineFilter
 from textual.theme import Theme
 
 from ib_explorer.tui.filters import Ascii, Contrast, SixteenColours
 
-_SAFE = {"secondary": "#009e73", "accent": "#e69f00", "warning": "#e69f00", "error": "#d55e00", "success": "#009e73"}
+_SAFE: dict[str, Any] = {
+    "secondary": "#009e73",
+    "accent": "#e69f00",
+    "warning": "#e69f00",
+    "error": "#d55e00",
+    "success": "#009e73",
+}
 """Colours that colour-blind eyes tell apart, on dark ground."""
-_DARK = {"foreground": "#d8dce2", "background": "#11141a", "surface": "#161a21", "panel": "#1d222b"}
-_ON_DARK = {"footer-key-foreground": "#e69f00", "border": "#3a4250", "border-blurred": "#2b313c"}
+_DARK: dict[str, Any] = {"foreground": "#d8dce2", "background": "#11141a", "surface": "#161a21", "panel": "#1d222b"}
+_ON_DARK: dict[str, Any] = {"footer-key-foreground": "#e69f00", "border": "#3a4250", "border-blurred": "#2b313c"}
 
 
 @dataclass(frozen=True, slots=True)

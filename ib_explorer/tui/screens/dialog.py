@@ -1,4 +1,4 @@
-"""The base class of dialogs: a box over the main screen, closed by escape; ctrl+c copies, or quits when pressed twice."""
+"""The base class of dialogs: a box over the main screen, closed by escape; ctrl+c copies, or quits if pressed twice."""
 
 from __future__ import annotations
 
