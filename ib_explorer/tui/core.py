@@ -166,7 +166,9 @@ class Core(App[None], inherit_bindings=False):
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
-        if self.initial is not None:
+        if self.initial is None:
+            self._measure_view()  # from stored scores, as this session has ordered nothing
+        else:
             order = Order(self.initial, self.state.view.preset)
             self._set(moves.to_order(self.state, order), at_once=False)
             self.order(self.initial)
