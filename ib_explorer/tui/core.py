@@ -133,7 +133,11 @@ class Core(App[None], inherit_bindings=False):
         """
         self.state = state
         if at_once:
-            self.call_later(self._redraw)
+            self.call_later(self._redraw_after_keys)
+
+    def _redraw_after_keys(self) -> None:
+        """Redraw for the last of the keys that have arrived."""
+        self._redraw()
 
     def _redraw(self) -> None:
         main = self.screen_stack[0] if self.screen_stack else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 from textual import on
 from textual.events import Event, Key, Paste
@@ -18,11 +19,11 @@ LONGEST = 2.0
 
 
 class Typing(Core, inherit_bindings=False):
-    """Holds the keys for a dialog until it can take them, and passes them on one by one.
+    """Passes keys on one by one, those for a dialog when it can take them.
 
     A line pasted over a slow connection arrives in one piece: ``m``, a model, tab and a text. Textual forwards all of
-    its keys to the widget that has the focus when the first arrives; here, each finds the focus that those before it
-    have set.
+    its keys to the widget that has the focus when the first arrives; here, each finds the screen and the focus that
+    those before it have left.
     """
 
     class Passed(Message):
@@ -32,22 +33,24 @@ class Typing(Core, inherit_bindings=False):
             super().__init__()
             self.number = number
 
-    _held: deque[Event]
-    _number = 0
-    _is_passing = False
-    _looks = 0
-    _opened: Screen[object] | None = None
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held: deque[Event] = deque()
+        self._number, self._is_passing, self._looks = 0, False, 0
+        self._opened: Screen[object] | None = None
 
     async def on_event(self, event: Event) -> None:
-        """Hold keys for a dialog, and what follows them; pass on everything else at once."""
+        """Hold keys behind those that arrived before them; pass on everything else at once."""
         is_typed = isinstance(event, Key | Paste) and not event.is_forwarded
         if is_typed and self._running and self.screen_stack:
-            held = self.__dict__.setdefault("_held", deque())
-            if held or self._is_passing or isinstance(self.screen, ModalScreen):
-                held.append(event)
-                await self._pass_on()
-                return
-        await super().on_event(event)
+            self._held.append(event)
+            await self._pass_on()
+        else:
+            await super().on_event(event)
+
+    def _redraw_after_keys(self) -> None:
+        if not self._held:
+            super()._redraw_after_keys()
 
     @on(Passed)
     async def _key_passed(self, message: Passed) -> None:

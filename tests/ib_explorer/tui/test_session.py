@@ -117,10 +117,8 @@ def test_settings_changed_since_go_before_the_last_order(session: Session) -> No
 
 def test_open_orders_are_unfinished_and_given_up_ones_are_not() -> None:
     job = Job(1, JobKind.MEASURE, REQUEST, revisions=tuple(map(revision_of, RECORDS)), measured=("step0",))
-    state = State(
-        jobs=(job, replace(job, number=2, status="cancelled"), Job(3, JobKind.BOUND, REQUEST)),
-        unfinished=LEFT.unfinished,
-    )
+    jobs = (job, replace(job, number=2, status="cancelled"), Job(3, JobKind.BOUND, REQUEST))
+    state = State(jobs=jobs, unfinished=LEFT.unfinished)
     assert unfinished(state) == (*LEFT.unfinished, Unfinished(REQUEST, (), len(STEPS) - 1))
 
 

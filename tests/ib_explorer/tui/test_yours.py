@@ -37,20 +37,15 @@ FILE = Path("config.toml")
 
 
 async def test_remapped_keys_are_bound_and_shown_everywhere() -> None:
-    changed = remapped(
-        {"next checkpoint": ["d", "right"], "all points as a table": "ctrl+d", "measure a model": "j"}, FILE
-    )
+    entries = {"next checkpoint": ["d", "right"], "all points as a table": "ctrl+d", "measure a model": "j"}
+    changed = remapped(entries, FILE)
     async with explorer(MemoryCache(trajectory()), setup=Setup(keys=changed)) as (app, pilot):
         await pilot.press("home", "d")
         assert step(app) == 1
         await pilot.press("ctrl+d")
         assert app.state.tab == "table"
-        assert {
-            (binding.binding.key_display, binding.binding.description) for binding in app.active_bindings.values()
-        } >= {
-            ("k", "step"),
-            ("j", "measure"),
-        }
+        shown = {(one.binding.key_display, one.binding.description) for one in app.active_bindings.values()}
+        assert shown >= {("k", "step"), ("j", "measure")}
         said = {command.title: command.help for command in app.get_system_commands(app.screen)}
         assert said["next checkpoint"] == "move · d right"
         assert "d  right " in help_text(app.setup.keys).plain
@@ -64,7 +59,7 @@ async def test_remapped_keys_are_bound_and_shown_everywhere() -> None:
         ({"fly": "n"}, "'fly' is no command: choose from next checkpoint"),
         ({"next checkpoint": "l"}, "'next checkpoint' is l, which is also next layer"),
         ({"next checkpoint": "u", "next layer": "u"}, "is u, which is also"),
-        ({"next checkpoint": "Shift+Q+z"}, "'next checkpoint' cannot be"),
+        ({"next checkpoint": "Shift+Q+z"}, "'Shift+Q+z', which is not a key"),
         ({"next checkpoint": "ctrl+z"}, "cannot be ctrl+z: the terminal takes it"),
         ({"next checkpoint": "ctrl+c"}, "cannot be ctrl+c"),
         ({"next checkpoint": []}, "takes a key"),
@@ -79,20 +74,11 @@ def test_wrong_keys_are_refused_naming_file_and_entry(entries: dict[str, object]
 
 
 def test_keys_may_swap_and_be_written_as_characters_or_names() -> None:
-    found = {
-        key.name: key.keys
-        for key in remapped(
-            {
-                "next layer": "L",
-                "previous layer": ["l"],
-                "next tab": "+",
-                "zoom in on the selected point": ["F5", "shift+f6"],
-            },
-            FILE,
-        )
-    }
+    zoom = "zoom in on the selected point"
+    entries = {"next layer": "L", "previous layer": ["l"], "next tab": "+", zoom: ["F5", "shift+f6"]}
+    found = {key.name: key.keys for key in remapped({**entries, "pan right": "="}, FILE)}
     assert (found["next layer"], found["previous layer"], found["next tab"]) == (("L",), ("l",), ("plus",))
-    assert found["zoom in on the selected point"] == ("f5", "shift+f6")
+    assert found[zoom] == ("f5", "shift+f6") and found["pan right"] == ("equals_sign",)
 
 
 def test_commands_have_different_names() -> None:
@@ -212,6 +198,7 @@ async def test_ctrl_c_copies_a_selection_and_never_quits_in_one_stroke() -> None
         await pilot.press("m")
         field = app.screen.query_one("#corpus", Input)
         field.focus()
+        await settled(pilot)
         field.value = "some text"
         field.selection = type(field.selection)(0, 4)
         for _ in range(3):
