@@ -79,7 +79,7 @@ class SessionActions(Core, inherit_bindings=False):
         name = names[(names.index(self.state.theme) + 1) % len(names)]
         self._set(replace(self.state, theme=name), at_once=True)
         self.theme = name
-        self.notify(f"Theme: {name}")
+        self.notify(f"Theme: {name}", timeout=1.5)
 
     def action_resume(self) -> None:
         """Submit what the last session left unfinished."""
