@@ -47,6 +47,7 @@ KEYS = {
     "bound b": ("b", "B"),
     "zoom +": ("+", "-"),
     "layers tab, plane tab": ("Y", "P"),
+    "training tab, plane tab": ("R", "P"),
     "table tab, plane tab": ("D", "P"),
 }
 KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}

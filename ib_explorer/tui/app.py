@@ -10,16 +10,27 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from ib_explorer.tui.actions.picking import PickingActions
+from ib_explorer.tui.actions.queue import QueueActions
 from ib_explorer.tui.actions.session import SessionActions
+from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.typing import Typing
 from ib_explorer.tui.actions.view import ViewActions
 from ib_explorer.tui.actions.work import WorkActions
 from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.screens.help_screen import HelpScreen
-from ib_explorer.tui.screens.log_screen import LogScreen
 
 
-class ExplorerApp(Typing, SessionActions, ViewActions, WorkActions, inherit_bindings=False):
+class ExplorerApp(
+    Typing,
+    SessionActions,
+    ViewActions,
+    TrainingActions,
+    WorkActions,
+    PickingActions,
+    QueueActions,
+    inherit_bindings=False,
+):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"
@@ -44,10 +55,6 @@ class ExplorerApp(Typing, SessionActions, ViewActions, WorkActions, inherit_bind
             await self.run_action(action)
 
         return run
-
-    def action_log(self) -> None:
-        """Show the log."""
-        self.push_screen(LogScreen(self.state.log))
 
     def action_help(self) -> None:
         """Show the keys and the meaning of the numbers."""

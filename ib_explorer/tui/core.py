@@ -33,12 +33,14 @@ from ib_explorer.tui.news import (
     WorkerExited,
 )
 from ib_explorer.tui.scene import Scene, scene
+from ib_explorer.tui.screens.dialog import LiveDialog
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.session import Configured, returned
 from ib_explorer.tui.setup import Setup
 from ib_explorer.tui.state import (
     DEFAULT_ORDER,
+    LogLine,
     Order,
     State,
     at_last_checkpoint,
@@ -82,13 +84,13 @@ class Core(App[None], inherit_bindings=False):
         self.cache, self.client, self.initial = cache, client, initial
         self.setup = setup or Setup()
         self.configured = Configured(form, self.setup.theme)
-        state = State(form=form, theme=self.setup.theme, log=tuple(map(safe, TABS.broken.values())))
+        log = tuple(LogLine(safe(line), "warning") for line in TABS.broken.values())
+        state = State(form=form, theme=self.setup.theme, log=log)
         if not self.setup.is_fresh:
             state = self.setup.session.restored(state, self.configured)
         self.leaving: State | None = state
         self.state = replace(state, place=None)
         self._settling: Timer | None = None
-        self._told: MeasurementRequest | None = None
         self.settle_after = SETTLE_AFTER
 
     def get_default_screen(self) -> MainScreen:
@@ -145,6 +147,9 @@ class Core(App[None], inherit_bindings=False):
             # Derived in this turn of the event loop and shown in the next: both in one could block it too long.
             main.scene = self.scene
             self.call_later(main.show)
+            for dialog in self.screen_stack[1:]:
+                if isinstance(dialog, LiveDialog):
+                    dialog.show(self.scene)
 
     @property
     def scene(self) -> Scene:
@@ -191,7 +196,7 @@ class Core(App[None], inherit_bindings=False):
 
     @on(RecordsMissing)
     def _records_missing(self, message: RecordsMissing) -> None:
-        self._set(with_log(self.state, message.sentence), at_once=False)
+        self._set(with_log(self.state, message.sentence, "warning"), at_once=False)
         self.notify(message.sentence, severity="warning", timeout=MISSING_SHOWN)
 
     @on(WorkerEvent)
@@ -203,9 +208,7 @@ class Core(App[None], inherit_bindings=False):
         elif isinstance(event, BoundReady):
             self.run_worker(background.read_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Finished | CancelledJob | Failed):
-            self._give(lacking.gaps(self.scene))
             self._give(lacking.precomputable(self.scene))
-            self._tell_without_scores()
         if isinstance(event, Failed):
             self._failed(event)
         elif isinstance(event, CheckpointFailed):
@@ -219,9 +222,9 @@ class Core(App[None], inherit_bindings=False):
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
-        if job is not None and job.kind.is_speculative:
-            return
-        if job is not None and job.kind.is_optional:
+        if job is None or job.kind.is_speculative:
+            return  # the picker's own jobs are no orders: it says in place what went wrong
+        if job.kind.is_optional:
             self.notify(f"The {job.kind.value} was not computed: {event.message}", severity="warning")
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))
@@ -241,23 +244,8 @@ class Core(App[None], inherit_bindings=False):
         self._set(with_record_read(self.state, job, message.revision, record), at_once=job.kind.is_awaited)
         if job.kind.extends_trajectory and record is not None:
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
-        self._give(lacking.gaps(self.scene))
         self._give(lacking.bound(self.scene, again=False))
         self._give(lacking.precomputable(self.scene))
-        self._tell_without_scores()
-
-    def _tell_without_scores(self) -> None:
-        """Say once for each view what stored scores could not provide, and that measuring it is up to the user."""
-        now, wanted = self.scene, lacking.view_request(self.scene)
-        count = lacking.without_scores(now)
-        if count and wanted != self._told:
-            self._told = wanted
-            sentence = (
-                f"{count} of {len(now.checkpoints)} checkpoints have no stored scores for this view: "
-                f"press {self.key_of('measure')} to measure them again."
-            )
-            self._set(with_log(self.state, sentence), at_once=False)
-            self.notify(sentence, severity="warning")
 
     @on(IncrementsRead)
     def _increments_read(self, message: IncrementsRead) -> None:
@@ -277,6 +265,11 @@ class Core(App[None], inherit_bindings=False):
             self.notify(f"Wrote {message.rows} rows to {message.path}")
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
+
+    async def quit_now(self) -> None:
+        """Close the worker and exit."""
+        await self.client.close()
+        self.exit()
 
     # Jobs
 
@@ -302,17 +295,24 @@ class Core(App[None], inherit_bindings=False):
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
 
-    def _withdraw(self, jobs: Iterable[Job]) -> None:
-        """Cancel those of ``jobs`` that have neither ended nor been cancelled."""
+    def _put(self, job: Job) -> None:
+        """Replace a job by itself in another state."""
+        self._set(with_job(self.state, job), at_once=True)
+
+    def _withdraw(self, jobs: Iterable[Job], status: str = "cancelling") -> None:
+        """Cancel those of ``jobs`` that have neither ended nor been cancelled; until then they have ``status``."""
         for job in jobs:
             if job.is_open and not job.is_given_up:
-                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
+                self._put(replace(job, status=status))
                 self.run_worker(self.client.cancel(job.number), group="submit")
 
     def _look(self, state: State) -> None:
         """Show another view, and request its missing values at once, or while a key repeats only those of the last."""
         before, view = self.state.view, state.view
         other_bound = (view.granularity, view.drawn_bound.curve) != (before.granularity, before.drawn_bound.curve)
+        now = self.scene
+        if now.checkpoints and now.points_in_view == len(now.checkpoints):
+            state = replace(state, whole_view=before)
         self._set(state, at_once=True)
         if self._settling is None:
             self._measure_view()

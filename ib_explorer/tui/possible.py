@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from estimator.checkpoints.catalogue import whole_model
 from ib_explorer.drawing.view import CONTEXT
+from ib_explorer.tui import queue
+from ib_explorer.tui.lacking import needing_passes
 from ib_explorer.tui.scene import Scene
 
 
@@ -58,8 +60,11 @@ def _increments(scene: Scene) -> str:
 
 
 def _jobs(scene: Scene) -> str:
-    jobs = (job for job in scene.state.jobs if job.is_open and not job.is_given_up and not job.kind.is_speculative)
-    return "" if any(jobs) or scene.state.unfinished else "No job is running."
+    return "" if queue.unfinished(scene.state) or scene.state.unfinished else "No job is running."
+
+
+def _passes(scene: Scene) -> str:
+    return "" if needing_passes(scene) else "This view needs no forward pass."
 
 
 def _zoom(scene: Scene) -> str:
@@ -84,6 +89,7 @@ _REASONS: Mapping[str, Callable[[Scene], str]] = {
     "pan(": _points,
     "reset_zoom": _zoom,
     "increments": _increments,
+    "passes": _passes,
     "cancel": _jobs,
     "export": _points,
     "resume": _unfinished,

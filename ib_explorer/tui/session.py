@@ -21,11 +21,12 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.text.kinds import LABELS
 from estimator.values import VALUES
 from ib_explorer.drawing.axes import Limits
+from ib_explorer.drawing.training import QUANTITIES
 from ib_explorer.drawing.trajectories import by_trajectory, revision_of
 from ib_explorer.drawing.view import View
+from ib_explorer.tui import queue
 from ib_explorer.tui.documents import plain, read
-from ib_explorer.tui.jobs import Job
-from ib_explorer.tui.state import Order, State, Unfinished, at_last_checkpoint, with_log
+from ib_explorer.tui.state import LAYER_PICTURES, Order, State, Unfinished, at_last_checkpoint, with_log
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import THEMES
 
@@ -44,6 +45,10 @@ def _limits(limits: Limits | None) -> bool:
     return limits is None or (limits.x[0] < limits.x[1] and limits.y[0] < limits.y[1])
 
 
+def _range(layers: tuple[int, int] | None) -> bool:
+    return layers is None or 0 <= layers[0] <= layers[1]
+
+
 def _anything(_: Any) -> bool:
     return True
 
@@ -55,6 +60,10 @@ RESTORED: Mapping[str, Callable[[Any], bool]] = {
     "overlay": _anything,
     "limits": _limits,
     "form": lambda order: bool(VALUES.find(order.preset)),
+    "counted": _anything,
+    "quantity": lambda quantity: quantity in QUANTITIES,
+    "layers_as": lambda picture: picture in LAYER_PICTURES,
+    "layer_range": _range,
     "tab": lambda tab: tab in TABS,
     "theme": lambda theme: theme in THEMES,
     "speed": lambda speed: speed > 0,
@@ -62,7 +71,10 @@ RESTORED: Mapping[str, Callable[[Any], bool]] = {
     "unfinished": _anything,
 }
 """Fields of the state that come back, each with what else must hold for a value of its type to be used."""
-FORGOTTEN = ("records", "curves", "increments", "playing", "jobs", "requests", "recalled", "worker_runs", "log")
+FORGOTTEN = (
+    *("records", "curves", "increments", "requests", "recalled", "listings"),
+    *("playing", "jobs", "worker_runs", "log", "download_rate", "whole_view"),
+)
 """Fields of the state that belong to one run of the screen, or are read from the cache."""
 
 
@@ -150,13 +162,9 @@ def _merged(last: Order, then: Order, now: Order) -> Order:
 
 def unfinished(state: State) -> tuple[Unfinished, ...]:
     """The orders that are open, and those of earlier sessions that have not been resumed."""
-    orders = [job for job in state.jobs if job.kind.extends_trajectory and job.is_open and not job.is_given_up]
-    return (*state.unfinished, *(Unfinished(job.request, job.only, _left(job)) for job in orders))
-
-
-def _left(job: Job) -> int | None:
-    """The number of a job's checkpoints that are neither measured nor failed; None until they are listed."""
-    return len(job.revisions) - len({*job.measured, *job.lost}) if job.revisions else None
+    orders = [job for job in queue.unfinished(state) if job.kind.extends_trajectory]
+    rest = (Unfinished(job.request, job.only, job.checkpoints_left if job.revisions else None) for job in orders)
+    return (*state.unfinished, *rest)
 
 
 def returned(state: State, left: State) -> State:

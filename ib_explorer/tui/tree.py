@@ -59,7 +59,7 @@ def branches(
 ) -> tuple[Branch, ...]:
     """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
     groups = by_trajectory(all_records.value)
-    jobs = _unfinished(all_jobs.value)
+    jobs = unfinished(all_jobs.value)
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
     names = list(titles.values())
@@ -77,13 +77,15 @@ def branches(
     return tuple(found)
 
 
-def _unfinished(jobs: Sequence[Job]) -> list[Job]:
+def unfinished(jobs: Sequence[Job]) -> list[Job]:
     """The jobs that measure checkpoints, or lost some unless a later job measures the same."""
     ours = [job for job in jobs if job.kind.extends_trajectory]
     return [
         job
         for place, job in enumerate(ours)
-        if job.is_open or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
+        if job.is_open
+        or job.is_paused
+        or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
     ]
 
 
@@ -126,7 +128,7 @@ def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     ordered = list(leaves)
     for job in jobs:
         for revision in job.revisions:
-            if revision.name not in leaves and (job.is_open or revision.name in job.lost):
+            if revision.name not in leaves and (job.is_open or job.is_paused or revision.name in job.lost):
                 ordered.append(revision.name)
                 leaves[revision.name] = Leaf(revision, WAITING)
         if job.revision in leaves and job.revision not in job.measured and job.status == "running":

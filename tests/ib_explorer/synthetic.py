@@ -107,10 +107,16 @@ class MemoryCache:
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
         self.requests = _Requests()
+        self.failures = _Failures()
         self.damage = ""
 
     def missing(self) -> str:
         return self.damage
+
+
+class _Failures(dict):
+    def of(self, model: str) -> dict[str, str]:
+        return self.get(model, {})
 
 
 class _Measurements(dict):

@@ -15,6 +15,7 @@ from estimator.errors import InputError
 from ib_explorer.tui import lacking, moves
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.jobs import Job, JobKind
+from ib_explorer.tui.screens.quit_dialog import QuitDialog
 from ib_explorer.tui.state import Order, with_log
 from ib_explorer.tui.theme import THEMES
 
@@ -70,8 +71,8 @@ class SessionActions(Core, inherit_bindings=False):
 
     def _report(self, problem: str) -> None:
         sentence = f"The session is not kept: {problem}"
-        if problem and sentence not in self.state.log:
-            self._set(with_log(self.state, sentence), at_once=False)
+        if problem and sentence not in [line.text for line in self.state.log]:
+            self._set(with_log(self.state, sentence, "warning"), at_once=False)
 
     def action_theme(self) -> None:
         """Step to the next theme."""
@@ -107,15 +108,18 @@ class SessionActions(Core, inherit_bindings=False):
         if selected and not (isinstance(focused, Input) and field == focused.value):
             self.notify("Copied.")
         elif time.monotonic() - self._asked_to_quit < QUIT_WITHIN:
-            self.run_worker(self.action_quit(), group="quit")
+            self.run_worker(self._quit_twice(), group="quit")
         else:
             self._asked_to_quit = time.monotonic()
             keys = "" if isinstance(self.screen, ModalScreen) else f", or {self.key_of('quit')},"
             self.notify(f"{'Copied. ' * bool(selected)}Press ctrl+c again{keys} to quit.", timeout=QUIT_WITHIN)
 
-    async def action_quit(self) -> None:
+    async def _quit_twice(self) -> None:
+        """Quit; with unfinished jobs, ask first, once."""
+        await (self.quit_now() if isinstance(self.screen, QuitDialog) else self.run_action("quit"))
+
+    async def quit_now(self) -> None:
         """Store the session, close the worker and exit."""
         self._save()
         self._is_ending = True
-        await self.client.close()
-        self.exit()
+        await super().quit_now()

@@ -43,7 +43,7 @@ class JobsPanel(Static):
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")
         lines += [unfinished_line(order, *self._keys) for order in state.unfinished[: height - len(lines)]]
         room = height - len(lines)
-        lines += [Text(line[:width], style="dim") for line in state.log[-room:]] if room else []
+        lines += [Text(line.text[:width], style="dim") for line in state.log[-room:]] if room else []
         if not lines:
             lines = [Text("idle", style="dim")]
         return Text("\n", no_wrap=True).join(lines)

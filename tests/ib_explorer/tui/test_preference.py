@@ -195,7 +195,7 @@ async def test_preference_that_is_asked_for_is_looked_at_and_followed() -> None:
     client = ScriptedClient(measuring(cache))
     async with explorer(cache, client) as (app, pilot):
         await settled(pilot, lambda: step(app) == STEPS[1])
-        await pilot.press("m")
+        await pilot.press("M")
         app.screen.query_one("#granularity").value = "preference"
         app.screen.query_one("#corpus").value = "pairs.jsonl"
         await pilot.press("enter")

@@ -22,7 +22,7 @@ from ib_explorer.tui.filters import Contrast, SixteenColours, contrast
 from ib_explorer.tui.keymap import keys
 from ib_explorer.tui.remap import remapped
 from ib_explorer.tui.screens.help_screen import help_text
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog
+from ib_explorer.tui.screens.picker_screen import PickerScreen
 from ib_explorer.tui.setup import Setup
 from ib_explorer.tui.theme import THEMES
 from ib_explorer.tui.widgets.headline import Headline
@@ -37,7 +37,11 @@ FILE = Path("config.toml")
 
 
 async def test_remapped_keys_are_bound_and_shown_everywhere() -> None:
-    entries = {"next checkpoint": ["d", "right"], "all points as a table": "ctrl+d", "measure a model": "j"}
+    entries = {
+        "next checkpoint": ["d", "right"],
+        "all points as a table": "ctrl+d",
+        "choose a model and checkpoints to measure": "j",
+    }
     changed = remapped(entries, FILE)
     async with explorer(MemoryCache(trajectory()), setup=Setup(keys=changed)) as (app, pilot):
         await pilot.press("home", "d")
@@ -50,7 +54,7 @@ async def test_remapped_keys_are_bound_and_shown_everywhere() -> None:
         assert said["next checkpoint"] == "move · d right"
         assert "d  right " in help_text(app.setup.keys).plain
         await pilot.press("j")
-        assert isinstance(app.screen, MeasureDialog)
+        assert isinstance(app.screen, PickerScreen)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_ascii_has_the_width_of_what_it_replaces() -> None:
 @pytest.mark.parametrize("size", [(120, 40), SMALL, (60, 16)])
 async def test_the_ascii_theme_draws_nothing_else(size: tuple[int, int]) -> None:
     async with explorer(MemoryCache(trajectory()), size=size, setup=Setup(theme="ascii")) as (app, pilot):
-        for key in ("P", "Y", "D", "question_mark", "escape", "m"):
+        for key in ("P", "Y", "R", "D", "question_mark", "escape", "M"):
             await pilot.press(key)
             await settled(pilot)
             lines = app.screen._compositor.render_strips()
@@ -168,7 +172,7 @@ async def test_the_ascii_theme_draws_nothing_else(size: tuple[int, int]) -> None
 
 async def test_keys_typed_in_one_burst_reach_their_fields() -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
-        for key in ("m", *"gpt2", "tab", *"docstrings"):
+        for key in ("M", *"gpt2", "tab", *"docstrings"):
             app._driver.send_message(_key(key))
         await settled(pilot, lambda: _value(app, "corpus") == "docstrings")
         assert _value(app, "model") == "gpt2"
@@ -195,7 +199,7 @@ async def test_ctrl_c_copies_a_selection_and_never_quits_in_one_stroke() -> None
         app._asked_to_quit -= 60  # a minute later
         await pilot.press("ctrl+c")
         assert not app.client.closed
-        await pilot.press("m")
+        await pilot.press("M")
         field = app.screen.query_one("#corpus", Input)
         field.focus()
         await settled(pilot)
