@@ -5,12 +5,15 @@ They are those of ``assets/keys.toml``, and one for each tab.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol, cast
 
 from textual.binding import Binding
+from textual.keys import key_to_character
 
 from ib_explorer.tui.tabs import TABS
 
@@ -28,6 +31,11 @@ class Key:
     text: str
     shown: str
     footer: str | None
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration file: its text, up to a bracket or colon."""
+        return re.split(r"[(:]", self.text)[0].strip()
 
     @property
     def commands(self) -> list[tuple[str, str, str]]:
@@ -53,6 +61,18 @@ def keys() -> tuple[Key, ...]:
     return *_key_map(), *(Key("Tabs", (tab.key,), tab.action, tab.text, tab.key, None) for tab in TABS.values())
 
 
+class HasKeys(Protocol):
+    """The application, as widgets know it."""
+
+    def key_of(self, action: str) -> str:
+        """The key of an action as it is written."""
+
+
+def key_of(app: object, action: str) -> str:
+    """The key of an action in the running application, as it is written."""
+    return cast(HasKeys, app).key_of(action)
+
+
 @cache
 def _key_map() -> tuple[Key, ...]:
     document = tomllib.loads(files("assets").joinpath("keys.toml").read_text(encoding="utf-8"))
@@ -70,6 +90,24 @@ def _key_map() -> tuple[Key, ...]:
     )
 
 
-def bindings() -> list[Binding]:
-    """The bindings of the key map; those of tabs are added to the running application."""
-    return [binding for key in _key_map() for binding in key.bindings]
+_SIGNS = {
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "circumflex_accent": "^",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "comma": ",",
+    "full_stop": ".",
+}
+
+
+def written(key: str) -> str:
+    """A key as it is written on a keyboard."""
+    if key in _SIGNS:
+        return _SIGNS[key]
+    character = key_to_character(key) if "+" not in key else None
+    return character if character and character.isprintable() and not character.isspace() else key

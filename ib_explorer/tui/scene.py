@@ -130,8 +130,10 @@ class Scene:
 
     @property
     def request(self) -> MeasurementRequest | None:
-        """The template for further requests of the trajectory in view, if this session measured any of it."""
-        return self.state.requests.get(self.trajectory) if self.trajectory else None
+        """The template for further requests of the trajectory in view, if its request is known."""
+        if self.trajectory is None:
+            return None
+        return self.state.requests.get(self.trajectory) or self.state.recalled.get(self.trajectory)
 
     @property
     def layer(self) -> Layer:
@@ -197,7 +199,7 @@ def _scene(same: Same[State]) -> Scene:
     now = Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
     if state.whole_view is None or now.points_in_view >= len(now.checkpoints) or not now.is_filling:
         return now
-    stale = _plane(Same(records), state.whole_view, Same(None), Same(None))
+    stale = _plane(Same(records), state.whole_view, Same(None), Same(None), state.hidden)
     return replace(now, stale=stale if stale.points else None)
 
 

@@ -8,6 +8,7 @@ from textual import on
 
 from ib_explorer.tui import moves
 from ib_explorer.tui.core import Core
+from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.widgets.plane_view import PlaneView
 
 PAN = 0.2
@@ -19,6 +20,9 @@ class PlaneActions(Core, inherit_bindings=False):
 
     def action_overlay(self) -> None:
         """Toggle between all models on one plane and the current one."""
+        if reason := impossible(self.scene, "overlay"):
+            self.notify(reason)
+            return
         self._set(replace(self.state, overlay=not self.state.overlay, limits=None), at_once=True)
 
     def action_toggle_model(self, number: int) -> None:

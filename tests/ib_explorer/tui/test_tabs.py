@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Static, TabbedContent
 
 from estimator.registry import Registry
+from ib_explorer.tui.keymap import keys
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.screens.help_screen import help_text
 from ib_explorer.tui.tabs import TABS, Tab
@@ -86,7 +87,7 @@ async def test_focus_and_pages_are_those_of_the_tabs_widget(loss: Tab) -> None:
 
 
 def test_the_help_has_the_key_of_a_tab(loss: Tab) -> None:
-    line = next(line for line in help_text().plain.splitlines() if loss.text in line)
+    line = next(line for line in help_text(keys()).plain.splitlines() if loss.text in line)
     assert line.split()[0] == loss.key
 
 
@@ -106,5 +107,5 @@ async def test_an_installed_package_adds_a_tab_and_one_that_cannot_be_loaded_is_
         await settled(pilot, lambda: str(widget.content) == "of 6 checkpoints number 5")
         await pilot.press("k")
         assert str(widget.content) == "of 6 checkpoints number 4"
-        assert "which one it is" in help_text().plain
+        assert "which one it is" in help_text(keys()).plain
         assert "spoilt" in app.state.log[0].text and "gone off" in app.state.log[0].text
