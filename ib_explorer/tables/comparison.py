@@ -201,9 +201,7 @@ def _wide(value: float | None, se: float | None) -> Estimate | None:
     return Estimate(value) if se is None else Estimate(value, value - MARGIN * se, value + MARGIN * se, se)
 
 
-def _estimates(
-    quantities: Iterable[Quantity], record: CheckpointMeasurements, row: Measurement
-) -> dict[str, Estimate]:
+def _estimates(quantities: Iterable[Quantity], record: CheckpointMeasurements, row: Measurement) -> dict[str, Estimate]:
     found = ((quantity.name, quantity.of(record, row)) for quantity in quantities)
     return {name: estimate for name, estimate in found if estimate is not None}
 
@@ -359,8 +357,6 @@ def comparison_row(comparison: Comparison, one: Compared) -> list[object]:
     cells: list[object] = [of(comparison, one) for of in _ABOUT.values()]
     for quantity in comparison.quantities:
         estimate, difference = one.estimates.get(quantity.name), one.differences.get(quantity.name)
-        cells += (
-            [None] * 4 if estimate is None else [estimate.value, estimate.low, estimate.high, estimate.se]
-        )
+        cells += [None] * 4 if estimate is None else [estimate.value, estimate.low, estimate.high, estimate.se]
         cells += [None] * 2 if difference is None else [difference.value, difference.se]
     return cells

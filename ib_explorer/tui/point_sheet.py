@@ -60,9 +60,7 @@ def _fixed() -> list[Column]:
             lambda point: checkpoint_name(revision_of(point.checkpoint)),
             lambda point: ending(checkpoint_name(revision_of(point.checkpoint)), 14),
         ),
-        Column(
-            "layer", "layer", 5, lambda point: point.measurement.layer, lambda point: str(point.measurement.layer)
-        ),
+        Column("layer", "layer", 5, lambda point: point.measurement.layer, lambda point: str(point.measurement.layer)),
     ]
 
 

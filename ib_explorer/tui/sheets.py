@@ -192,7 +192,9 @@ def _filtered(source: Same[Source], text: str) -> tuple[np.ndarray, str]:
 def _column(source: Source, text: str) -> Column | None:
     """The column whose name or title is ``text`` without regard to case, or the first that begins with it."""
     text = text.lower()
-    named = [(name.lower().replace(" ", ""), column) for column in source.columns for name in (column.title, column.name)]
+    named = [
+        (name.lower().replace(" ", ""), column) for column in source.columns for name in (column.title, column.name)
+    ]
     return next((one for name, one in named if name == text), None) or next(
         (one for name, one in named if name.startswith(text)), None
     )

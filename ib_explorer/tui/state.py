@@ -20,7 +20,9 @@ from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
+from ib_explorer.tables.comparison import RULES
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
+from ib_explorer.tui.sheets import Arrangement
 from ib_explorer.worker.messages import (
     CancelledJob,
     CheckpointFailed,
@@ -72,6 +74,7 @@ class State:
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
+    ``arranged`` is how the user sorted and filtered each table, by tab; ``matching`` names the rule of the Compare tab.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -88,6 +91,8 @@ class State:
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    arranged: Mapping[str, Arrangement] = field(default_factory=dict)
+    matching: str = RULES[0].name
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 

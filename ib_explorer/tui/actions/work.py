@@ -1,19 +1,15 @@
-"""Actions that start, stop and export work."""
+"""Actions that start and stop work."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from estimator.safe_text import safe
-from ib_explorer.tui import background, lacking, moves
+from ib_explorer.tui import lacking, moves
 from ib_explorer.tui.core import Core
-from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.state import Order
 
 
 class WorkActions(Core, inherit_bindings=False):
-    """Orders measurements and increments, cancels jobs and exports points."""
+    """Orders measurements and increments, and cancels jobs."""
 
     def action_increments(self) -> None:
         """Measure the information that each further token of context adds at the current checkpoint."""
@@ -44,18 +40,3 @@ class WorkActions(Core, inherit_bindings=False):
             self.notify("No job is running.")
             return
         self._withdraw([job])
-
-    def action_export(self) -> None:
-        """Open the export dialog for the points on the screen."""
-        pairs = [(point.checkpoint, point.measurement) for point in self.scene.plane.points]
-        if not pairs:
-            self.notify("This view has no points to export.")
-            return
-        model = pairs[0][0].model.rstrip("/").rsplit("/", 1)[-1]
-
-        def write(path: Path | None) -> None:
-            if path is not None:
-                self.run_worker(background.export(path, pairs, self.state, self.post_message), group="export")
-
-        suggestion = safe(f"{model}-{self.state.view.granularity}.csv").replace("/", "-")
-        self.push_screen(ExportDialog(len(pairs), suggestion), write)
