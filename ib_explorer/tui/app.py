@@ -10,6 +10,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from ib_explorer.tui.actions.picking import PickingActions
 from ib_explorer.tui.actions.tables import TableActions
 from ib_explorer.tui.actions.view import ViewActions
 from ib_explorer.tui.actions.work import WorkActions
@@ -20,7 +21,7 @@ from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 
 
-class ExplorerApp(ViewActions, WorkActions, TableActions, inherit_bindings=False):
+class ExplorerApp(ViewActions, WorkActions, PickingActions, TableActions, inherit_bindings=False):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"

@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.message import Message
 
 from cache.keys import key as key_of
+from estimator.checkpoints.folders import model_name
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
@@ -22,6 +23,8 @@ from ib_explorer.tui.news import (
     Client,
     CurveRead,
     Exported,
+    FailuresRead,
+    FoldersFound,
     IncrementsRead,
     RecordRead,
     RecordsMissing,
@@ -35,6 +38,8 @@ Post = Callable[[Message], object]
 
 USUAL = gc.get_threshold()
 """The thresholds of the garbage collector at the start of the process."""
+FOLDERS = 500
+"""Folders that complete a path."""
 SELDOM = 1000
 """Collections of the middle generation per full collection."""
 
@@ -113,6 +118,33 @@ async def read_curve(cache: CacheReader, key: str, post: Post) -> None:
         post(CurveRead(await asyncio.to_thread(cache.curves.load, key)))
     except OSError:
         post(CurveRead(None))
+
+
+async def read_failures(cache: CacheReader, model: str, post: Post) -> None:
+    """Post why checkpoints of a model failed."""
+    listed_as = model_name(model)
+    try:
+        post(FailuresRead(model, listed_as, await asyncio.to_thread(cache.failures.of, listed_as)))
+    except OSError:
+        post(FailuresRead(model, listed_as, {}))
+
+
+async def find_folders(typed: str, post: Post) -> None:
+    """Post the folders that a typed path begins, at most :data:`FOLDERS` of them."""
+    post(FoldersFound(typed, await asyncio.to_thread(_folders, typed)))
+
+
+def _folders(typed: str) -> tuple[str, ...]:
+    parent, _, start = typed.rpartition("/")
+    if not parent and not typed.startswith("/"):
+        parent, start = typed, ""
+    place = Path(parent + "/").expanduser()
+    try:
+        names = sorted(path.name for path in place.iterdir() if path.name.startswith(start) and path.is_dir())
+    except OSError:
+        return ()
+    visible = [name for name in names if start.startswith(".") or not name.startswith(".")]
+    return tuple(f"{parent}/{name}" for name in visible[:FOLDERS])
 
 
 async def listen(client: Client, post: Post) -> None:

@@ -178,9 +178,9 @@ class Core(App[None], inherit_bindings=False):
 
     def _failed(self, event: Failed) -> None:
         job = self.state.job(event.job)
-        if job is not None and job.kind.is_speculative:
-            return
-        if job is not None and job.kind.is_optional:
+        if job is None or job.kind.is_speculative:
+            return  # the picker's own jobs are no orders: it says in place what went wrong
+        if job.kind.is_optional:
             self.notify(f"The {job.kind.value} was not computed: {event.message}", severity="warning")
         elif not any(isinstance(shown, ErrorDialog) for shown in self.screen_stack):
             self.push_screen(ErrorDialog(event.kind, event.message, input_error=event.input_error))

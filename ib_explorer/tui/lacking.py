@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from estimator.bottleneck.bounds import Curve
+from estimator.checkpoints.revision import Revision
 from estimator.measurement import WEIGHTS, CheckpointMeasurements
 from estimator.request import MeasurementRequest
-from ib_explorer.drawing.trajectories import Trajectory
+from ib_explorer.drawing.trajectories import Trajectory, revision_of
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import State, bound_jobs
@@ -131,6 +132,11 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
 
     missing = (bound for bound in scene.lacking_bounds if is_due(bound.curve))
     return [Job(UNNUMBERED, JobKind.BOUND, request, bound.name) for bound in missing]
+
+
+def measured_revisions(state: State) -> tuple[Revision, ...]:
+    """The checkpoints with measurements, of all models."""
+    return tuple(dict.fromkeys(map(revision_of, state.records)))
 
 
 def increments(scene: Scene) -> list[Job]:

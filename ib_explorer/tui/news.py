@@ -59,6 +59,13 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
+class Failures(Protocol):
+    """Why checkpoints were not measured when they were last tried."""
+
+    def of(self, model: str) -> Mapping[str, str]:
+        """A sentence for each checkpoint of a model that failed."""
+
+
 class CacheReader(Protocol):
     """The part of :class:`cache.Cache` that the screen reads."""
 
@@ -73,6 +80,10 @@ class CacheReader(Protocol):
     @property
     def increments(self) -> Records[CheckpointIncrements]:
         """The cached increments."""
+
+    @property
+    def failures(self) -> Failures:
+        """Why checkpoints were not measured."""
 
     def missing(self) -> str:
         """A sentence about damaged records that are missing; empty if none are."""
@@ -138,6 +149,22 @@ class CurveRead(Message):
     def __init__(self, curve: BoundCurve | None) -> None:
         super().__init__()
         self.curve = curve
+
+
+class FailuresRead(Message):
+    """Why checkpoints of ``model`` failed has been read; ``listed_as`` is the name that their list has."""
+
+    def __init__(self, model: str, listed_as: str, failures: Mapping[str, str]) -> None:
+        super().__init__()
+        self.model, self.listed_as, self.failures = model, listed_as, failures
+
+
+class FoldersFound(Message):
+    """The folders that a typed path begins."""
+
+    def __init__(self, typed: str, folders: tuple[str, ...]) -> None:
+        super().__init__()
+        self.typed, self.folders = typed, folders
 
 
 class Exported(Message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.color import Color
 from rich.style import Style
 from rich.terminal_theme import MONOKAI
@@ -12,7 +14,7 @@ from textual.strip import Strip
 from ib_explorer.drawing.svg import Span, svg
 
 
-def strips(screen: Screen[object], region: Region) -> list[Strip]:
+def strips(screen: Screen[Any], region: Region) -> list[Strip]:
     """What ``screen`` shows in ``region``, also below a dialog."""
     rows = screen._compositor.render_strips()[region.y : region.bottom]
     return [row.crop(region.x, region.right) for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 from estimator.measurement import Information
 from estimator.safe_text import safe
 from estimator.text.labels import TWO_SIDED
-from estimator.values import VALUES
+from estimator.values import VALUES, Value
 from ib_explorer.drawing.plane import Plane, Point
 from ib_explorer.drawing.records import sides
 from ib_explorer.drawing.shelf import Same
@@ -107,9 +107,7 @@ def _information(names: tuple[str, ...]) -> list[Column]:
     ]
     for name in names:
         for one in VALUES.values():
-            columns.append(
-                _number(f"{name} {one.name}", f"{name} {one.title}", _part(name, lambda _, side, one=one: one.of(side)))
-            )
+            columns.append(_number(f"{name} {one.name}", f"{name} {one.title}", _part(name, _of(one))))
         columns += [
             _number(f"{name} null", "null", _part(name, lambda _, side: side.null)),
             _number(f"{name} docs", "docs", _part(name, lambda _, side: side.document_part)),
@@ -118,6 +116,10 @@ def _information(names: tuple[str, ...]) -> list[Column]:
             _number(f"{name} once", "once", _part(name, lambda _, side: side.singletons)),
         ]
     return columns
+
+
+def _of(shown: Value) -> Callable[[Point, Information], Any]:
+    return lambda _, side: shown.of(side)
 
 
 def _part(name: str, of: Callable[[Point, Information], Any]) -> Callable[[Point], Any]:

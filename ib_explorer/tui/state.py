@@ -75,6 +75,8 @@ class State:
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
     order, initially the configured one. ``tab`` names the open tab.
     ``arranged`` is how the user sorted and filtered each table, by tab; ``matching`` names the rule of the Compare tab.
+    ``listings`` are the checkpoints by model that the worker listed in this session; ``download_rate`` is that of the
+    last download in bytes per second.
     ``worker_runs`` means that a worker process was started and has not exited.
     """
 
@@ -93,6 +95,8 @@ class State:
     tab: str = "plane"
     arranged: Mapping[str, Arrangement] = field(default_factory=dict)
     matching: str = RULES[0].name
+    listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
+    download_rate: float | None = None
     worker_runs: bool = False
     log: tuple[str, ...] = ()
 
@@ -178,7 +182,10 @@ def with_event(state: State, event: Event, now: float) -> State:
     if job is None:
         return state
     if isinstance(event, PhaseProgress):
-        return with_job(state, with_progress(job, event, now))
+        job = with_progress(job, event, now)
+        is_download = (job.phase, job.unit) == ("download", "bytes")
+        rate = (job.rate if is_download else None) or state.download_rate
+        return with_job(replace(state, download_rate=rate), job)
     if isinstance(event, Note):
         return with_log(state, event.text)
     if isinstance(event, Revisions):
@@ -203,7 +210,7 @@ def with_event(state: State, event: Event, now: float) -> State:
         if job.lost:
             return with_log(
                 state,
-                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press m to retry them.",
+                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press f to retry them.",
             )
         return state
     if isinstance(event, CancelledJob):

@@ -59,7 +59,7 @@ def branches(
 ) -> tuple[Branch, ...]:
     """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
     groups = by_trajectory(all_records.value)
-    jobs = _unfinished(all_jobs.value)
+    jobs = unfinished(all_jobs.value)
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
     titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
     names = list(titles.values())
@@ -77,7 +77,7 @@ def branches(
     return tuple(found)
 
 
-def _unfinished(jobs: Sequence[Job]) -> list[Job]:
+def unfinished(jobs: Sequence[Job]) -> list[Job]:
     """The jobs that measure checkpoints, or lost some unless a later job measures the same."""
     ours = [job for job in jobs if job.kind.extends_trajectory]
     return [

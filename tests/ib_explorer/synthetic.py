@@ -106,10 +106,16 @@ class MemoryCache:
         self.measurements = _Measurements({record.key: record for record in records})
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
+        self.failures = _Failures()
         self.damage = ""
 
     def missing(self) -> str:
         return self.damage
+
+
+class _Failures(dict):
+    def of(self, model: str) -> dict[str, str]:
+        return self.get(model, {})
 
 
 class _Measurements(dict):

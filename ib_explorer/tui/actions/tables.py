@@ -77,8 +77,8 @@ class TableActions(Core, inherit_bindings=False):
         elif sheet is not None:
             self._arrange(column=message.name)
 
-    @on(CompareTable.RowChosen, "CompareTable")
-    def _model_chosen(self, message: Grid.RowChosen) -> None:
+    @on(CompareTable.Chosen)
+    def _model_chosen(self, message: CompareTable.Chosen) -> None:
         one = message.item
         if isinstance(one, Compared) and one.trajectory != self.scene.trajectory:
             self._to_model(one.trajectory, one)

@@ -108,7 +108,7 @@ class ViewActions(Core, inherit_bindings=False):
             place = replace(state.place, checkpoint=message.checkpoint)
             self._set(replace(state, place=place, live=live, playing=False), at_once=True)
 
-    @on(PointTable.RowChosen, "PointTable")
-    def _point_chosen(self, message: PointTable.RowChosen) -> None:
+    @on(PointTable.Chosen)
+    def _point_chosen(self, message: PointTable.Chosen) -> None:
         if message.item is not self.scene.point:
             self._set(moves.to_point(self.scene, message.item), at_once=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from ib_explorer.tui import lacking, moves
+from ib_explorer.tui import lacking
 from ib_explorer.tui.core import Core
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog
-from ib_explorer.tui.state import Order
 
 
 class WorkActions(Core, inherit_bindings=False):
-    """Orders measurements and increments, and cancels jobs."""
+    """Orders increments and cancels jobs."""
 
     def action_increments(self) -> None:
         """Measure the information that each further token of context adds at the current checkpoint."""
@@ -19,17 +17,6 @@ class WorkActions(Core, inherit_bindings=False):
             self.notify("Increments need a measurement on the same text: press m to measure this model first.")
         else:
             self._give(lacking.increments(self.scene))
-
-    def action_measure(self) -> None:
-        """Open the measurement form; the worker starts while it is filled in."""
-        self._wake()
-        models = [record.model for record in self.state.records]
-        self.push_screen(MeasureDialog(models, self.state.form), self._ordered)
-
-    def _ordered(self, order: Order | None) -> None:
-        if order is not None:
-            self._set(moves.to_order(self.state, order), at_once=True)
-            self.order(order.request)
 
     def action_cancel(self) -> None:
         """Cancel the oldest open job, measurements before bounds."""

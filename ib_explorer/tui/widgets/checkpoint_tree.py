@@ -81,7 +81,9 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         event.stop()
         leaf, _ = self._shown.get(event.node, (None, False))
         if leaf is not None and leaf.reason is not None:
-            self.notify(leaf.reason[1], title=f"{leaf.checkpoint.name} failed", severity="warning")
+            self.notify(
+                f"{leaf.reason[1]} Press f to try again.", title=f"{leaf.checkpoint.name} failed", severity="warning"
+            )
         elif event.node.data is not None:
             self.post_message(self.Chosen(*event.node.data))
 

@@ -19,6 +19,9 @@ from ib_explorer.tui.widgets.grid import Grid
 class CompareTable(Grid):
     """A row per model."""
 
+    class Chosen(Grid.Chosen):
+        """The user moved to a model."""
+
     def sheet(self, scene: Scene) -> Sheet:
         """The comparison of the scene."""
         return compare_sheet(scene)

@@ -44,8 +44,8 @@ class Grid(ScrollView, can_focus=True):
         Binding("slash", "app.filter", show=False),
     ]
 
-    class RowChosen(Message):
-        """The user moved to the row of ``item``."""
+    class Chosen(Message):
+        """The user moved to the row of ``item``; each table has its own class of them."""
 
         def __init__(self, item: Any) -> None:
             super().__init__()
@@ -193,4 +193,4 @@ class Grid(ScrollView, can_focus=True):
 
     def _choose(self, row: int) -> None:
         if self._sheet is not None and self.row_count:
-            self.post_message(self.RowChosen(self._sheet.item(min(max(row, 0), self.row_count - 1))))
+            self.post_message(self.Chosen(self._sheet.item(min(max(row, 0), self.row_count - 1))))

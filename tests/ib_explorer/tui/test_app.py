@@ -795,7 +795,7 @@ async def test_a_failure_is_a_dialog_that_says_what_to_do(size: tuple[int, int])
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert app.screen.title_text == "The text cannot be used"
         assert str(app.screen.query_one(".sentence", Static).content) == "There is no text in [notes].txt."
-        assert "Press m" in app.screen.advice
+        assert "Press M" in app.screen.advice
         await pilot.press("escape")
         assert not isinstance(app.screen, ErrorDialog)
 
