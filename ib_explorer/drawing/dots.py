@@ -17,32 +17,33 @@ _NUMBER = 9
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A row: its name, value (None if withheld), bracket, and a ``note`` where it is not comparable."""
+    """A row: its name, value (None if withheld) and bracket; ``look`` is the index of its appearance, ``note`` why it is not comparable."""
 
     name: str
     value: float | None
     low: float | None
     high: float | None
+    look: int
     note: str = ""
 
 
 def dot_rows(dots: Sequence[Dot], title: str, width: int, height: int, *, selected: int | None) -> list[list[Run]]:
-    """The dots as at most ``height`` rows of ``width`` cells: the title, a row per dot, the axis and its numbers.
+    """The dots as at most ``height`` rows of ``width`` cells: a row per dot, the axis, and its title and numbers.
 
     If there are more dots than rows, those around ``selected`` are shown. The plot of a comparison with scores can
     take the same place.
     """
-    rows = min(height - 3, len(dots))
+    rows = min(height - 2, len(dots))
     numbers = [end for dot in dots for end in (dot.value, dot.low, dot.high) if end is not None and math.isfinite(end)]
     if width < SMALLEST or rows < 1 or not numbers:
         return []
-    names = min(max(len(dot.name) for dot in dots), width // 3)
+    names = min(max(len(title), *(len(dot.name) for dot in dots)), width // 3)
     cells = width - names - 2 - _NUMBER
     window = extent(numbers)
     first = 0 if selected is None else min(max(selected - rows // 2, 0), len(dots) - rows)
-    drawn: list[list[Run]] = [[(f"{title:<{width}}"[:width], None)]]
+    drawn: list[list[Run]] = []
     for index in range(first, first + rows):
-        drawn.append(_row(dots[index], index, len(dots), names, cells, window, is_selected=index == selected))
+        drawn.append(_row(dots[index], len(dots), names, cells, window, is_selected=index == selected))
     values, texts = ticks(*window, max(cells // 12, 2))
     line, below = ["─"] * cells, [" "] * (cells + _NUMBER)
     free = 0
@@ -54,14 +55,12 @@ def dot_rows(dots: Sequence[Dot], title: str, width: int, height: int, *, select
             below[start : start + len(text)] = text
             free = start + len(text) + 1
     drawn.append([(f"{'':{names}} └{''.join(line)}", None)])
-    drawn.append([(f"{'':{names}}  {''.join(below)}"[:width], None)])
+    drawn.append([(f"{title[:names]:>{names}}  {''.join(below)}"[:width], None)])
     return drawn
 
 
-def _row(
-    dot: Dot, index: int, count: int, names: int, cells: int, window: tuple[float, float], *, is_selected: bool
-) -> list[Run]:
-    look = appearance(index, count, False)
+def _row(dot: Dot, count: int, names: int, cells: int, window: tuple[float, float], *, is_selected: bool) -> list[Run]:
+    look = appearance(dot.look, count, False)
     name = dot.name if len(dot.name) <= names else f"…{dot.name[1 - names :]}"
     head = f"{'▸' if is_selected else ' '}{name:>{names}}"[: names + 1] + "│"
     if dot.value is None:

@@ -68,33 +68,40 @@ def dots(shown: Sheet, quantity: Quantity) -> list[Dot]:
         estimate = one.estimates.get(quantity.name)
         bracket = (None, None) if estimate is None else (estimate.low, estimate.high)
         number = None if estimate is None else estimate.value
-        found.append(Dot(ending(safe(one.name), NAME), number, *bracket, note=one.other))
+        found.append(Dot(ending(safe(one.name), NAME), number, *bracket, shown.order[row], one.other))
     return found
 
 
 @lru_cache(maxsize=4)
 def _source(comparison: Same[Comparison]) -> Source:
     columns: list[Column] = [
-        Column("model", "model", NAME, lambda one: one.name, lambda one: ending(safe(one.name), NAME)),
+        Column("model", "model", NAME, lambda one: one.name, lambda one: ending(safe(one.name), NAME), numbers=False),
         Column(
             "checkpoint",
             "checkpoint",
             CHECKPOINT,
             lambda one: checkpoint_name(one.checkpoint),
             lambda one: ending(checkpoint_name(one.checkpoint), CHECKPOINT),
+            numbers=False,
         ),
         Column(
             "tokens",
             "tokens",
             7,
             lambda one: one.checkpoint.tokens,
-            lambda one: f"{WITHHELD if one.checkpoint.tokens is None else amount(one.checkpoint.tokens):>7}",
+            lambda one: f"{_marked(one):>7}",
         ),
     ]
     for quantity in comparison.value.quantities:
         columns += _columns(quantity)
-    columns.append(Column("remark", "remark", 34, lambda one: one.remark, lambda one: safe(one.remark)))
+    columns.append(Column("remark", "remark", 34, lambda one: one.remark, lambda one: safe(one.remark), numbers=False))
     return Source(comparison.value.models, tuple(columns), fixed=2)
+
+
+def _marked(one: Compared) -> str:
+    """The tokens of a checkpoint, after ``~`` if it is not the one that the rule asks for."""
+    tokens = one.checkpoint.tokens
+    return f"{'~' if one.remark else ''}{WITHHELD if tokens is None else amount(tokens)}"
 
 
 def _columns(quantity: Quantity) -> list[Column]:
@@ -116,14 +123,15 @@ def _columns(quantity: Quantity) -> list[Column]:
     def difference_text(one: Compared) -> str:
         found = one.differences.get(name)
         if found is None:
-            return one.other
-        return f"{found.value:z+.4f}" + ("" if found.se is None else f" ±{found.se:.4f}")
+            return f"{one.other:>16}"
+        error = "" if found.se is None else f" ±{found.se:.4f}"
+        return f"{f'{found.value:+z.4f}{error}':>16}"
 
     def bracket_text(one: Compared) -> str:
         estimate = one.estimates.get(name)
         if estimate is None or estimate.low is None or estimate.high is None:
-            return WITHHELD
-        return f"{estimate.low:z.4f} to {estimate.high:z.4f}"
+            return f"{WITHHELD:>17}"
+        return f"{f'{estimate.low:z.4f} to {estimate.high:z.4f}':>17}"
 
     def bracket_width(one: Compared) -> float | None:
         estimate = one.estimates.get(name)

@@ -52,6 +52,7 @@ def _fixed() -> list[Column]:
             14,
             lambda point: point.checkpoint.model,
             lambda point: safe(point.checkpoint.model)[-14:],
+            numbers=False,
         ),
         Column(
             "checkpoint",
@@ -59,8 +60,11 @@ def _fixed() -> list[Column]:
             14,
             lambda point: checkpoint_name(revision_of(point.checkpoint)),
             lambda point: ending(checkpoint_name(revision_of(point.checkpoint)), 14),
+            numbers=False,
         ),
-        Column("layer", "layer", 5, lambda point: point.measurement.layer, lambda point: str(point.measurement.layer)),
+        Column(
+            "layer", "layer", 5, lambda point: point.measurement.layer, lambda point: f"{point.measurement.layer:>5}"
+        ),
     ]
 
 

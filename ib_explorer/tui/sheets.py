@@ -34,13 +34,17 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: ``of`` is an item's value, by which rows are sorted and which is copied; ``write`` its cell's text."""
+    """A column: ``of`` is an item's value, by which rows are sorted and which is copied; ``write`` its cell's text.
+
+    A column of ``numbers`` is aligned to the right, and never shown in part.
+    """
 
     name: str
     title: str
     width: int
     of: Callable[[Any], object]
     write: Callable[[Any], str]
+    numbers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

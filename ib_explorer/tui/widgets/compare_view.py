@@ -15,6 +15,9 @@ from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.sheets import Arrangement, Sheet
 from ib_explorer.tui.widgets.grid import Grid
 
+LOW = 8
+"""Height below which there is room for the table only."""
+
 
 class CompareTable(Grid):
     """A row per model."""
@@ -33,7 +36,9 @@ class CompareView(Vertical):
     DEFAULT_CSS = """
     CompareView > #compare-title { height: 1; color: $text-muted; }
     CompareView > CompareTable { height: auto; max-height: 50%; min-height: 4; scrollbar-size: 1 1; }
-    CompareView > #dots { height: 1fr; margin-top: 1; }
+    CompareView > #dots { height: 1fr; }
+    CompareView.low > CompareTable { max-height: 100%; }
+    CompareView.low > #dots { display: none; }
     """
     scene: Scene | None = None
 
@@ -64,7 +69,8 @@ class CompareView(Vertical):
         self.call_after_refresh(self._draw)
 
     def on_resize(self) -> None:
-        """Fit the dots to the new size."""
+        """Fit the dots to the new size; without room for both, only the table is shown."""
+        self.set_class(self.size.height < LOW, "low")
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:

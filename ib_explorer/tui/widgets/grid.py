@@ -110,7 +110,7 @@ class Grid(ScrollView, can_focus=True):
         assert self._sheet is not None
         chosen, mark = self._sheet.arrangement.by, "▼" if self._sheet.arrangement.descending else "▲"
         return [
-            f"{column.title[: column.width - 1]}{mark}" if column.name == chosen else column.title
+            _aligned(f"{column.title[: column.width - 1]}{mark}" if column.name == chosen else column.title, column)
             for column in self.columns
         ]
 
@@ -118,14 +118,18 @@ class Grid(ScrollView, can_focus=True):
         """The cells of a row: the fixed ones, then those from the scroll position on."""
         assert self._sheet is not None
         marked = style + self.get_component_rich_style("grid--cell") if at is not None else style
-        segments = [
-            Segment(f" {cell[: column.width]:{column.width}} ", marked if index == at else style)
-            for index, (cell, column) in enumerate(zip(cells, self.columns, strict=True))
-        ]
         fixed = self._sheet.source.fixed
+        widths = [column.width + _GAP for column in self.columns]
+        left = int(self.scroll_offset.x)
+        room = max(self.scrollable_content_region.width - sum(widths[:fixed]), 0)
+        segments, start = [], -sum(widths[:fixed])
+        for index, (cell, column) in enumerate(zip(cells, self.columns, strict=True)):
+            if index >= fixed and column.numbers and not left <= start + 1 <= left + room - column.width:
+                cell = f"{'‹':>{column.width}}" if start + 1 < left else "›"  # never part of a number
+            segments.append(Segment(f" {cell[: column.width]:{column.width}} ", marked if index == at else style))
+            start += widths[index]
         names = Strip(segments[:fixed])
         rest = Strip(segments[fixed:])
-        room, left = max(self.size.width - names.cell_length, 0), self.scroll_offset.x
         return Strip.join([names, rest.crop(left, left + room)]).adjust_cell_length(self.size.width, style)
 
     def _follow(self) -> None:
@@ -194,3 +198,7 @@ class Grid(ScrollView, can_focus=True):
     def _choose(self, row: int) -> None:
         if self._sheet is not None and self.row_count:
             self.post_message(self.Chosen(self._sheet.item(min(max(row, 0), self.row_count - 1))))
+
+
+def _aligned(title: str, column: Column) -> str:
+    return f"{title:>{column.width}}" if column.numbers else title

@@ -42,8 +42,15 @@ class SheetLine(Horizontal):
         yield Input(id="filter", compact=True, placeholder="name, layer>3, loss<2.5")
         yield Static(id="said", markup=False)
 
+    shown: Sheet | None = None
+
+    def on_resize(self) -> None:
+        """Fit the hint to the new width."""
+        self.call_after_refresh(lambda: self.show(self.shown))
+
     def show(self, sheet: Sheet | None) -> None:
         """Show the rows and the filter of ``sheet``; None hides the line."""
+        self.shown = sheet
         self.display = sheet is not None
         if sheet is None:
             return
