@@ -48,6 +48,8 @@ KEYS = {
     "zoom +": ("+", "-"),
     "layers tab, plane tab": ("Y", "P"),
     "table tab, plane tab": ("D", "P"),
+    "compare tab, plane tab": ("C", "P"),
+    "rule e, in the comparison": ("Ce", "eP"),
 }
 KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}
 KEYS_OF_THE_DEMO = {
@@ -56,7 +58,11 @@ KEYS_OF_THE_DEMO = {
     "temperature T, then": "TTTT",
     "weights w, then": "ww",
 }
-KEYS_OF_THE_TABLE = {"step j, each layer, in the table": ("k", "j")}
+KEYS_OF_THE_TABLE = {
+    "step j, each layer, in the table": ("k", "j"),
+    "column, sort S": ("\x1b[C", "S", "S", "S"),
+    "filter F, each letter": ("F", "l", "a", "y", "e", "r", ">", "9", "\x1b"),
+}
 
 
 # The application on the pseudo-terminal
@@ -167,7 +173,7 @@ def large_cache(folder: Path, report: Path) -> None:
         timed_keys(shown, KEYS_OF_EACH_LAYER, spans)
         shown.press("D")
         timed_keys(shown, KEYS_OF_THE_TABLE, spans, repeats=2)
-        shown.press("1L")
+        shown.press("PL")
         start = time.monotonic()
         shown.press("j" * 60)
         spans.append(Span("60 steps in one go", start, time.monotonic()))

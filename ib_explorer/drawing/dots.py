@@ -17,7 +17,10 @@ _NUMBER = 9
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A row: its name, value (None if withheld) and bracket; ``look`` is the index of its appearance, ``note`` why it is not comparable."""
+    """A row: its name, value (None if withheld) and bracket.
+
+    ``look`` is the index of its appearance, ``note`` why it is not comparable.
+    """
 
     name: str
     value: float | None

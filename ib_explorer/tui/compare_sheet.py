@@ -11,7 +11,9 @@ from ib_explorer.drawing.dots import Dot
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import Trajectory
 from ib_explorer.drawing.view import View
-from ib_explorer.tables.comparison import RULES, Compared, Comparison, Quantity, amount, compare
+from ib_explorer.tables.comparison import Compared, Comparison, compare
+from ib_explorer.tables.matching import RULES, amount
+from ib_explorer.tables.quantities import Quantity
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.sheets import Arrangement, Column, Sheet, Source, sheet
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, ending

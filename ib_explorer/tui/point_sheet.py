@@ -14,7 +14,7 @@ from ib_explorer.drawing.plane import Plane, Point
 from ib_explorer.drawing.records import sides
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import revision_of
-from ib_explorer.tables.comparison import amount
+from ib_explorer.tables.matching import amount
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.sheets import Arrangement, Column, Sheet, Source, sheet
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, ending, value
@@ -44,6 +44,10 @@ def _source(plane: Same[Plane]) -> Source:
     return Source(points, (*_fixed(), *_training(), *_information(names), *_about()), fixed=3)
 
 
+def _layer(point: Point) -> object:
+    return point.measurement.layer
+
+
 def _fixed() -> list[Column]:
     return [
         Column(
@@ -62,9 +66,7 @@ def _fixed() -> list[Column]:
             lambda point: ending(checkpoint_name(revision_of(point.checkpoint)), 14),
             numbers=False,
         ),
-        Column(
-            "layer", "layer", 5, lambda point: point.measurement.layer, lambda point: f"{point.measurement.layer:>5}"
-        ),
+        Column("layer", "layer", 5, _layer, lambda point: f"{_layer(point):>5}"),
     ]
 
 

@@ -166,10 +166,7 @@ def _values(source: Same[Source], name: str) -> np.ndarray:
 def _names(source: Same[Source]) -> list[str]:
     """The text of each item's fixed cells, to search in."""
     columns = source.value.columns[: source.value.fixed]
-    return [
-        " ".join(text for column in columns for text in (column.write(item), plain(column.of(item)))).lower()
-        for item in source.value.items
-    ]
+    return [" ".join([str(column.of(item)) for column in columns]).lower() for item in source.value.items]
 
 
 def _filtered(source: Same[Source], text: str) -> tuple[np.ndarray, str]:

@@ -20,7 +20,7 @@ from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
-from ib_explorer.tables.comparison import RULES
+from ib_explorer.tables.matching import RULES
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
 from ib_explorer.tui.sheets import Arrangement
 from ib_explorer.worker.messages import (

@@ -10,7 +10,8 @@ from textual import on
 
 from estimator.safe_text import safe
 from ib_explorer.drawing.trajectories import Trajectory
-from ib_explorer.tables.comparison import RULES, Compared
+from ib_explorer.tables.comparison import Compared
+from ib_explorer.tables.matching import RULES
 from ib_explorer.tui import background
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.pictures import as_svg, as_text, strips

@@ -107,6 +107,8 @@ class MainScreen(Screen[None]):
     @on(SheetLine.Closed)
     def _filtered(self) -> None:
         self.focus_tab()
+        line = self.query_one(SheetLine)
+        line.show(line.shown)
 
     @property
     def _open_tab(self) -> Widget:

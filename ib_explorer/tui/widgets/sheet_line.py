@@ -58,7 +58,7 @@ class SheetLine(Horizontal):
         if not field.has_focus:
             with self.prevent(Input.Changed):
                 field.value = sheet.arrangement.filter
-            field.display = bool(sheet.arrangement.filter)
+            field.display = bool(field.value)
         said = safe(sheet.said)
         room = self.size.width - 4 - (30 if field.display else 0)
         hint = f" · {_HINT}" if len(said) + len(_HINT) + 3 <= room else ""
