@@ -125,9 +125,8 @@ def test_a_row_of_the_csv_fits_its_columns() -> None:
 
 
 def test_dots_stay_in_their_cells_and_follow_the_selected_one() -> None:
-    dots = [Dot(f"model {n}", n / 10, n / 10 - 0.2, n / 10 + 0.1, n) for n in range(9)] + [
-        Dot("x", None, None, None, 9)
-    ]
+    dots = [Dot(f"model {n}", n / 10, n / 10 - 0.2, n / 10 + 0.1, n) for n in range(9)]
+    dots.append(Dot("x", None, None, None, 9))
     rows = dot_rows(dots, "optimality", 60, 6, selected=9)
     lines = ["".join(text for text, _ in row) for row in rows]
     assert {len(line) for line in lines[:-1]} <= {60, 51} and len(rows) == 6

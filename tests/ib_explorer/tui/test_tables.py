@@ -72,9 +72,8 @@ async def test_the_cursor_of_the_comparison_is_the_model_that_differences_are_fr
         assert app.scene.trajectory.model == "org/large-7B" and step(app) == 64
         assert "±" in lines(grid)[3]
         await pilot.press("e")
-        assert "training length of the cursor: 128B tokens" in str(
-            app.screen.query_one("#compare-title", Static).content
-        )
+        title = app.screen.query_one("#compare-title", Static)
+        await settled(pilot, lambda: "training length of the cursor: 128B tokens" in str(title.content))
         await pilot.press("e", "e", "e", "e")
         assert app.state.matching == "tokens"
 
@@ -107,7 +106,8 @@ async def test_a_filter_is_typed_and_cleared_and_leaves_the_keys_alone() -> None
         await settled(pilot, lambda: step(app) == 0)
         await pilot.press("F", "escape")
         await settled(pilot, lambda: grid.row_count == 6)
-        assert app.focused is grid and not app.screen.query_one(SheetLine).query_one(Input).display
+        await settled(pilot, lambda: not app.screen.query_one(SheetLine).query_one(Input).display)
+        assert app.focused is grid
         await pilot.press("P", "F")
         assert "The Plane tab has no table" in [one.message for one in app._notifications][-1]
 
@@ -164,7 +164,7 @@ async def test_the_picture_of_the_open_tab_is_text_or_svg(tmp_path: Path) -> Non
         await pilot.press("x")
         app.screen.query_one("#path", Input).value = str(tmp_path / "plane.png")
         await pilot.press("enter")
-        assert ".csv or .svg or .txt" in str(app.screen.query_one("#problem", Static).content)
+        assert ".csv, .svg or .txt" in str(app.screen.query_one("#problem", Static).content)
 
 
 async def test_a_comparison_of_nothing_says_so() -> None:
