@@ -47,6 +47,7 @@ KEYS = {
     "bound b": ("b", "B"),
     "zoom +": ("+", "-"),
     "layers tab, plane tab": ("Y", "P"),
+    "training tab, plane tab": ("R", "P"),
     "table tab, plane tab": ("D", "P"),
     "compare tab, plane tab": ("C", "P"),
     "rule e, in the comparison": ("Ce", "eP"),

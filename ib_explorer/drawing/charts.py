@@ -9,21 +9,18 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
-from estimator.curve import BoundCurve
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
-from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.axes import Axis, Limits, extent
 from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
-from ib_explorer.drawing.plane import Plane, Series, plane, series_name
+from ib_explorer.drawing.plane import Plane, series_name
 from ib_explorer.drawing.records import sides
-from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, checkpoints_of, revision_of
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, checkpoints_of
 from ib_explorer.drawing.view import CONTEXT, View
 
 Pairs = Sequence[tuple[float, float]]
-KINDS = ("plane", "layers", "training")
-"""Kinds of pictures that are drawn as text."""
 _DRAWN_WIDE = "㉈㉉㉊㉋㉌㉍㉎㉏"
 """Characters of ambiguous width by Unicode that terminals and plotext draw two cells wide."""
 SMALLEST = (20, 10)
@@ -80,7 +77,7 @@ class Band:
 class Chart:
     """One pair of axes and the lines between them: what puts the series in context, below the ``series`` themselves.
 
-    The ``band`` is below all lines.
+    The ``band`` and the ``bands``, of which the legend lists the first, are below all lines.
     """
 
     context: tuple[Line, ...]
@@ -89,29 +86,16 @@ class Chart:
     x_axis: Axis
     y_axis: Axis
     band: Band | None = None
+    bands: tuple[Band, ...] = ()
+
+    @property
+    def areas(self) -> tuple[Band, ...]:
+        """All bands."""
+        return (*((self.band,) if self.band else ()), *self.bands)
 
     def below(self, columns: int) -> tuple[Line, ...]:
         """What is drawn before the series on a canvas of ``columns``: the band, and the lines of the context."""
-        filling = () if self.band is None else (self.band.filling(self.limits, columns),)
-        return *filling, *self.context
-
-
-def charts_of(
-    kind: str,
-    records: Sequence[CheckpointMeasurements],
-    view: View,
-    curve: BoundCurve | None,
-    low: BoundCurve | None,
-) -> Sequence[Chart]:
-    """The charts of one of :data:`KINDS`; ``curve`` is the one that the view's bound is drawn from, if it is cached.
-
-    ``low`` is its low estimate.
-    """
-    if kind == "layers":
-        return [layers_chart(records, view)]
-    if kind == "training":
-        return training_charts(plane(records, view, None))
-    return [plane_chart(plane(records, view, curve, low))]
+        return *(band.filling(self.limits, columns) for band in self.areas), *self.context
 
 
 def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
@@ -128,22 +112,6 @@ def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
     band = Band("held-out to raw", plane.low, plane.bound, BAND, "░") if is_between else None
     pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
     return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis, band)
-
-
-def training_charts(plane: Plane) -> tuple[Chart, ...]:
-    """The information of the plane's points over training: one chart for each side of their labels."""
-    if plane.view.is_over_training:
-        return (plane_chart(plane),)
-    runs = [[revision_of(point.checkpoint) for point in series.points] for series in plane.series]
-    x_axis, places = training_axis(runs)
-    charts = []
-    for side, y_axis in enumerate((plane.x_axis, plane.y_axis)):
-        pairs = [
-            line(series.order, [(place[at], value) for at, value in zip(run, _values(series, side), strict=True)])
-            for series, run, place in zip(plane.series, runs, places, strict=True)
-        ]
-        charts.append(Chart((), _trajectories(plane, pairs), _limits(pairs), x_axis, y_axis))
-    return tuple(charts)
 
 
 def layers_chart(records: Sequence[CheckpointMeasurements], view: View) -> Chart:
@@ -180,7 +148,7 @@ def legend(chart: Chart, width: int) -> list[Run]:
     count = len(chart.series)
     for shown in range(count, -1, -1):
         more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
-        drawn = (*chart.context, *((chart.band,) if chart.band else ()), *chart.series[:shown])
+        drawn: tuple[Line | Band, ...] = (*chart.context, *chart.areas[:1], *chart.series[:shown])
         entries = [(one.symbol, narrow(one.name), one.colour) for one in drawn] + more
         length = sum(len(symbol) + 1 + len(name) for symbol, name, _ in entries) + 3 * max(len(entries) - 1, 0)
         if length <= width - len(title) - 2:
@@ -212,10 +180,6 @@ def narrow(text: str) -> str:
         else "?"
         for character in text
     )
-
-
-def _values(series: Series, side: int) -> list[float]:
-    return [(point.x, point.y)[side] for point in series.points]
 
 
 def _trajectories(plane: Plane, pairs: Sequence[Pairs]) -> tuple[Line, ...]:

@@ -11,17 +11,20 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from ib_explorer.tui.actions.picking import PickingActions
+from ib_explorer.tui.actions.queue import QueueActions
 from ib_explorer.tui.actions.tables import TableActions
+from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.view import ViewActions
 from ib_explorer.tui.actions.work import WorkActions
 from ib_explorer.tui.keymap import bindings, keys
 from ib_explorer.tui.screens.help_screen import HelpScreen
-from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.theme import PLANE
 
 
-class ExplorerApp(ViewActions, WorkActions, PickingActions, TableActions, inherit_bindings=False):
+class ExplorerApp(
+    ViewActions, TrainingActions, WorkActions, PickingActions, QueueActions, TableActions, inherit_bindings=False
+):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"
@@ -48,15 +51,6 @@ class ExplorerApp(ViewActions, WorkActions, PickingActions, TableActions, inheri
 
         return run
 
-    def action_log(self) -> None:
-        """Show the log."""
-        self.push_screen(LogScreen(self.state.log))
-
     def action_help(self) -> None:
         """Show the keys and the meaning of the numbers."""
         self.push_screen(HelpScreen())
-
-    async def action_quit(self) -> None:
-        """Close the worker and exit."""
-        await self.client.close()
-        self.exit()

@@ -33,10 +33,12 @@ from ib_explorer.tui.news import (
     WorkerExited,
 )
 from ib_explorer.tui.scene import Scene, scene
+from ib_explorer.tui.screens.dialog import LiveDialog
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import (
     DEFAULT_ORDER,
+    LogLine,
     Order,
     State,
     at_last_checkpoint,
@@ -74,7 +76,7 @@ class Core(App[None], inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State(form=form, log=tuple(map(safe, TABS.broken.values())))
+        self.state = State(form=form, log=tuple(LogLine(safe(line), "warning") for line in TABS.broken.values()))
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -124,6 +126,9 @@ class Core(App[None], inherit_bindings=False):
             # Derived in this turn of the event loop and shown in the next: both in one could block it too long.
             main.scene = self.scene
             self.call_later(main.show)
+            for dialog in self.screen_stack[1:]:
+                if isinstance(dialog, LiveDialog):
+                    dialog.show(self.scene)
 
     @property
     def scene(self) -> Scene:
@@ -151,7 +156,7 @@ class Core(App[None], inherit_bindings=False):
 
     @on(RecordsMissing)
     def _records_missing(self, message: RecordsMissing) -> None:
-        self._set(with_log(self.state, message.sentence), at_once=False)
+        self._set(with_log(self.state, message.sentence, "warning"), at_once=False)
         self.notify(message.sentence, severity="warning", timeout=MISSING_SHOWN)
 
     @on(WorkerEvent)
@@ -163,7 +168,6 @@ class Core(App[None], inherit_bindings=False):
         elif isinstance(event, BoundReady):
             self.run_worker(background.read_curve(self.cache, event.key, self.post_message), group="cache")
         elif isinstance(event, Finished | CancelledJob | Failed):
-            self._give(lacking.gaps(self.scene))
             self._give(lacking.precomputable(self.scene))
         if isinstance(event, Failed):
             self._failed(event)
@@ -200,7 +204,6 @@ class Core(App[None], inherit_bindings=False):
         self._set(with_record_read(self.state, job, message.revision, record), at_once=job.kind.is_awaited)
         if job.kind.extends_trajectory and record is not None:
             self._give(lacking.unasked(self.state, lacking.of_newcomer(self.scene, record)))
-        self._give(lacking.gaps(self.scene))
         self._give(lacking.bound(self.scene, again=False))
         self._give(lacking.precomputable(self.scene))
 
@@ -244,17 +247,24 @@ class Core(App[None], inherit_bindings=False):
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")
 
-    def _withdraw(self, jobs: Iterable[Job]) -> None:
-        """Cancel those of ``jobs`` that have neither ended nor been cancelled."""
+    def _put(self, job: Job) -> None:
+        """Replace a job by itself in another state."""
+        self._set(with_job(self.state, job), at_once=True)
+
+    def _withdraw(self, jobs: Iterable[Job], status: str = "cancelling") -> None:
+        """Cancel those of ``jobs`` that have neither ended nor been cancelled; until then they have ``status``."""
         for job in jobs:
             if job.is_open and not job.is_given_up:
-                self._set(with_job(self.state, replace(job, status="cancelling")), at_once=True)
+                self._put(replace(job, status=status))
                 self.run_worker(self.client.cancel(job.number), group="submit")
 
     def _look(self, state: State) -> None:
         """Show another view, and request its missing values at once, or while a key repeats only those of the last."""
         before, view = self.state.view, state.view
         other_bound = (view.granularity, view.drawn_bound.curve) != (before.granularity, before.drawn_bound.curve)
+        now = self.scene
+        if now.checkpoints and now.points_in_view == len(now.checkpoints):
+            state = replace(state, whole_view=before)
         self._set(state, at_once=True)
         if self._settling is None:
             self._measure_view()

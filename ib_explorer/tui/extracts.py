@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from estimator.measurement import CheckpointMeasurements, Measurement
+from ib_explorer.drawing.layer_map import between
 from ib_explorer.drawing.plane import Point
 from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.tables.comparison import comparison_columns, comparison_row
@@ -33,12 +34,21 @@ def table_points(scene: Scene) -> Extract:
 
 
 def layer_points(scene: Scene) -> Extract:
-    """The rows of the current checkpoint, one per layer."""
-    place = scene.state.place
-    here = [record for record in scene.records if place and revision_of(record) == place.checkpoint]
-    found = {row.layer: (record, row) for record in here for row in scene.state.view.rows(record)}
-    pairs = [found[layer] for layer in sorted(found, key=lambda layer: -1 if layer == "mean" else layer)]
+    """The layers in range of the current checkpoint, or of each checkpoint where the map of the run is shown."""
+    place, view = scene.state.place, scene.state.view
+    is_map = scene.state.layers_as == "map"
+    here = [record for record in scene.records if is_map or (place and revision_of(record) == place.checkpoint)]
+    pairs = [
+        (record, row)
+        for record in here
+        for row in between(sorted(view.rows(record), key=_depth), scene.state.layer_range)
+        if isinstance(row.layer, int)
+    ]
     return _rows(scene, pairs)
+
+
+def _depth(row: Measurement) -> int:
+    return row.layer if isinstance(row.layer, int) else -1
 
 
 def compared(scene: Scene) -> Extract:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.color import Color
@@ -25,8 +26,14 @@ def as_text(rows: list[Strip]) -> str:
     return "".join(f"{row.text.rstrip()}\n" for row in rows)
 
 
-def as_svg(rows: list[Strip], *, background: str, foreground: str, title: str) -> str:
-    """The rows as SVG; ``background`` and ``foreground`` are the colours of cells that have none of their own."""
+def screen_svg(screen: Screen[Any], colours: Mapping[str, str], title: str) -> str:
+    """All that ``screen`` shows, as SVG; ``colours`` are the variables of its theme."""
+    return as_svg(strips(screen, screen.region), colours, title)
+
+
+def as_svg(rows: list[Strip], colours: Mapping[str, str], title: str) -> str:
+    """The rows as SVG; cells without colours of their own have the ``foreground`` and ``background`` of ``colours``."""
+    background, foreground = colours["background"], colours["foreground"]
     width = max((row.cell_length for row in rows), default=1)
     drawn = [[_span(text, style, foreground, background) for text, style, _ in row] for row in rows]
     return svg(drawn, width, background=background, title=title)

@@ -32,7 +32,8 @@ class Scene:
 
     ``trajectory`` is the one in view: that of the place or, for labels of another kind, one of the same model;
     ``records`` are its own and ``checkpoints`` its measured ones, in order. ``curve`` is the bound of the sample and
-    granularity in view, and ``low`` its low estimate, once they are available.
+    granularity in view, and ``low`` its low estimate, once they are available. ``stale`` is the last complete plane of
+    the trajectory, which is shown instead while the current one lacks points.
     """
 
     state: State
@@ -44,6 +45,18 @@ class Scene:
     branches: tuple[Branch, ...]
     curve: BoundCurve | None = None
     low: BoundCurve | None = None
+    stale: Plane | None = None
+
+    @property
+    def points_in_view(self) -> int:
+        """The number of checkpoints of the trajectory in view that have a point."""
+        series = next((one for one in self.plane.series if one.trajectory == self.trajectory), None)
+        return len(series.points) if series else 0
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether values that the view lacks are being computed."""
+        return any(job.is_open and not job.is_given_up and job.kind.is_of_view for job in self.state.jobs)
 
     @property
     def at(self) -> int | None:
@@ -169,7 +182,11 @@ def _scene(same: Same[State]) -> Scene:
     drawn = _plane(Same(shown), state.view, Same(curve), Same(low))
     point = _selected(state, drawn, trajectory)
     tree = branches(Same(state.records), Same(state.jobs), Same(state.requests))
-    return Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
+    now = Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
+    if state.whole_view is None or now.points_in_view >= len(now.checkpoints) or not now.is_filling:
+        return now
+    stale = _plane(Same(records), state.whole_view, Same(None), Same(None))
+    return replace(now, stale=stale if stale.points else None)
 
 
 @lru_cache(maxsize=8)

@@ -18,6 +18,7 @@ from ib_explorer.tui.widgets.compare_view import CompareView
 from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
+from ib_explorer.tui.widgets.training_view import TrainingView
 
 
 class ShowsScene(Protocol):
@@ -62,6 +63,7 @@ TABS = Registry(
     "ib_explorer.tabs",
     [
         Tab("plane", "Plane", "P", "the plane", PlaneView),
+        Tab("training", "Training", "R", "values over training", TrainingView),
         Tab("layers", "Layers", "Y", "values over the layers", LayersView, layer_points),
         Tab("compare", "Compare", "C", "models against each other", CompareView, compared, compare_sheet),
         Tab("table", "Table", "D", "all points as a table", PointTable, table_points, point_sheet),

@@ -83,7 +83,9 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     return [
         job
         for place, job in enumerate(ours)
-        if job.is_open or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
+        if job.is_open
+        or job.is_paused
+        or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
     ]
 
 
@@ -126,7 +128,7 @@ def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     ordered = list(leaves)
     for job in jobs:
         for revision in job.revisions:
-            if revision.name not in leaves and (job.is_open or revision.name in job.lost):
+            if revision.name not in leaves and (job.is_open or job.is_paused or revision.name in job.lost):
                 ordered.append(revision.name)
                 leaves[revision.name] = Leaf(revision, WAITING)
         if job.revision in leaves and job.revision not in job.measured and job.status == "running":

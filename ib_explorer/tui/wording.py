@@ -38,6 +38,14 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+def duration_in_words(seconds: float) -> str:
+    """Seconds as a rounded number of seconds, minutes or hours."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(round(seconds), 1)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
 def checkpoint_name(checkpoint: Revision) -> str:
     """A checkpoint's place in training if known, else its own name."""
     if checkpoint.step is None:

@@ -160,4 +160,4 @@ class TableActions(Core, inherit_bindings=False):
             return lambda: as_text(rows)
         colours = self.theme_variables
         title = f"{TABS[self.state.tab].title}: {self.state.view.granularity}"
-        return lambda: as_svg(rows, background=colours["background"], foreground=colours["foreground"], title=title)
+        return lambda: as_svg(rows, colours, title)

@@ -1,4 +1,4 @@
-"""Actions that start and stop work."""
+"""Actions that order work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ib_explorer.tui.core import Core
 
 
 class WorkActions(Core, inherit_bindings=False):
-    """Orders increments and cancels jobs."""
+    """Orders increments."""
 
     def action_increments(self) -> None:
         """Measure the information that each further token of context adds at the current checkpoint."""
@@ -17,13 +17,3 @@ class WorkActions(Core, inherit_bindings=False):
             self.notify("Increments need a measurement on the same text: press m to measure this model first.")
         else:
             self._give(lacking.increments(self.scene))
-
-    def action_cancel(self) -> None:
-        """Cancel the oldest open job, measurements before bounds."""
-        open_jobs = (job for job in self.state.jobs if job.is_open and not job.is_given_up)
-        jobs = [job for job in open_jobs if not job.kind.is_speculative]
-        job = next(iter(sorted(jobs, key=lambda job: not job.kind.extends_trajectory)), None)
-        if job is None:
-            self.notify("No job is running.")
-            return
-        self._withdraw([job])

@@ -7,6 +7,8 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from ib_explorer.tui.scene import Scene
+
 Answer = TypeVar("Answer")
 
 
@@ -22,3 +24,21 @@ class Dialog(ModalScreen[Answer | None]):
     def action_leave(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
+
+
+class LiveDialog(Dialog[Answer]):
+    """A dialog that follows the scene while it is open; ``scene`` is the one it opens with."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self.scene = scene
+
+    def show(self, scene: Scene) -> None:
+        """Show a new scene."""
+        self.scene = scene
+        if self.is_mounted:
+            self.update()
+
+    def update(self) -> None:
+        """Bring the dialog up to date with its scene."""
+        raise NotImplementedError

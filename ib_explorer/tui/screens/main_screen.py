@@ -19,6 +19,7 @@ from ib_explorer.tui.tabs import TABS, ShowsScene
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.jobs_panel import JobsPanel
+from ib_explorer.tui.widgets.notice import Notice
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.sheet_line import SheetLine
 from ib_explorer.tui.widgets.view_panel import ViewPanel
@@ -56,6 +57,7 @@ class MainScreen(Screen[None]):
                         with TabPane(tab.title, id=tab.pane):
                             yield tab.widget()
                 yield SheetLine(id="sheet-line")
+                yield Notice(id="notice")
                 yield Readout(id="readout")
                 yield JobsPanel(id="jobs")
         yield Footer(show_command_palette=False, compact=True)
@@ -78,6 +80,7 @@ class MainScreen(Screen[None]):
         """Show the scene in all panels and in the open tab."""
         if self.scene is not None:
             self.query_one(Headline).show(self.scene)
+            self.query_one(Notice).show(self.scene)
             self.query_one(CheckpointTree).show(self.scene)
             self.query_one(ViewPanel).show(self.scene)
             self.query_one(Readout).show(self.scene)

@@ -36,7 +36,7 @@ class JobsPanel(Static):
         if len(jobs) > height > 1:  # a single line shows the running job
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")
         room = height - len(lines)
-        lines += [Text(line[:width], style="dim") for line in state.log[-room:]] if room else []
+        lines += [Text(line.text[:width], style="dim") for line in state.log[-room:]] if room else []
         if not lines:
             lines = [Text("idle", style="dim")]
         return Text("\n", no_wrap=True).join(lines)

@@ -24,14 +24,15 @@ class PlaneView(Widget):
 
     def render(self) -> Content:
         """The picture, or instructions before anything is measured."""
-        if self.scene is None or not self.scene.plane.points:
+        scene = self.scene
+        if scene is None or not (scene.stale or scene.plane.points):
             return self._invitation()
         rows = plane_rows(
-            self.scene.plane,
+            scene.stale or scene.plane,
             self.size.width,
             self.size.height,
-            selected=self.scene.point,
-            limits=self.scene.state.limits,
+            selected=None if scene.stale else scene.point,
+            limits=None if scene.stale else scene.state.limits,
         )
         runs = [run for row in rows for run in (*row, ("\n", None))][:-1]
         ends = list(accumulate(len(text) for text, _ in runs))
@@ -40,7 +41,8 @@ class PlaneView(Widget):
             for end, (text, colour) in zip(ends, runs, strict=True)
             if colour is not None and "NO_COLOR" not in os.environ
         ]
-        return Content("".join(text for text, _ in runs), spans)
+        picture = Content("".join(text for text, _ in runs), spans)
+        return picture.stylize("dim") if scene.stale else picture
 
     def _invitation(self) -> Content:
         state = self.scene.state if self.scene else None

@@ -55,7 +55,7 @@ class SheetLine(Horizontal):
         if sheet is None:
             return
         field = self.query_one(Input)
-        if not field.has_focus:
+        if self.screen.focused is not field:
             with self.prevent(Input.Changed):
                 field.value = sheet.arrangement.filter
             field.display = bool(field.value)

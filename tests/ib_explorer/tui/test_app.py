@@ -24,9 +24,11 @@ from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.main_screen import MainScreen
+from ib_explorer.tui.screens.quit_dialog import QuitDialog
 from ib_explorer.tui.state import with_records
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
+from ib_explorer.tui.widgets.notice import Notice
 from ib_explorer.tui.widgets.point_table import PointTable
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
@@ -434,7 +436,11 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
             await settled(pilot, lambda times=times: looked(times))
         client.say(next(sweep))
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_speculative))
-        assert len(app.scene.plane.series[0].points) == len(STEPS)
+        assert len(app.scene.plane.series[0].points) == len(STEPS) - 1
+        assert "5 of 6: press E to run a forward pass" in str(app.screen.query_one(Notice).content)
+        await pilot.press("E")
+        await settled(pilot, lambda: len(app.scene.plane.series[0].points) == len(STEPS))
+        assert not app.screen.query_one(Notice).display
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
         assert {job.request.temperatures for job in asked} == {("x2",)}
         assert [job.only for job in asked if job.stored_only] == [(f"step{step}",) for step in STEPS]
@@ -542,16 +548,18 @@ async def test_a_record_that_cannot_be_read_is_asked_for_once_more() -> None:
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
         await settled(pilot, lambda: not any(job.is_open or job.unread for job in app.state.jobs[1:]))
-        assert "could not be read" in app.state.log[-1] and app.scene.point is None
+        assert "could not be read" in app.state.log[-1].text and app.scene.point is None
         cache.measurements.load = load
         client.say(Finished(1))
+        await settled(pilot, lambda: not app.state.jobs[0].is_open)
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
-        last = [job for job in app.state.jobs if job.kind.fills_view][-1]
+        last = [job for job in app.state.jobs if job.kind.is_of_view][-1]
         assert not last.stored_only and last.status == "done"
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
-async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it_ends(end: str) -> None:
+async def test_passes_that_a_view_lacked_during_a_sweep_are_run_after_it_by_a_key_however_it_ends(end: str) -> None:
     cache = MemoryCache()
     client, _ = _sweep_that_stays(cache, keeps=False)
     async with explorer(cache, client, REQUEST) as (app, pilot):
@@ -564,6 +572,10 @@ async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it
             await pilot.press("c")
         else:
             client.say(Failed(1, "memory", "The device is out of memory.", False))
+        await settled(pilot, lambda: not app.state.jobs[0].is_open)
+        assert app.scene.point is None  # a forward pass is not run unasked
+        await pilot.press(*(["escape"] if end == "failed" else []))
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
         last = [job for job in client.jobs if isinstance(job, Measure)][-1]
         assert not last.stored_only and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left
@@ -621,7 +633,7 @@ async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
     async with explorer(cache, client, replace(REQUEST, loss=True)) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
         assert not any(job.request.loss for job in client.ahead)
-        assert not any("every temperature" in line for line in app.state.log)
+        assert not any("every temperature" in line.text for line in app.state.log)
 
 
 async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_cancelled() -> None:
@@ -828,7 +840,7 @@ async def test_damaged_records_that_are_missing_are_said_and_logged() -> None:
     cache = MemoryCache(trajectory())
     cache.damage = "1 record (measurements) of the cache was damaged."
     async with explorer(cache) as (app, pilot):
-        await settled(pilot, lambda: step(app) == STEPS[-1] and cache.damage in app.state.log)
+        await settled(pilot, lambda: step(app) == STEPS[-1] and cache.damage in [line.text for line in app.state.log])
         assert [notice.message for notice in app._notifications] == [cache.damage]
 
 
@@ -905,11 +917,15 @@ async def test_help_and_log_open_and_close() -> None:
         assert app.screen is app.screen_stack[0]
 
 
-@pytest.mark.parametrize("keys", [["q"], ["ctrl+c"], ["m", "ctrl+c"], ["x", "ctrl+c"]])
-async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
+@pytest.mark.parametrize("keys", [["q", "q"], ["ctrl+c", "q"], ["m", "ctrl+c", "q"], ["x", "ctrl+c", "q"]])
+async def test_one_can_quit_at_any_time_and_is_asked_while_a_job_runs(keys: list[str]) -> None:
     client = ScriptedClient(lambda job: [Started(job.job)])
     async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press(*keys)
+        *first, last = keys
+        await pilot.press(*first)
+        await settled(pilot, lambda: isinstance(app.screen, QuitDialog))
+        assert not client.closed
+        await pilot.press(last)
         await settled(pilot, lambda: client.closed)
     assert not app.is_running

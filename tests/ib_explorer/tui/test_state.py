@@ -46,14 +46,14 @@ def test_events_of_unknown_jobs_change_nothing() -> None:
 def test_failure_is_logged_and_ends_the_job() -> None:
     state = with_event(with_job(State(), JOB), Failed(1, "model", "There is no such model.", True), 0)
     assert not state.jobs[0].is_open
-    assert "There is no such model." in state.log[-1]
+    assert "There is no such model." in state.log[-1].text
 
 
 def test_the_log_keeps_the_newest_lines() -> None:
     state = State()
     for number in range(LOG_LINES + 5):
         state = with_log(state, str(number))
-    assert len(state.log) == LOG_LINES and state.log[-1] == str(LOG_LINES + 4)
+    assert len(state.log) == LOG_LINES and state.log[-1].text == str(LOG_LINES + 4)
 
 
 def test_the_cursor_follows_new_checkpoints_until_the_user_steps_back() -> None:
@@ -168,9 +168,9 @@ def test_the_tree_marks_what_failed_with_its_reason_until_it_is_measured() -> No
     assert [leaf.mark for leaf in branch.leaves] == [WAITING, FAILED, RUNNING] + [WAITING] * 3
     assert branch.leaves[1].reason == ("weights", "They are damaged.")
     assert _label(branch.leaves[1], False).plain.split() == ["✗", "step", "1", "weights"]
-    assert state.log[-1] == "Failed: demo step1: They are damaged."
+    assert state.log[-1].text == "Failed: demo step1: They are damaged."
     state = with_event(state, Finished(1), 0)
-    assert state.jobs[0].status == "done" and "1 of 6 checkpoints" in state.log[-1]
+    assert state.jobs[0].status == "done" and "1 of 6 checkpoints" in state.log[-1].text
     (branch,) = scene(state).branches
     assert [(leaf.checkpoint.name, leaf.mark) for leaf in branch.leaves] == [("step1", FAILED)]
     state = with_records(state, trajectory(steps=STEPS[:1]))

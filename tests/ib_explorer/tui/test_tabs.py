@@ -61,7 +61,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         titles = [tab.label_text for tab in app.screen.query("#tabs Tab").results()]
-        assert titles == ["Plane", "Layers", "Compare", "Table", "Loss"]
+        assert titles == ["Plane", "Training", "Layers", "Compare", "Table", "Loss"]
         await pilot.press("4")
         widget = app.screen.query_one(Loss)
         await settled(pilot, lambda: str(widget.content) == "step 256")
@@ -107,4 +107,4 @@ async def test_an_installed_package_adds_a_tab_and_one_that_cannot_be_loaded_is_
         await pilot.press("k")
         assert str(widget.content) == "of 6 checkpoints number 4"
         assert "which one it is" in help_text().plain
-        assert "spoilt" in app.state.log[0] and "gone off" in app.state.log[0]
+        assert "spoilt" in app.state.log[0].text and "gone off" in app.state.log[0].text
