@@ -17,7 +17,6 @@ from ib_explorer.drawing.charts import SMALLEST, Chart, Line, legend, narrow, sh
 from ib_explorer.drawing.marks import write_labels
 from ib_explorer.drawing.picture import draw_lines
 
-
 _BLANK = "\u00a0"
 """A blank within a label: plotext would draw a space as nothing."""
 
