@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,33 +61,35 @@ def check_watched(requests: Sequence[MeasurementRequest]) -> None:
 def watch(
     request: MeasurementRequest, cache_dir: Path | None, *, increments: bool = False, pause: Pause | None = None
 ) -> Session:
-    """Measure the checkpoints of a run's folder as they are completed, until Ctrl-C; returns what was measured.
+    """Measure the checkpoints of a run's folder as they are completed, until interrupted; returns what was measured.
 
-    ``pause`` is awaited between two looks; it ends the watch by raising :class:`asyncio.CancelledError`.
+    ``pause`` is awaited between two looks.
     """
-    return asyncio.run(_watch(request, cache_dir, increments, pause or _pause))
+    places = locations(cache_dir)
+    labels: dict[int, str] = {}
+    narration = Narration(labels)
+    client = WorkerClient(places.cache, request.device, log_dir=places.log)
+    watcher = _Watcher(client, narration, labels, request, increments)
+    # A process in the background ignores Ctrl-C, so that SIGTERM interrupts the loop and not its task (signals.py).
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_watch(watcher, client, narration, pause or _pause))
+    return Session(tuple(watcher.events), tuple(watcher.failures), labels)
 
 
 async def _pause() -> None:
     await asyncio.sleep(POLL)
 
 
-async def _watch(request: MeasurementRequest, cache_dir: Path | None, increments: bool, pause: Pause) -> Session:
-    places = locations(cache_dir)
-    client = WorkerClient(places.cache, request.device, log_dir=places.log)
-    labels: dict[int, str] = {}
-    narration = Narration(labels)
-    watcher = _Watcher(client, narration, labels, request, increments)
+async def _watch(watcher: _Watcher, client: WorkerClient, narration: Narration, pause: Pause) -> None:
     try:
         await watcher.run(pause)
     except asyncio.CancelledError:
         narration.say("cancelling …")
-        for number in labels:
+        for number in narration.labels:
             await client.cancel(number)
     finally:
         narration.close()
         await client.close()
-    return Session(tuple(watcher.events), tuple(watcher.failures), labels)
 
 
 class _Watcher:

@@ -36,6 +36,12 @@ class Client:
         for event in self._answer(self.jobs[-1]):
             yield event
 
+    async def cancel(self, job: int) -> None:
+        pass
+
+    async def close(self) -> None:
+        self.is_closed = True
+
 
 def measured(job: Measure) -> list[Event]:
     return [Measured(job.job, "abc", str(job.request.revision), cached=False), Finished(job.job)]
@@ -107,6 +113,22 @@ def test_a_damaged_checkpoint_is_reported_once_and_the_next_one_is_measured(tmp_
     watcher, jobs, said = follow(tmp_path, [lambda: save(tmp_path, 20, is_done=True), lambda: None], answer)
     assert jobs == ["checkpoint-10", "checkpoint-20"] and len(watcher.failures) == 1
     assert said.count("ib-explorer: checkpoint-10: Hidden states are not finite.") == 1
+
+
+@pytest.mark.parametrize("interruption", [asyncio.CancelledError, KeyboardInterrupt])
+def test_what_was_measured_is_returned_however_the_watch_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    save(tmp_path / "run", 10, is_done=True)
+    client = Client(measured)
+    monkeypatch.setattr(watching, "WorkerClient", lambda *_, **__: client)
+
+    async def pause() -> None:
+        raise interruption
+
+    session = watching.watch(MeasurementRequest(str(tmp_path / "run")), tmp_path / "cache", pause=pause)
+    assert [event.revision for event in session.events if isinstance(event, Measured)] == ["checkpoint-10"]
+    assert session.failures == () and client.is_closed
 
 
 @pytest.mark.parametrize(
