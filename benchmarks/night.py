@@ -32,7 +32,9 @@ CHECKPOINTS = 16
 SETTINGS = ("--corpus", "docstrings", "--documents", "48", "--max-length", "128")
 
 
-class _Training(Progress):
+class Training(Progress):
+    """Prints how far the training of the small model is."""
+
     def __init__(self) -> None:
         self._said = -50
 
@@ -88,11 +90,11 @@ def main() -> None:
     """Run the night and the morning."""
     with tempfile.TemporaryDirectory(prefix="ib-explorer-night-") as temporary:
         folder = Path(temporary)
-        names = publish(folder / "published", _Training())
+        names = publish(folder / "published", Training())
         size = (folder / "published" / "main" / WEIGHTS).stat().st_size
         budget = 3 * size + size // 2
         print(f"A hub with {len(names)} revisions of {MODEL}, {in_words(size)} each, at {in_words(int(RATE))}/s.")
-        damaged = _damage(folder, names)
+        damaged = damage(folder, names)
         busy = [("main/", 503)]
         for title, faults in (("The night", busy), ("The morning: the hub has been repaired", [])):
             print(f"\n{title}")
@@ -105,7 +107,7 @@ def main() -> None:
             explorer(url, folder, "plot", "--model", MODEL)
 
 
-def _damage(folder: Path, names: list[str]) -> str:
+def damage(folder: Path, names: list[str]) -> str:
     """Cut the weights of one of the revisions that a sweep selects; returns its name."""
     from estimator.checkpoints.names import parse_checkpoint
     from estimator.checkpoints.selectors import select

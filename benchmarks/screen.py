@@ -46,7 +46,10 @@ KEYS = {
     "preset p": ("p", "p"),
     "bound b": ("b", "B"),
     "zoom +": ("+", "-"),
+    "pan >": (">", "<"),
+    "overlay o": ("o", "o"),
     "layers tab, plane tab": ("Y", "P"),
+    "training tab, plane tab": ("R", "P"),
     "table tab, plane tab": ("D", "P"),
 }
 KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}
@@ -167,7 +170,7 @@ def large_cache(folder: Path, report: Path) -> None:
         timed_keys(shown, KEYS_OF_EACH_LAYER, spans)
         shown.press("D")
         timed_keys(shown, KEYS_OF_THE_TABLE, spans, repeats=2)
-        shown.press("1L")
+        shown.press("PL")
         start = time.monotonic()
         shown.press("j" * 60)
         spans.append(Span("60 steps in one go", start, time.monotonic()))

@@ -50,3 +50,20 @@ class Revision:
         """Whether the name tells a place in training."""
         has_kind = self.kind not in (None, "none") and self.name != "main"
         return has_kind or any(part is not None for part in (self.stage, self.step, self.tokens, self.ordinal))
+
+
+CATALOGUE = "catalogue"
+"""The source of a size that no checkpoint told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """``local``: bytes of the checkpoints on this machine, by name; ``typical``: bytes of ``typical_of`` (0: unknown).
+
+    A model's checkpoints have equal shapes, so one stands for all: a question for each of 1,500 would take minutes.
+    ``typical_of`` is the name of a checkpoint, or :data:`CATALOGUE`.
+    """
+
+    local: dict[str, int]
+    typical: int = 0
+    typical_of: str = ""

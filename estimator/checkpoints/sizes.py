@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -14,25 +13,9 @@ from estimator.checkpoints.hub import asked, is_commit
 from estimator.checkpoints.hub_cache import Repository
 from estimator.checkpoints.hub_errors import explained
 from estimator.checkpoints.hub_files import HubFile, hub_files, needed_files
-from estimator.checkpoints.revision import Revision
+from estimator.checkpoints.revision import CATALOGUE, Revision, Sizes
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
-
-CATALOGUE = "catalogue"
-"""The source of a size that no checkpoint told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """``local``: bytes of the checkpoints on this machine, by name; ``typical``: bytes of ``typical_of`` (0: unknown).
-
-    A model's checkpoints have equal shapes, so one stands for all: a question for each of 1,500 would take minutes.
-    ``typical_of`` is the name of a checkpoint, or :data:`CATALOGUE`.
-    """
-
-    local: dict[str, int]
-    typical: int = 0
-    typical_of: str = ""
 
 
 def sizes(revisions: Sequence[Revision], progress: Progress) -> Sizes:

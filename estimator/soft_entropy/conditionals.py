@@ -97,14 +97,20 @@ def _entropies(
         means = (label_sums / tally.label_count[block.labels, None]).float()
         labels[block.labels] = entropy(means).double()
         shared = tally.shared[block.shared]
-        rest = label_sums.float()[tally.cell_label[shared] - block.labels.start]
-        rest = rest.sub_(cell_sums[shared - block.cells.start]).div_(tally.cell_rest[shared, None]).clamp_min_(_TINY)
+        rest = _weighted_sums(
+            torch.cat([label_sums, cell_sums]).float(), tally.of_rest[block.shared], tally.of_rest_weight[block.shared]
+        ).clamp_min_(_TINY)
         rests[shared] = entropy(rest).double()
         for mixture in mixtures:
             mixture.add_labels(block.labels, block.cells, means, shared, rest)
     for mixture in mixtures:
         mixture.add_positions(p, last, single)
     return _Values(labels, rests, row_entropy[single].double())
+
+
+def _weighted_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """Sums of the ``rows`` [sums, 2] of ``table`` with their ``weights`` [sums, 2]."""
+    return torch.nn.functional.embedding_bag(rows, table, mode="sum", per_sample_weights=weights)
 
 
 class _Mixture:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -40,9 +41,11 @@ class Tally:
 
     ``order`` lists the positions of repeated labels by (label, group), cut into chunks that begin at ``chunk_start``
     and belong to ``chunk_cell``. ``cell_*`` [cells] and ``label_*`` [repeated labels] describe the sums, the cells
-    beginning at ``cell_start`` [cells + 1] in ``order``; ``single`` [positions with a label of their own] and
-    ``single_group`` the rest. Leaving a cell out leaves ``cell_rest`` positions of its label: several for the cells
-    ``shared``, one for the cells ``last_cell``, namely the position ``last``.
+    beginning at ``cell_start`` [cells + 1] in ``order``, and a label's at ``label_start`` within its block; ``single``
+    [positions with a label of their own] and ``single_group`` the rest. Leaving a cell out leaves ``cell_rest``
+    positions of its label: several for the cells ``shared``, one for the cells ``last_cell``, namely the position
+    ``last``. The mean of several is that of two rows ``of_rest`` [shared, 2] of the sums of a block's labels, followed
+    by those of its cells, with the weights ``of_rest_weight``.
     """
 
     labels: LabelSet
@@ -55,11 +58,14 @@ class Tally:
     cell_label: Tensor
     cell_group: Tensor
     cell_rest: Tensor
+    label_start: Tensor
     label_count: Tensor
     label_bin: Tensor
     single: Tensor
     single_group: Tensor
     shared: Tensor
+    of_rest: Tensor
+    of_rest_weight: Tensor
     last_cell: Tensor
     last: Tensor
 
@@ -85,14 +91,21 @@ class Tally:
         # The one remaining position is all of the label's other cell, which is adjacent to this one.
         other = last_cell + np.where(np.append(cell_label, -1)[last_cell + 1] == cell_label[last_cell], 1, -1)
         single = np.flatnonzero(~repeated)
+        size = BLOCK[torch.device(device).type]
+        blocks = tuple(_blocks(cell_label, cell_start, chunk_cell, shared, order, size))
+        label_start = np.flatnonzero(np.diff(cell_label, prepend=-1))
+        of_rest = np.stack([cell_label[shared], shared], axis=1)
+        for block in blocks:
+            label_start[block.labels] -= block.cells.start
+            of_rest[block.shared] += -block.labels.start, block.labels.stop - block.labels.start - block.cells.start
 
-        def put(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)).to(device)
+        def put(array: np.ndarray, dtype: npt.DTypeLike = np.int64) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array, dtype=dtype)).to(device)
 
         return cls(
             labels=labels,
             groups=int(group.max(initial=0)) + 1,
-            blocks=tuple(_blocks(cell_label, cell_start, chunk_cell, shared, order, BLOCK[torch.device(device).type])),
+            blocks=blocks,
             order=put(order),
             chunk_start=put(cell_start[chunk_cell] + within * CHUNK),
             chunk_cell=put(chunk_cell),
@@ -100,11 +113,14 @@ class Tally:
             cell_label=put(cell_label),
             cell_group=put(cell_group_of[cell_start]),
             cell_rest=put(rest),
+            label_start=put(label_start),
             label_count=put(labels.counts[kept]),
             label_bin=put(frequency_bins(labels.counts[kept])),
             single=put(single),
             single_group=put(group[single]),
             shared=put(shared),
+            of_rest=put(of_rest),
+            of_rest_weight=put(np.array([1.0, -1.0]) / rest[shared, None], np.float32),
             last_cell=put(last_cell),
             last=put(order[cell_start[other]]),
         )
@@ -116,7 +132,7 @@ class Tally:
         return sum(tensor.nbytes for tensor in tensors) + self.labels.ids.nbytes + self.labels.counts.nbytes
 
     def sums(self, p: Tensor, dealt: Tensor | None = None) -> Iterator[tuple[Block, Tensor, Tensor]]:
-        """Sums of p [positions, anchors] per cell (float32 where each is one chunk) and label (float64), by blocks.
+        """Sums of p [positions, anchors] per cell and label, by blocks; in float64 where any cell has several chunks.
 
         With ``dealt`` [positions], a permutation within documents, position ``dealt[i]`` has the label of position i.
         """
@@ -124,13 +140,13 @@ class Tally:
             starts = self.chunk_start[block.chunks] - block.order.start
             order = self.order[block.order] if dealt is None else dealt[self.order[block.order]]
             cell_sums = torch.nn.functional.embedding_bag(order, p, starts, mode="sum")
-            cells, labels = block.cells.stop - block.cells.start, block.labels.stop - block.labels.start
+            cells = block.cells.stop - block.cells.start
             if len(cell_sums) > cells:
                 chunk_sums, cell_sums = cell_sums.double(), p.new_zeros((cells, p.shape[1]), dtype=torch.float64)
                 cell_sums.index_add_(0, self.chunk_cell[block.chunks] - block.cells.start, chunk_sums)
-            label_sums = p.new_zeros((labels, p.shape[1]), dtype=torch.float64)
-            label_sums.index_add_(0, self.cell_label[block.cells] - block.labels.start, cell_sums.double())
-            yield block, cell_sums, label_sums
+            of_label = torch.arange(cells, device=p.device)
+            starts = self.label_start[block.labels]
+            yield block, cell_sums, torch.nn.functional.embedding_bag(of_label, cell_sums, starts, mode="sum")
 
     def cell_totals(self, values: Tensor) -> Tensor:
         """Sums of ``values`` [positions] per cell, float64 [cells]."""

@@ -111,7 +111,7 @@ class Result(Table):
         """
         from cache import Cache
         from ib_explorer.cached import CachedCurves, canonical_temperature
-        from ib_explorer.drawing.charts import KINDS, charts_of
+        from ib_explorer.drawing.kinds import KINDS, charts_of
         from ib_explorer.drawing.text_plot import draw
         from ib_explorer.drawing.view import X_AXES, View
 

@@ -13,8 +13,7 @@ from cache import Cache
 from cache.locations import locations
 from estimator.checkpoints.catalogue import facts
 from estimator.checkpoints.resolve import split_reference
-from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.sizes import Sizes
+from estimator.checkpoints.revision import Revision, Sizes
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show, write_data
 from ib_explorer.cli.reading import outcome

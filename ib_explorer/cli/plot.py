@@ -24,7 +24,8 @@ from ib_explorer.cli.entries import EntryName, described
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show_picture
 from ib_explorer.cli.reading import outcome
-from ib_explorer.drawing.charts import KINDS, Chart, charts_of
+from ib_explorer.drawing.charts import Chart
+from ib_explorer.drawing.kinds import KINDS, charts_of
 from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.drawing.view import CONTEXT, X_AXES, View, XAxis
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from cache.files import in_words
 from estimator.checkpoints.catalogue import ModelFacts
-from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.sizes import CATALOGUE, Sizes
+from estimator.checkpoints.revision import CATALOGUE, Revision, Sizes
 from estimator.measurement import CheckpointMeasurements
 from ib_explorer.drawing.records import sample_size
 

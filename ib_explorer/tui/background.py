@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual.message import Message
 
 from cache.keys import key as key_of
+from estimator.checkpoints.folders import model_name
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.request import MeasurementRequest
 from ib_explorer.cached import as_asked
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.news import (
@@ -22,6 +25,8 @@ from ib_explorer.tui.news import (
     Client,
     CurveRead,
     Exported,
+    FailuresRead,
+    FoldersFound,
     IncrementsRead,
     RecordRead,
     RecordsMissing,
@@ -36,6 +41,8 @@ Post = Callable[[Message], object]
 
 USUAL = gc.get_threshold()
 """The thresholds of the garbage collector at the start of the process."""
+FOLDERS = 500
+"""Folders that complete a path."""
 SELDOM = 1000
 """Collections of the middle generation per full collection."""
 
@@ -45,6 +52,7 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
     records: list[CheckpointMeasurements] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
+    requests: Sequence[tuple[Mapping[str, Any], MeasurementRequest]] = ()
     problem = None
     gc.disable()
     try:
@@ -52,13 +60,14 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
         await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
+        requests = await asyncio.to_thread(cache.requests.all)
     except InputError as error:
         problem = str(error)
     except OSError as error:
         problem = f"The cache could not be read: {error}."
     finally:
         _spare_collection()
-    post(CacheRead(records, curves, increments, problem))
+    post(CacheRead(records, curves, increments, problem, requests))
     await report_missing(cache, post)
 
 
@@ -114,6 +123,33 @@ async def read_curve(cache: CacheReader, key: str, post: Post) -> None:
         post(CurveRead(await asyncio.to_thread(cache.curves.load, key)))
     except OSError:
         post(CurveRead(None))
+
+
+async def read_failures(cache: CacheReader, model: str, post: Post) -> None:
+    """Post why checkpoints of a model failed."""
+    listed_as = model_name(model)
+    try:
+        post(FailuresRead(model, listed_as, await asyncio.to_thread(cache.failures.of, listed_as)))
+    except OSError:
+        post(FailuresRead(model, listed_as, {}))
+
+
+async def find_folders(typed: str, post: Post) -> None:
+    """Post the folders that a typed path begins, at most :data:`FOLDERS` of them."""
+    post(FoldersFound(typed, await asyncio.to_thread(_folders, typed)))
+
+
+def _folders(typed: str) -> tuple[str, ...]:
+    parent, _, start = typed.rpartition("/")
+    if not parent and not typed.startswith("/"):
+        parent, start = typed, ""
+    place = Path(parent + "/").expanduser()
+    try:
+        names = sorted(path.name for path in place.iterdir() if path.name.startswith(start) and path.is_dir())
+    except OSError:
+        return ()
+    visible = [name for name in names if start.startswith(".") or not name.startswith(".")]
+    return tuple(f"{parent}/{name}" for name in visible[:FOLDERS])
 
 
 async def listen(client: Client, post: Post) -> None:

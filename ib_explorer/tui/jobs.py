@@ -11,6 +11,9 @@ from estimator.checkpoints.revision import Revision
 from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import ComputeBound, Measure, PhaseProgress, Task
 
+UNNUMBERED = 0
+"""The number of a job that has not been submitted."""
+
 
 class JobKind(Enum):
     """The purpose of a job, by its name in the log. Its properties define everything that differs between kinds."""
@@ -22,16 +25,18 @@ class JobKind(Enum):
     BOUND = "bound"
     """The bound of the request's first granularity."""
     VIEW_CURRENT = "view"
-    """Values that the view lacks at the checkpoint under the cursor."""
+    """Values that the view lacks at the checkpoint under the cursor, from stored scores."""
     VIEW_OTHERS = "rest of the view"
-    """Values that the view lacks at the other checkpoints."""
+    """Values that the view lacks at the other checkpoints, from stored scores."""
+    VIEW_PASSES = "passes for the view"
+    """Values that the view lacks and stored scores cannot provide, which the user ordered."""
     PRECOMPUTE = "precompute"
     """Values that the next key presses may show."""
 
     @property
     def takes_model(self) -> bool:
         """Whether it loads models and is therefore long, so that other measurements have to wait."""
-        return self in (JobKind.MEASURE, JobKind.INCREMENTS)
+        return self in (JobKind.MEASURE, JobKind.INCREMENTS, JobKind.VIEW_PASSES)
 
     @property
     def extends_trajectory(self) -> bool:
@@ -42,6 +47,11 @@ class JobKind(Enum):
     def fills_view(self) -> bool:
         """Whether it is cancelled when another view is chosen."""
         return self in (JobKind.VIEW_CURRENT, JobKind.VIEW_OTHERS)
+
+    @property
+    def is_of_view(self) -> bool:
+        """Whether it computes values that the current view lacks."""
+        return self.fills_view or self is JobKind.VIEW_PASSES
 
     @property
     def is_awaited(self) -> bool:
@@ -63,11 +73,13 @@ class JobKind(Enum):
 class Job:
     """One task submitted to the worker: ``status`` is queued, running, cancelling, done, cancelled or failed.
 
-    A job for a bound computes the curve of ``bound``. ``only`` restricts the job to the named checkpoints, and
-    ``stored_only`` to those whose scores are stored: it loads no model and does not wait for other work. ``measured``
-    are the checkpoints that the worker has measured, ``lost`` those that failed, each with the kind of its failure and
-    a sentence, ``unread`` those whose records are still being read from the
-    cache. ``since`` is the start of the phase, and ``heard`` its last report, in seconds of a monotonic clock.
+    One that the user pauses is pausing until the worker has stopped, then paused. A job for a bound computes the curve
+    of ``bound``. ``only`` restricts the job to the named checkpoints, and ``stored_only`` to those whose scores are
+    stored: it loads no model and does not wait for other work. ``measured`` are the checkpoints that the worker has
+    measured, ``lost`` those that failed, each with the kind of its failure and a sentence, ``unread`` those whose
+    records are still being read from the cache. ``why`` is the kind of the job's failure and a sentence. ``began`` is
+    the job's start, ``since`` that of the phase, ``heard`` its last report and ``passed`` the end of the last of
+    ``passes`` forward passes, in seconds of a monotonic clock.
     """
 
     number: int
@@ -89,6 +101,10 @@ class Job:
     measured: tuple[str, ...] = ()
     lost: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    why: tuple[str, str] | None = None
+    began: float = 0.0
+    passed: float = 0.0
+    passes: int = 0
 
     @property
     def task(self) -> Task:
@@ -112,12 +128,34 @@ class Job:
     @property
     def is_open(self) -> bool:
         """Whether the worker has not reported its end."""
-        return self.status in ("queued", "running", "cancelling")
+        return self.status in ("queued", "running", "pausing", "cancelling")
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the user has paused it."""
+        return self.status in ("pausing", "paused")
+
+    @property
+    def again(self) -> Job:
+        """The same job, not yet submitted; the worker takes what was measured from the cache."""
+        return Job(
+            UNNUMBERED, self.kind, self.request, self.bound, self.stored_only, self.only, revisions=self.revisions
+        )
 
     @property
     def is_given_up(self) -> bool:
         """Whether it did not complete, and will not."""
-        return self.status in ("failed", "cancelling", "cancelled")
+        return self.status in ("failed", "cancelling", "cancelled", "pausing", "paused")
+
+    @property
+    def seconds_per_pass(self) -> float | None:
+        """Mean seconds per checkpoint that took a forward pass; None until one did."""
+        return (self.passed - self.began) / self.passes if self.passes else None
+
+    @property
+    def checkpoints_left(self) -> int:
+        """The number of its checkpoints that are neither measured nor failed; 0 until they are listed."""
+        return sum(one.name not in self.measured and one.name not in self.lost for one in self.revisions)
 
     @property
     def share(self) -> float | None:
@@ -141,7 +179,7 @@ def with_progress(job: Job, event: PhaseProgress, now: float) -> Job:
     same = (job.phase, job.revision, job.unit) == (event.phase, event.revision, event.unit) and event.done >= job.done
     return replace(
         job,
-        status="cancelling" if job.status == "cancelling" else "running",
+        status=job.status if job.status in ("pausing", "cancelling") else "running",
         phase=event.phase,
         revision=event.revision,
         done=event.done,

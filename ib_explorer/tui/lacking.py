@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from estimator.bottleneck.bounds import Curve
+from estimator.checkpoints.revision import Revision
 from estimator.measurement import WEIGHTS, CheckpointMeasurements
 from estimator.request import MeasurementRequest
-from ib_explorer.drawing.trajectories import Trajectory
-from ib_explorer.tui.jobs import Job, JobKind
+from ib_explorer.drawing.trajectories import Trajectory, revision_of
+from ib_explorer.tui.jobs import UNNUMBERED, Job, JobKind
 from ib_explorer.tui.scene import TEMPERATURES, Scene
 from ib_explorer.tui.state import State, bound_jobs
 
-UNNUMBERED = 0
 AHEAD_BYTES = 2**30
 """Size of a trajectory's scores (those of the demo are half as large) up to which all temperatures are precomputed."""
 
 
 def view_request(scene: Scene) -> MeasurementRequest | None:
-    """The request for the values in view, derived from this session's request for the trajectory; None without one."""
+    """The request for the values in view, derived from the request of the trajectory; None if it is not known."""
     view, known = scene.state.view, scene.request
     if known is None:
         return None
@@ -35,38 +35,40 @@ def view_request(scene: Scene) -> MeasurementRequest | None:
 
 
 def measurements(scene: Scene) -> list[Job]:
-    """The missing measurements of the view: of the checkpoint under the cursor, then of the others.
+    """The missing measurements of the view from stored scores: of the checkpoint under the cursor, then of the others.
 
-    These are checkpoints that this session measured for another view: a cached measurement does not record the source
-    of its text. During other work they are limited to stored scores; :func:`gaps` follow afterwards.
+    What stored scores cannot provide needs :func:`passes`.
     """
-    return _view_jobs(scene, _unseen(scene), stored_only=is_busy(scene.state))
+    return _view_jobs(scene, _unseen(scene))
 
 
 def of_newcomer(scene: Scene, record: CheckpointMeasurements) -> list[Job]:
     """The missing values of a checkpoint just measured for another view, now that its scores are stored."""
     is_lacking = Trajectory.of(record) == scene.trajectory and record.revision in _unseen(scene)
-    return _view_jobs(scene, [record.revision], stored_only=True) if is_lacking else []
+    return _view_jobs(scene, [record.revision]) if is_lacking else []
 
 
-def gaps(scene: Scene) -> list[Job]:
-    """The measurements that stored scores could not provide, once no other work is running.
-
-    Each is requested once: one that failed or was cancelled remains a gap until the view is chosen again.
-    """
+def needing_passes(scene: Scene) -> tuple[str, ...]:
+    """The checkpoints that the view lacks and stored scores could not provide, unless their passes are under way."""
     wanted = view_request(scene)
-    if wanted is None or is_busy(scene.state):
-        return []
-    jobs = [job for job in scene.state.jobs if job.kind.fills_view and _covers(job.request, wanted)]
-    limited = [job for job in jobs if job.stored_only]
-    if any(job.is_open for job in limited):
-        return []
-    tried = {name for job in limited if job.status in ("done", "failed") for name in job.only}
-    asked = {name for job in jobs if not job.stored_only for name in job.only}
-    return _view_jobs(scene, [name for name in _unseen(scene) if name in tried - asked], stored_only=False)
+    if wanted is None:
+        return ()
+    jobs = [job for job in scene.state.jobs if _covers(job.request, wanted)]
+    views = [job for job in jobs if job.kind.fills_view]
+    if any(job.is_open for job in views):
+        return ()
+    tried = {name for job in views if job.status in ("done", "failed") for name in job.only}
+    ordered = {name for job in jobs if job.kind is JobKind.VIEW_PASSES and job.is_open for name in job.only}
+    return tuple(name for name in _unseen(scene) if name in tried - ordered)
 
 
-def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list[Job]:
+def passes(scene: Scene) -> list[Job]:
+    """The forward passes that the view needs, as one job."""
+    wanted, names = view_request(scene), needing_passes(scene)
+    return [Job(UNNUMBERED, JobKind.VIEW_PASSES, wanted, only=names)] if wanted is not None and names else []
+
+
+def _view_jobs(scene: Scene, names: Sequence[str]) -> list[Job]:
     """Jobs for the view of these checkpoints: first that under the cursor, whose values the user waits for."""
     place, wanted = scene.state.place, view_request(scene)
     if place is None or wanted is None:
@@ -74,7 +76,7 @@ def _view_jobs(scene: Scene, names: Sequence[str], *, stored_only: bool) -> list
     current = tuple(name for name in names if name == place.checkpoint.name)
     others = tuple(name for name in names if name != place.checkpoint.name)
     parts = ((JobKind.VIEW_CURRENT, current), (JobKind.VIEW_OTHERS, others))
-    return [Job(UNNUMBERED, kind, wanted, stored_only=stored_only, only=only) for kind, only in parts if only]
+    return [Job(UNNUMBERED, kind, wanted, stored_only=True, only=only) for kind, only in parts if only]
 
 
 def _unseen(scene: Scene) -> list[str]:
@@ -131,6 +133,11 @@ def bound(scene: Scene, *, again: bool) -> list[Job]:
 
     missing = (bound for bound in scene.lacking_bounds if is_due(bound.curve))
     return [Job(UNNUMBERED, JobKind.BOUND, request, bound.name) for bound in missing]
+
+
+def measured_revisions(state: State) -> tuple[Revision, ...]:
+    """The checkpoints with measurements, of all models."""
+    return tuple(dict.fromkeys(map(revision_of, state.records)))
 
 
 def increments(scene: Scene) -> list[Job]:

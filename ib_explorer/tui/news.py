@@ -11,6 +11,7 @@ from textual.message import Message
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
+from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import Event, Task
 
 
@@ -59,6 +60,20 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
+class Requests(Protocol):
+    """The cached requests."""
+
+    def all(self) -> Sequence[tuple[Mapping[str, Any], MeasurementRequest]]:
+        """All valid requests, each with the description of its checkpoints."""
+
+
+class Failures(Protocol):
+    """Why checkpoints were not measured when they were last tried."""
+
+    def of(self, model: str) -> Mapping[str, str]:
+        """A sentence for each checkpoint of a model that failed."""
+
+
 class CacheReader(Protocol):
     """The part of :class:`cache.Cache` that the screen reads."""
 
@@ -73,6 +88,14 @@ class CacheReader(Protocol):
     @property
     def increments(self) -> Records[CheckpointIncrements]:
         """The cached increments."""
+
+    @property
+    def requests(self) -> Requests:
+        """The requests that measured what is cached."""
+
+    @property
+    def failures(self) -> Failures:
+        """Why checkpoints were not measured."""
 
     def missing(self) -> str:
         """A sentence about damaged records that are missing; empty if none are."""
@@ -103,9 +126,11 @@ class CacheRead(Message):
         curves: list[BoundCurve],
         increments: list[CheckpointIncrements],
         problem: str | None = None,
+        requests: Sequence[tuple[Mapping[str, Any], MeasurementRequest]] = (),
     ) -> None:
         super().__init__()
         self.records, self.curves, self.increments, self.problem = records, curves, increments, problem
+        self.requests = requests
 
 
 class RecordsMissing(Message):
@@ -138,6 +163,22 @@ class CurveRead(Message):
     def __init__(self, curve: BoundCurve | None) -> None:
         super().__init__()
         self.curve = curve
+
+
+class FailuresRead(Message):
+    """Why checkpoints of ``model`` failed has been read; ``listed_as`` is the name that their list has."""
+
+    def __init__(self, model: str, listed_as: str, failures: Mapping[str, str]) -> None:
+        super().__init__()
+        self.model, self.listed_as, self.failures = model, listed_as, failures
+
+
+class FoldersFound(Message):
+    """The folders that a typed path begins."""
+
+    def __init__(self, typed: str, folders: tuple[str, ...]) -> None:
+        super().__init__()
+        self.typed, self.folders = typed, folders
 
 
 class Exported(Message):

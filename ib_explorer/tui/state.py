@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
 
 from estimator.bottleneck.bounds import BOUNDS, Curve
 from estimator.checkpoints.revision import Revision
@@ -18,6 +20,7 @@ from estimator.values import VALUES
 from ib_explorer.config import Settings, request_from
 from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.shelf import shelf_of
+from ib_explorer.drawing.training import OPTIMALITY, Counted
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
@@ -36,6 +39,19 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+DEFAULT_THEME = "dark"
+LAYER_PICTURES = ("bars", "lines", "map")
+"""Pictures of the Layers tab."""
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the log, with the local time at which it was written."""
+
+    text: str
+    level: Level = "info"
+    at: datetime = field(default_factory=datetime.now, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An order that an earlier session did not complete, with the number of checkpoints left (None: unknown)."""
+
+    request: MeasurementRequest
+    only: tuple[str, ...] = ()
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The complete state of the screen.
 
@@ -71,8 +96,17 @@ class State:
     plane; ``limits`` are the user's zoom (None: the plane's own); ``playing`` that checkpoints advance automatically.
     ``increments`` are by the key of the corresponding measurements. ``requests`` are those of this session, by the
     resulting trajectory: the templates for further requests. ``form`` fills the form of a measurement: the latest
-    order, initially the configured one. ``tab`` names the open tab.
-    ``worker_runs`` means that a worker process was started and has not exited.
+    order, initially the configured one. ``tab`` names the open tab. ``whole_view`` is the last view with all points,
+    whose picture stays until those of the current view are there. ``listings`` are the checkpoints by model that the
+    worker listed in this session; ``download_rate`` is that of the last download in bytes per second.
+    ``counted`` is what the axis of training counts,
+    ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
+    ``layer_range`` the first and last layer shown there (None: all). ``hidden`` are the models that the user hid from
+    the plane; the one in view is always shown.
+    ``worker_runs`` means that a worker process was started and has not exited. ``recalled`` are the requests of earlier
+    sessions, as templates for what stored scores can answer. ``theme`` names the theme, ``speed`` multiplies that of
+    playing. ``collapsed`` are the names of collapsed models in the tree. ``unfinished`` are orders of the last session
+    that have not been resumed.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -84,12 +118,25 @@ class State:
     overlay: bool = False
     playing: bool = False
     limits: Limits | None = None
+    hidden: frozenset[Trajectory] = frozenset()
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
+    download_rate: float | None = None
+    whole_view: View | None = None
+    counted: Counted = "step"
+    quantity: str = OPTIMALITY
+    layers_as: str = LAYER_PICTURES[0]
+    layer_range: tuple[int, int] | None = None
+    theme: str = DEFAULT_THEME
+    speed: float = 1.0
+    collapsed: frozenset[str] = frozenset()
+    unfinished: tuple[Unfinished, ...] = ()
+    recalled: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     worker_runs: bool = False
-    log: tuple[str, ...] = ()
+    log: tuple[LogLine, ...] = ()
 
     def job(self, number: int) -> Job | None:
         """The job with that number, if this screen submitted it."""
@@ -152,9 +199,9 @@ def with_labels(view: View, labels: Granularity, records: Iterable[CheckpointMea
     return view if is_measured else replace(view, variant="raw")
 
 
-def with_log(state: State, line: str) -> State:
+def with_log(state: State, line: str, level: Level = "info") -> State:
     """The state with one more line in its log, which retains the newest."""
-    return replace(state, log=(*state.log, safe(line))[-LOG_LINES:])
+    return replace(state, log=(*state.log, LogLine(safe(line), level))[-LOG_LINES:])
 
 
 def with_job(state: State, job: Job) -> State:
@@ -173,7 +220,10 @@ def with_event(state: State, event: Event, now: float) -> State:
     if job is None:
         return state
     if isinstance(event, PhaseProgress):
-        return with_job(state, with_progress(job, event, now))
+        job = with_progress(job, event, now)
+        is_download = (job.phase, job.unit) == ("download", "bytes")
+        rate = (job.rate if is_download else None) or state.download_rate
+        return with_job(replace(state, download_rate=rate), job)
     if isinstance(event, Note):
         return with_log(state, event.text)
     if isinstance(event, Revisions):
@@ -182,15 +232,18 @@ def with_event(state: State, event: Event, now: float) -> State:
     if isinstance(event, Measured):
         said = "is in the cache" if event.cached else "is measured"
         measured, unread = (*job.measured, event.revision), (*job.unread, event.revision)
-        state = with_job(state, replace(job, measured=measured, unread=unread))
+        job = replace(job, measured=measured, unread=unread)
+        if not (event.cached or job.stored_only):
+            job = replace(job, passes=job.passes + 1, passed=now)
+        state = with_job(state, job)
         if job.stored_only:  # the plane already shows it
             return state
         return with_log(state, f"{job.request.model} {event.revision} {said}.")
     if isinstance(event, CheckpointFailed):
         state = with_job(state, replace(job, lost={**job.lost, event.revision: (event.kind, event.message)}))
-        return with_log(state, f"Failed: {job.request.model} {event.revision}: {event.message}")
+        return with_log(state, f"Failed: {job.request.model} {event.revision}: {event.message}", "error")
     if isinstance(event, Started):
-        return with_job(state, replace(job, status="running", since=now, heard=now))
+        return with_job(state, replace(job, status="running", began=now, since=now, heard=now))
     if isinstance(event, Finished):
         state = with_job(state, replace(job, status="done"))
         if job.kind.is_speculative and job.measured:
@@ -198,14 +251,17 @@ def with_event(state: State, event: Event, now: float) -> State:
         if job.lost:
             return with_log(
                 state,
-                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press m to retry them.",
+                f"{len(job.lost)} of {len(job.revisions)} checkpoints of {job.target} failed: press f to retry them.",
+                "warning",
             )
         return state
     if isinstance(event, CancelledJob):
-        state = with_job(state, replace(job, status="cancelled"))
-        return state if job.kind.is_speculative else with_log(state, f"Cancelled: {job.description}.")
+        status, said = ("paused", "Paused") if job.status == "pausing" else ("cancelled", "Cancelled")
+        state = with_job(state, replace(job, status=status))
+        return state if job.kind.is_speculative else with_log(state, f"{said}: {job.description}.")
     if isinstance(event, Failed):
-        return with_log(with_job(state, replace(job, status="failed")), f"Failed: {job.description}: {event.message}")
+        state = with_job(state, replace(job, status="failed", why=(event.kind, event.message)))
+        return with_log(state, f"Failed: {job.description}: {event.message}", "error")
     return state
 
 
@@ -214,7 +270,9 @@ def with_record_read(state: State, job: Job, revision: str, record: CheckpointMe
     state = with_job(state, replace(job, unread=tuple(name for name in job.unread if name != revision)))
     if record is None:
         return with_log(
-            state, f"The measurement of {revision} could not be read from the cache: press m to measure it again."
+            state,
+            f"The measurement of {revision} could not be read from the cache: press m to measure it again.",
+            "warning",
         )
     if job.kind.extends_trajectory:
         state = replace(state, requests={**state.requests, Trajectory.of(record): job.request})

@@ -13,6 +13,7 @@ from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
+from ib_explorer.tui.widgets.training_view import TrainingView
 
 
 class ShowsScene(Protocol):
@@ -51,6 +52,7 @@ TABS = Registry(
     "ib_explorer.tabs",
     [
         Tab("plane", "Plane", "P", "the plane", PlaneView),
+        Tab("training", "Training", "R", "values over training", TrainingView),
         Tab("layers", "Layers", "Y", "values over the layers", LayersView),
         Tab("table", "Table", "D", "all points as a table", PointTable),
     ],

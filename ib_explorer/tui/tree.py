@@ -11,6 +11,7 @@ from estimator.checkpoints.revision import Revision
 from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import LABELS, NGRAMS
+from ib_explorer.drawing.names import short_models
 from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
@@ -59,9 +60,14 @@ def branches(
 ) -> tuple[Branch, ...]:
     """Measured trajectories with the checkpoints their running jobs will add, then models without measurements."""
     groups = by_trajectory(all_records.value)
-    jobs = _unfinished(all_jobs.value)
+    jobs = unfinished(all_jobs.value)
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
-    titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
+    models = [trajectory.model for trajectory in groups]
+    models += [_model_of(job) for job in jobs if adds_to[job.number] is None]
+    short = short_models(tuple(models))
+    titles = {
+        trajectory: _name(short[trajectory.model], *map(shelf_of, records)) for trajectory, records in groups.items()
+    }
     names = list(titles.values())
     found = []
     for trajectory, records in groups.items():
@@ -72,18 +78,20 @@ def branches(
         found.append(Branch(name, trajectory, _leaves(checkpoints(Same(records)), mine)))
     for job in jobs:
         if adds_to[job.number] is None:
-            name = _titled(_model_of(job), job.request.granularities)
+            name = _titled(short[_model_of(job)], job.request.granularities)
             found.append(Branch(name, None, _leaves([], [job])))
     return tuple(found)
 
 
-def _unfinished(jobs: Sequence[Job]) -> list[Job]:
+def unfinished(jobs: Sequence[Job]) -> list[Job]:
     """The jobs that measure checkpoints, or lost some unless a later job measures the same."""
     ours = [job for job in jobs if job.kind.extends_trajectory]
     return [
         job
         for place, job in enumerate(ours)
-        if job.is_open or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
+        if job.is_open
+        or job.is_paused
+        or (job.lost and not any(later.request == job.request for later in ours[place + 1 :]))
     ]
 
 
@@ -92,9 +100,9 @@ def _name(model: str, *shelves: Shelf) -> str:
 
 
 def _titled(model: str, labels: Iterable[Granularity]) -> str:
-    """A model's name, of a folder its end if it is long, with its labels unless they are n-grams."""
+    """A model's name, its end if it is long, with its labels unless they are n-grams."""
     labels = sorted(labels, key=LABELS.place)
-    model = ending(model, _TITLE) if model.startswith("/") else model
+    model = ending(model, _TITLE)
     return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
 
 
@@ -126,7 +134,7 @@ def _leaves(measured: Sequence[Revision], jobs: list[Job]) -> tuple[Leaf, ...]:
     ordered = list(leaves)
     for job in jobs:
         for revision in job.revisions:
-            if revision.name not in leaves and (job.is_open or revision.name in job.lost):
+            if revision.name not in leaves and (job.is_open or job.is_paused or revision.name in job.lost):
                 ordered.append(revision.name)
                 leaves[revision.name] = Leaf(revision, WAITING)
         if job.revision in leaves and job.revision not in job.measured and job.status == "running":

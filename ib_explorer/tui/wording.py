@@ -38,12 +38,43 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+def duration_in_words(seconds: float) -> str:
+    """Seconds as a rounded number of seconds, minutes or hours."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(round(seconds), 1)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
 def checkpoint_name(checkpoint: Revision) -> str:
     """A checkpoint's place in training if known, else its own name."""
     if checkpoint.step is None:
         return safe(checkpoint.name)
     parts = [safe(checkpoint.stage or ""), safe(checkpoint.branch or "")]
     return " ".join(part for part in [*parts, f"step {checkpoint.step:,}"] if part)
+
+
+def scope_name(checkpoint: Revision) -> str:
+    """The stage and branch of a checkpoint, or its kind of training; empty if neither is known."""
+    kind = "" if checkpoint.kind == "none" or checkpoint.branch else checkpoint.kind
+    return safe(" ".join(filter(None, (checkpoint.stage or kind, checkpoint.branch))))
+
+
+def place_name(checkpoint: Revision) -> str:
+    """A checkpoint's step and tokens in short form (``1.0k   4B``); the name of one without a step."""
+    if checkpoint.step is None and checkpoint.tokens is None:
+        return safe(checkpoint.name)
+    step = "" if checkpoint.step is None else short(checkpoint.step)
+    return f"{step:>5} {'' if checkpoint.tokens is None else short(checkpoint.tokens).upper().replace('G', 'B'):>5}"
+
+
+def short(number: int) -> str:
+    """A count in at most five cells, such as 512, 1.0k, 929k, 4.2G or 3.9T."""
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            share = number / size
+            return f"{share:.1f}{unit}" if share < (9.95 if unit == "k" else 99.5) else f"{share:.0f}{unit}"
+    return str(number)
 
 
 def ending(name: str, width: int) -> str:

@@ -1,19 +1,17 @@
-"""Actions that start, stop and export work."""
+"""Actions that order work and export its results."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from estimator.safe_text import safe
-from ib_explorer.tui import background, lacking, moves
+from ib_explorer.tui import background, lacking
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.screens.export_dialog import ExportDialog
-from ib_explorer.tui.screens.measure_dialog import MeasureDialog
-from ib_explorer.tui.state import Order
 
 
 class WorkActions(Core, inherit_bindings=False):
-    """Orders measurements and increments, cancels jobs and exports points."""
+    """Orders increments and exports points."""
 
     def action_increments(self) -> None:
         """Measure the information that each further token of context adds at the current checkpoint."""
@@ -23,27 +21,6 @@ class WorkActions(Core, inherit_bindings=False):
             self.notify("Increments need a measurement on the same text: press m to measure this model first.")
         else:
             self._give(lacking.increments(self.scene))
-
-    def action_measure(self) -> None:
-        """Open the measurement form; the worker starts while it is filled in."""
-        self._wake()
-        models = [record.model for record in self.state.records]
-        self.push_screen(MeasureDialog(models, self.state.form), self._ordered)
-
-    def _ordered(self, order: Order | None) -> None:
-        if order is not None:
-            self._set(moves.to_order(self.state, order), at_once=True)
-            self.order(order.request)
-
-    def action_cancel(self) -> None:
-        """Cancel the oldest open job, measurements before bounds."""
-        open_jobs = (job for job in self.state.jobs if job.is_open and not job.is_given_up)
-        jobs = [job for job in open_jobs if not job.kind.is_speculative]
-        job = next(iter(sorted(jobs, key=lambda job: not job.kind.extends_trajectory)), None)
-        if job is None:
-            self.notify("No job is running.")
-            return
-        self._withdraw([job])
 
     def action_export(self) -> None:
         """Open the export dialog for the points on the screen."""

@@ -35,9 +35,9 @@ _ADVICE = {
     "cache": "Choose another folder with --cache-dir.",
     "disk": "Free some space, or choose another folder with --cache-dir; then measure again.",
     "export": "Press x to choose another file.",
-    "memory": "Press m to measure fewer documents, a shorter length, or on another device.",
-    "network": "Cached measurements remain available. Press m to try again.",
-    "worker": "Finished measurements are cached. Press m to measure again; a new worker starts automatically.",
+    "memory": "Press M to measure fewer documents, a shorter length, or on another device.",
+    "network": "Cached measurements remain available. Press M to try again.",
+    "worker": "Finished measurements are cached. Press M to measure again; a new worker starts automatically.",
 }
 
 
@@ -56,7 +56,7 @@ class ErrorDialog(Dialog[None]):
     @property
     def advice(self) -> str:
         """Advice on what the user can do."""
-        general = "Press m to change the request." if self.input_error else "Press i for the log, m to try again."
+        general = "Press M to change the request." if self.input_error else "Press i for the log, M to try again."
         return _ADVICE.get(self.kind, general)
 
     def compose(self) -> ComposeResult:

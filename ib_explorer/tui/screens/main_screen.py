@@ -18,11 +18,14 @@ from ib_explorer.tui.tabs import TABS, ShowsScene
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.jobs_panel import JobsPanel
+from ib_explorer.tui.widgets.notice import Notice
 from ib_explorer.tui.widgets.readout import Readout
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 
 ROOMY = (100, 32)
 """Width below which the side panel is a drawer, and height below which borders are dropped."""
+FLAT = 24
+"""Height up to which the readout takes two lines."""
 SMALLEST = (60, 16)
 
 
@@ -53,6 +56,7 @@ class MainScreen(Screen[None]):
                     for tab in TABS.values():
                         with TabPane(tab.title, id=tab.pane):
                             yield tab.widget()
+                yield Notice(id="notice")
                 yield Readout(id="readout")
                 yield JobsPanel(id="jobs")
         yield Footer(show_command_palette=False, compact=True)
@@ -69,12 +73,14 @@ class MainScreen(Screen[None]):
         width, height = event.size
         self.set_class(width < ROOMY[0], "narrow")
         self.set_class(height < ROOMY[1], "short")
+        self.set_class(height <= FLAT, "flat")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
     def show(self) -> None:
         """Show the scene in all panels and in the open tab."""
         if self.scene is not None:
             self.query_one(Headline).show(self.scene)
+            self.query_one(Notice).show(self.scene)
             self.query_one(CheckpointTree).show(self.scene)
             self.query_one(ViewPanel).show(self.scene)
             self.query_one(Readout).show(self.scene)

@@ -39,10 +39,10 @@ class PointTable(ScrollView, can_focus=True):
     PointTable:focus > .table--cursor { background: $primary; color: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
+        Binding("up", "move(-1)", "previous point", show=False),
+        Binding("down", "move(1)", "next point", show=False),
+        Binding("pageup", "page(-1)", "a page up", show=False),
+        Binding("pagedown", "page(1)", "a page down", show=False),
     ]
     cursor_row: reactive[int] = reactive(0)
 

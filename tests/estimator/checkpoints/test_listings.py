@@ -14,8 +14,8 @@ from cache.aside import Aside
 from cache.entries import EntryStore
 from cache.listings import ListingStore
 from estimator.checkpoints.resolve import list_revisions, model_folder, resolve
-from estimator.checkpoints.revision import Revision
-from estimator.checkpoints.sizes import CATALOGUE, sizes
+from estimator.checkpoints.revision import CATALOGUE, Revision
+from estimator.checkpoints.sizes import sizes
 from estimator.errors import InputError, MeasurementError
 from estimator.progress import Progress
 

@@ -244,7 +244,9 @@ def test_distances_to_cached_curves_are_exported(run):
 def test_plot_draws_the_information_of_the_context(run):
     run("measure", "kept")
     code, out, err = run("plot", "--x", "context")
-    assert code == 0 and "diagonal (bound)" in out and out.splitlines()[-1].endswith("I(context;Z)"), err
+    assert code == 0 and "diagonal (bound)" in out and out.splitlines()[-1].endswith("I(context;Z), share of log n"), (
+        err
+    )
     code, _, err = run("plot", "--x", "context", "--granularity", "preference")
     assert code == 2 and "needs labels with two sides" in err
 

@@ -27,7 +27,7 @@ def opened(tmp_path, monkeypatch, capsys):
 
     async def fill(app):
         async with app.run_test(size=LARGE) as pilot:
-            await pilot.press("m")
+            await pilot.press("M")
             form.update({one.id: one.value for one in app.screen.query("Input, Select") if one.id})
             await pilot.press("ctrl+c")
 

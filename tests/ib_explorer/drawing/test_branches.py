@@ -10,8 +10,9 @@ from estimator.checkpoints.tree import in_training_order
 from estimator.measurement import CheckpointMeasurements
 from ib_explorer.drawing.axes import training_axis
 from ib_explorer.drawing.branches import line_order
-from ib_explorer.drawing.charts import plane_chart, training_charts
+from ib_explorer.drawing.charts import plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import trajectory
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.charts import Band, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Band, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import DEPTH, STEPS, curve, preference, trajectory
 
@@ -39,7 +40,7 @@ def test_layers_and_training_show_the_information_of_the_context_where_the_x_axi
     chart = layers_chart(trajectory(), view)
     assert [line.name for line in chart.series] == ["I(context;Z)", "I(Y;Z)"]
     assert [y for _, y in chart.series[0].pairs] == [row.ceiling for row in view.rows(trajectory()[-1])]
-    assert training_charts(plane(trajectory(), view, None))[0].y_axis.title == "I(context;Z)"
+    assert training_charts(plane(trajectory(), view, None))[0].y_axis.title == "I(context;Z), share of log n"
 
 
 def test_layers_are_those_of_the_last_checkpoint_of_each_model() -> None:
@@ -68,8 +69,9 @@ def test_labels_with_one_side_have_one_line_over_layers() -> None:
 @pytest.mark.parametrize("layer", ["mean", "each", 1])
 def test_training_has_one_chart_for_each_side_over_log_steps(layer: object) -> None:
     drawn = plane(trajectory(), View(layer=layer), None)
-    first, second = training_charts(drawn)
-    assert (first.y_axis.title, second.y_axis.title) == ("I(X;Z)", "I(Y;Z)")
+    first, second, ratio = training_charts(drawn)
+    titles = ("I(X;Z), share of log n", "I(Y;Z), share of log n", "optimality")
+    assert (first.y_axis.title, second.y_axis.title, ratio.y_axis.title) == titles
     assert first.x_axis == second.x_axis and first.x_axis.title == "training step"
     assert first.x_axis.marks == tuple((math.log2(1 + step), str(step)) for step in STEPS)
     for series, x, y in zip(drawn.series, first.series, second.series, strict=True):
@@ -77,9 +79,11 @@ def test_training_has_one_chart_for_each_side_over_log_steps(layer: object) -> N
         assert list(y.pairs) == [(math.log2(1 + p.checkpoint.step), p.y) for p in series.points]
 
 
-def test_training_of_labels_with_one_side_is_their_plane() -> None:
-    drawn = plane([preference(step) for step in STEPS], View(granularity="preference"), None)
-    assert training_charts(drawn) == (plane_chart(drawn),)
+def test_training_of_labels_with_one_side_has_their_strip_and_the_loss() -> None:
+    records = [replace(preference(step), loss=2.0) for step in STEPS]
+    drawn = plane(records, View(granularity="preference"), None)
+    titles = [chart.y_axis.title for chart in training_charts(drawn)]
+    assert titles == ["I(pref;Z), share of log n", "loss, nats per token"]
 
 
 def test_what_is_not_finite_does_not_set_the_limits() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ib_explorer.drawing.axes import Axis, Limits
-from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
 from ib_explorer.drawing.text_plot import draw
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from tests.ib_explorer.synthetic import STEPS, curve, information, preference, trajectory
 
@@ -38,8 +39,9 @@ FUZZ = r"""
 import random, re, sys
 from dataclasses import replace
 from ib_explorer.drawing.axes import Axis, Limits, extent
-from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart, training_charts
+from ib_explorer.drawing.charts import Chart, Line, layers_chart, plane_chart
 from ib_explorer.drawing.plane import plane
+from ib_explorer.drawing.training import training_charts
 from ib_explorer.drawing.view import View
 from ib_explorer.drawing.text_plot import draw
 from tests.ib_explorer.synthetic import checkpoint, curve, information
@@ -119,8 +121,9 @@ def test_no_chart_aborts_the_kernel_or_breaks_the_frame() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_as_it_looks_at_80_by_24(kind: str) -> None:
-    picture = draw(KINDS[kind](), 80, 24, colour=False)
-    assert [len(row) for row in picture.split("\n")] == [80] * 24
+    charts = KINDS[kind]()
+    picture = draw(charts, 80, 24, colour=False)
+    assert [len(row) for row in picture.split("\n")] == [80] * max(24, 10 * len(charts))
     shown = "".join(f"{row.rstrip()}\n" for row in picture.split("\n"))
     assert shown == (GOLDENS / f"plot-{kind}.txt").read_text("utf-8"), f"\n{shown}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from estimator.checkpoints.catalogue import facts
 from estimator.checkpoints.names import parse_checkpoint
-from estimator.checkpoints.sizes import Sizes
+from estimator.checkpoints.revision import Sizes
 from ib_explorer.tables.checkpoints import COLUMNS, Listed, listed, shown
 from tests.ib_explorer.synthetic import trajectory
 

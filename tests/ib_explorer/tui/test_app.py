@@ -24,11 +24,13 @@ from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.help_screen import HelpScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.main_screen import MainScreen
+from ib_explorer.tui.screens.quit_dialog import QuitDialog
 from ib_explorer.tui.state import with_records
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 from ib_explorer.tui.widgets.headline import Headline
+from ib_explorer.tui.widgets.notice import Notice
 from ib_explorer.tui.widgets.point_table import PointTable
-from ib_explorer.tui.widgets.readout import Readout
+from ib_explorer.tui.widgets.readout import Readout, bound_line
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 from ib_explorer.worker.messages import (
     CancelledJob,
@@ -65,6 +67,11 @@ class Reluctant(ScriptedClient):
         self.cancelled.append(job)
 
 
+def said(app) -> str:
+    """The readout with single blanks."""
+    return " ".join(text_of(app, Readout).split())
+
+
 @both_sizes
 async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
     async with explorer(MemoryCache(trajectory(), [curve()]), size=size) as (app, pilot):
@@ -74,7 +81,20 @@ async def test_what_is_cached_is_shown_at_once(size: tuple[int, int]) -> None:
         assert drawn.splitlines()[0].startswith("I(Y;Z)") and "● demo" in drawn and "◉" in drawn
         assert "step 256" in text_of(app, Headline) and "adjusted" in text_of(app, Headline)
         readout = text_of(app, Readout)
+        shown = app.screen.query_one(Readout).content_size
+        assert max(map(len, readout.splitlines())) <= shown.width and len(readout.splitlines()) == shown.height
+        if size == SMALL:
+            assert readout.count("\n") == 1
+            for word in ("I(X;Z)", "I(Y;Z)", "▕", "▏", "●", "adjusted", "optimality", "IB curve gap at most", "±"):
+                assert word in readout
+            return
         for word in (
+            "▕",
+            "retained",
+            "bits)",
+            "●adjusted",
+            "├low",
+            "high┤",
             "adjusted",
             "corrected",
             "plug-in",
@@ -133,7 +153,7 @@ async def test_the_bound_of_the_labels_in_view_is_asked_for_once_and_stepped(siz
         asked = [job.granularity for job in client.jobs if isinstance(job, ComputeBound)]
         assert asked == ["token", "token", "bigram", "bigram"]
         assert "IB curve" in picture(app)
-        bound = text_of(app, Readout).splitlines()[-1]
+        bound = bound_line(app.scene).plain
         low, high = (distance(app.scene.point, curve("bigram", name)).gap for name in ("held-out", "raw"))
         assert f"gap {low:.3f} to {high:.3f} bits" in bound and "ε " in bound and "10 % one successor" in bound
         assert len(bound) <= app.screen.query_one(Readout).content_size.width
@@ -161,25 +181,25 @@ async def test_the_bound_is_a_bracket_as_soon_as_its_estimate_is_computed(size: 
     async with explorer(cache, client, REQUEST, size=size) as (app, pilot):
         await settled(pilot, lambda: len(app.state.records) == len(STEPS) and bool(app.state.curves))
         low, high = (distance(app.scene.point, curve("token", name)).gap for name in ("held-out", "raw"))
-        await settled(pilot, lambda: f"IB curve  gap at most {high:.3f} bits" in text_of(app, Readout))
+        await settled(pilot, lambda: f"IB curve gap at most {high:.3f} bits" in said(app))
         assert "░" not in picture(app)
         await pilot.press("b")
-        await settled(pilot, lambda: "held-out  being computed" in text_of(app, Readout))
+        await settled(pilot, lambda: "held-out being computed" in said(app))
         assert "IB curve" not in picture(app)
         await pilot.press("B")
         for event in measure(held[0]):
             client.say(event)
         await settled(pilot, lambda: len(app.state.curves) == 2)
-        await settled(pilot, lambda: f"IB curve  gap {low:.3f} to {high:.3f} bits" in text_of(app, Readout))
+        await settled(pilot, lambda: f"IB curve gap {low:.3f} to {high:.3f} bits" in said(app))
         assert "░ held-out to raw" in picture(app)
         await pilot.press("b")
         assert "held-out estimate" in picture(app) and "held-out" in text_of(app, ViewPanel)
-        assert text_of(app, Readout).splitlines()[-1].startswith(f"held-out  gap {low:.3f} bits")
+        assert f"held-out gap {low:.3f} bits" in said(app)
         app._complete_view()
         await settled(pilot)
         assert len(held) == 1
         await pilot.press("p", "p")
-        assert text_of(app, Readout).splitlines()[-1].startswith("IB curve")
+        assert "IB curve gap" in said(app)
 
 
 @both_sizes
@@ -188,12 +208,13 @@ async def test_a_key_puts_the_information_of_the_context_on_the_x_axis(size: tup
         await settled(pilot, lambda: step(app) == 256)
         point = app.scene.point
         await pilot.press("X")
-        assert picture(app).splitlines()[-1].endswith("I(context;Z)") and "diagonal (bound)" in picture(app)
+        assert picture(app).splitlines()[-1].endswith("I(context;Z), share of log n") and "diagonal (bound)" in picture(
+            app
+        )
         assert "IB curve" not in picture(app) and "context" in text_of(app, ViewPanel)
         room = (point.measurement.ceiling - point.y) * math.log2(100)
-        assert (
-            text_of(app, Readout).splitlines()[-1] == f"diagonal  gap {room:.3f} bits: I(context;Z) bounds every I(Y;Z)"
-        )
+        assert bound_line(app.scene).plain == f"diagonal  gap {room:.3f} bits: I(context;Z) bounds every I(Y;Z)"
+        assert f"diagonal gap {room:.3f} bits" in said(app)
         await pilot.press("b")
         assert app.state.view.bound == "ib"
         await pilot.press("X")
@@ -434,7 +455,11 @@ async def test_a_view_asked_for_while_a_sweep_runs_does_not_wait_for_it() -> Non
             await settled(pilot, lambda times=times: looked(times))
         client.say(next(sweep))
         await settled(pilot, lambda: not any(job.is_open for job in app.state.jobs if not job.kind.is_speculative))
-        assert len(app.scene.plane.series[0].points) == len(STEPS)
+        assert len(app.scene.plane.series[0].points) == len(STEPS) - 1
+        assert "5 of 6: press E to run a forward pass" in str(app.screen.query_one(Notice).content)
+        await pilot.press("E")
+        await settled(pilot, lambda: len(app.scene.plane.series[0].points) == len(STEPS))
+        assert not app.screen.query_one(Notice).display
         asked = [job for job in client.jobs if isinstance(job, Measure)][1:]
         assert {job.request.temperatures for job in asked} == {("x2",)}
         assert [job.only for job in asked if job.stored_only] == [(f"step{step}",) for step in STEPS]
@@ -542,16 +567,18 @@ async def test_a_record_that_cannot_be_read_is_asked_for_once_more() -> None:
         await pilot.press("T")
         await settled(pilot, lambda: app._settling is None)
         await settled(pilot, lambda: not any(job.is_open or job.unread for job in app.state.jobs[1:]))
-        assert "could not be read" in app.state.log[-1] and app.scene.point is None
+        assert "could not be read" in app.state.log[-1].text and app.scene.point is None
         cache.measurements.load = load
         client.say(Finished(1))
+        await settled(pilot, lambda: not app.state.jobs[0].is_open)
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
-        last = [job for job in app.state.jobs if job.kind.fills_view][-1]
+        last = [job for job in app.state.jobs if job.kind.is_of_view][-1]
         assert not last.stored_only and last.status == "done"
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
-async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it_ends(end: str) -> None:
+async def test_passes_that_a_view_lacked_during_a_sweep_are_run_after_it_by_a_key_however_it_ends(end: str) -> None:
     cache = MemoryCache()
     client, _ = _sweep_that_stays(cache, keeps=False)
     async with explorer(cache, client, REQUEST) as (app, pilot):
@@ -564,6 +591,10 @@ async def test_what_a_view_lacked_during_a_sweep_is_measured_after_it_however_it
             await pilot.press("c")
         else:
             client.say(Failed(1, "memory", "The device is out of memory.", False))
+        await settled(pilot, lambda: not app.state.jobs[0].is_open)
+        assert app.scene.point is None  # a forward pass is not run unasked
+        await pilot.press(*(["escape"] if end == "failed" else []))
+        await pilot.press("E")
         await settled(pilot, lambda: app.scene.point is not None)
         last = [job for job in client.jobs if isinstance(job, Measure)][-1]
         assert not last.stored_only and last.only == (f"step{STEPS[0]}",)  # and what the sweep had not come to is left
@@ -621,7 +652,7 @@ async def test_work_ahead_asks_for_no_loss_and_says_only_what_it_did() -> None:
     async with explorer(cache, client, replace(REQUEST, loss=True)) as (app, pilot):
         await settled(pilot, lambda: len(client.ahead) == 2 and not any(job.is_open for job in app.state.jobs))
         assert not any(job.request.loss for job in client.ahead)
-        assert not any("every temperature" in line for line in app.state.log)
+        assert not any("every temperature" in line.text for line in app.state.log)
 
 
 async def test_a_view_one_returns_to_is_measured_though_its_job_is_still_being_cancelled() -> None:
@@ -795,7 +826,7 @@ async def test_a_failure_is_a_dialog_that_says_what_to_do(size: tuple[int, int])
         await settled(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert app.screen.title_text == "The text cannot be used"
         assert str(app.screen.query_one(".sentence", Static).content) == "There is no text in [notes].txt."
-        assert "Press m" in app.screen.advice
+        assert "Press M" in app.screen.advice
         await pilot.press("escape")
         assert not isinstance(app.screen, ErrorDialog)
 
@@ -828,7 +859,7 @@ async def test_damaged_records_that_are_missing_are_said_and_logged() -> None:
     cache = MemoryCache(trajectory())
     cache.damage = "1 record (measurements) of the cache was damaged."
     async with explorer(cache) as (app, pilot):
-        await settled(pilot, lambda: step(app) == STEPS[-1] and cache.damage in app.state.log)
+        await settled(pilot, lambda: step(app) == STEPS[-1] and cache.damage in [line.text for line in app.state.log])
         assert [notice.message for notice in app._notifications] == [cache.damage]
 
 
@@ -905,11 +936,15 @@ async def test_help_and_log_open_and_close() -> None:
         assert app.screen is app.screen_stack[0]
 
 
-@pytest.mark.parametrize("keys", [["q"], ["ctrl+c"], ["m", "ctrl+c"], ["x", "ctrl+c"]])
-async def test_one_can_quit_at_any_time(keys: list[str]) -> None:
+@pytest.mark.parametrize("last", ["q", "ctrl+c"])
+@pytest.mark.parametrize("first", [["q"], ["ctrl+c"] * 2, ["m", "ctrl+c", "ctrl+c"], ["x", "ctrl+c", "ctrl+c"]])
+async def test_one_can_quit_at_any_time_and_is_asked_while_a_job_runs(first: list[str], last: str) -> None:
     client = ScriptedClient(lambda job: [Started(job.job)])
     async with explorer(MemoryCache(trajectory()), client, REQUEST) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press(*keys)
+        await pilot.press(*first)
+        await settled(pilot, lambda: isinstance(app.screen, QuitDialog))
+        assert not client.closed
+        await pilot.press(*[last] * (2 if first == ["q"] and last == "ctrl+c" else 1))
         await settled(pilot, lambda: client.closed)
     assert not app.is_running

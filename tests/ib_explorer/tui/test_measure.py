@@ -30,7 +30,7 @@ def said(dialog: MeasureDialog, place: str = "problem") -> str:
 async def test_measuring_is_asked_for_in_a_dialog(size: tuple[int, int]) -> None:
     client = ScriptedClient()
     async with explorer(MemoryCache(trajectory()), client, size=size) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         dialog = app.screen
         assert isinstance(dialog, MeasureDialog)
         write(dialog, model="some/model", checkpoints="log:16", documents="64")
@@ -63,7 +63,7 @@ async def test_measuring_is_asked_for_in_a_dialog(size: tuple[int, int]) -> None
 async def test_wrong_input_is_said_in_the_dialog_which_stays_open(field: str, wrong: str, sentence: str) -> None:
     client = ScriptedClient()
     async with explorer(client=client) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         dialog = app.screen
         entry = dialog.query_one(f"#{field}", Input)
         right, entry.value = entry.value, wrong
@@ -80,17 +80,17 @@ async def test_the_dialog_is_filled_with_what_was_asked_last() -> None:
     client = ScriptedClient()
     async with explorer(client=client, initial=asked) as (app, pilot):
         await settled(pilot, lambda: len(client.jobs) == 1)
-        await pilot.press("m", "enter")
+        await pilot.press("M", "enter")
         await settled(pilot, lambda: len(client.jobs) == 2)
         assert client.jobs[1].request == asked
-        await pilot.press("m")
+        await pilot.press("M")
         write(app.screen, preset="paper")
         await pilot.pause()
         await pilot.press("enter")
         await settled(pilot, lambda: len(client.jobs) == 3)
         paper = replace(asked, temperatures=("leading-order",), weights=("frequency",))
         assert client.jobs[2].request == paper and app.state.view.preset == "paper"
-        await pilot.press("m", "enter")
+        await pilot.press("M", "enter")
         await settled(pilot, lambda: len(client.jobs) == 4)
         assert client.jobs[3].request == paper
 
@@ -101,7 +101,7 @@ async def test_with_nothing_ordered_yet_the_dialog_is_filled_with_what_is_config
     settings = read_settings({}, {"IB_EXPLORER_DOCUMENTS": "64", "IB_EXPLORER_CORPUS": "notes.txt"}, config)
     client = ScriptedClient()
     async with explorer(client=client, form=Order.configured(settings)) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         shown = {name: app.screen.query_one(f"#{name}").value for name in ("anchors", "documents", "layers", "preset")}
         assert shown == {"anchors": "50", "documents": "64", "layers": "0,2", "preset": "paper"}
         await pilot.press("enter")
@@ -119,7 +119,7 @@ def test_a_setting_that_is_out_of_its_range_is_an_input_error() -> None:
 async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:
     client = ScriptedClient()
     async with explorer(client=client) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         dialog = app.screen
         assert dialog.query_one("#granularity", Input).value == "token,bigram,trigram,quadgram"
         assert dialog.query_one("#match-length").disabled
@@ -145,7 +145,7 @@ async def test_preference_is_asked_for_alone_on_a_set_of_its_own() -> None:
 
 async def test_at_80_by_24_every_field_and_its_help_can_be_seen() -> None:
     async with explorer(size=SMALL) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         dialog = app.screen
         for name in ("model", "checkpoints", *(option.name for option in OPTIONS), "go"):
             field = dialog.query_one(f"#{name}")
@@ -159,7 +159,7 @@ async def test_at_80_by_24_every_field_and_its_help_can_be_seen() -> None:
 
 async def test_in_the_smallest_window_the_form_scrolls_to_the_field_with_the_focus() -> None:
     async with explorer(size=SMALLEST) as (app, pilot):
-        await pilot.press("m")
+        await pilot.press("M")
         dialog = app.screen
         for name in ("loss", "go", "model"):
             field = dialog.query_one(f"#{name}")
