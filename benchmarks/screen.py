@@ -51,6 +51,8 @@ KEYS = {
     "layers tab, plane tab": ("Y", "P"),
     "training tab, plane tab": ("R", "P"),
     "table tab, plane tab": ("D", "P"),
+    "compare tab, plane tab": ("C", "P"),
+    "rule e, in the comparison": ("Ce", "eP"),
 }
 KEYS_OF_EACH_LAYER = {"step j, each layer": ("k", "j"), "granularity g, each layer": ("g", "G")}
 KEYS_OF_THE_DEMO = {
@@ -59,7 +61,11 @@ KEYS_OF_THE_DEMO = {
     "temperature T, then": "TTTT",
     "weights w, then": "ww",
 }
-KEYS_OF_THE_TABLE = {"step j, each layer, in the table": ("k", "j")}
+KEYS_OF_THE_TABLE = {
+    "step j, each layer, in the table": ("k", "j"),
+    "column, sort S": ("\x1b[C", "S", "S", "S"),
+    "filter F, each letter": ("F", "l", "a", "y", "e", "r", ">", "9", "\x1b"),
+}
 
 
 # The application on the pseudo-terminal

@@ -12,6 +12,8 @@ from cache import Cache
 from cache.locations import locations
 from ib_explorer.options import demo_request
 from ib_explorer.tui.app import ExplorerApp
+from ib_explorer.tui.pictures import screen_svg
+from ib_explorer.tui.tabs import TABS
 from ib_explorer.worker.client import WorkerClient
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -28,10 +30,10 @@ async def take_pictures() -> None:
         await pilot.pause(1)
         while not app.state.jobs or any(job.is_open for job in app.state.jobs):
             await pilot.pause(0.5)
-        for key, name in (("1", "plane"), ("2", "layers"), ("3", "table")):
-            await pilot.press("end", key)
+        for tab in TABS.values():
+            await pilot.press("end", tab.key)
             await pilot.pause(1)
-            (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="ib-explorer demo"))
+            (FOLDER / f"{tab.name}.svg").write_text(screen_svg(app.screen, app.theme_variables, "ib-explorer demo"))
         await pilot.press("q")
 
 

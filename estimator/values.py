@@ -26,7 +26,8 @@ class Value:
     ``of`` computes it from the parts of an :class:`Information`, ``error`` its standard error (NaN where they are
     unknown); ``null`` is its expected value for labels that are independent of Z. ``title`` heads its column on the
     screen, and ``suffix`` ends the names of its CSV columns, as in ``complexity_corrected``. ``may_divide`` says
-    whether I(X;Z) may be the denominator of a ratio; if not, the ratio is withheld. ``options`` are the measurement
+    whether I(X;Z) may be the denominator of a ratio; if not, the ratio is withheld. ``ratio_error`` is the standard
+    error of the optimality of a row, None where it is unknown. ``options`` are the measurement
     options that its preset sets, by name, and ``bound`` the only bound that it may be compared with (None: any).
     """
 
@@ -38,6 +39,7 @@ class Value:
     error: Callable[[Information], float] = lambda information: information.se
     null: Callable[[Information], float] = _nothing
     may_divide: Callable[[Information], bool] = lambda information: not information.is_zero
+    ratio_error: Callable[[Measurement], float | None] = lambda row: None
     options: Mapping[str, Any] = field(default_factory=dict)
     bound: str | None = None
 
@@ -68,6 +70,7 @@ VALUES = Registry(
             suffix="adjusted",
             error=lambda information: _known(information.adjusted_se),
             may_divide=lambda information: not information.is_adjusted_zero,
+            ratio_error=lambda row: row.optimality_se,
         ),
         Value(
             "corrected",

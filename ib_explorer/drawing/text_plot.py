@@ -17,6 +17,9 @@ from ib_explorer.drawing.charts import SMALLEST, Chart, Line, legend, narrow, sh
 from ib_explorer.drawing.marks import write_labels
 from ib_explorer.drawing.picture import draw_lines
 
+_BLANK = "\u00a0"
+"""A blank within a label: plotext would draw a space as nothing."""
+
 
 def draw(charts: Sequence[Chart], width: int, height: int, *, colour: bool) -> str:
     """The charts below each other, as ``height`` lines of ``width`` characters, with ANSI colours if ``colour``.
@@ -48,9 +51,9 @@ def _chart(chart: Chart, width: int, height: int, colour: bool) -> str:
     for row, column, label in write_labels(canvas, placed):
         for cell, character in enumerate(label.text, column):
             centre = np.array([[(cell + 0.5) / columns, 1 - (row + 0.5) / (height - 4)]])
-            plotext.figure.draw(_signal(centre, character if character != " " else "\u00a0", label.colour))
+            plotext.figure.draw(_signal(centre, character if character != " " else _BLANK, label.colour))
     above = "".join(_painted(text, shade if colour else None) for text, shade in legend(chart, width))
-    body = figure.build().string(colorless=not colour).removesuffix("\n")
+    body = figure.build().string(colorless=not colour).removesuffix("\n").replace(_BLANK, " ")
     return "\n".join((above, body, f"{narrow(chart.x_axis.caption)[:width]:>{width}}"))
 
 

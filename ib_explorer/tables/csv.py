@@ -74,7 +74,7 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise InputError("csv", f"The CSV cannot be written to {path}: {error.strerror}.") from error
+        raise InputError("csv", f"The file {path} cannot be written: {error.strerror}.") from error
 
 
 def encoded(text: str) -> bytes:

@@ -14,6 +14,7 @@ from ib_explorer.tui.actions.picking import PickingActions
 from ib_explorer.tui.actions.plane import PlaneActions
 from ib_explorer.tui.actions.queue import QueueActions
 from ib_explorer.tui.actions.session import SessionActions
+from ib_explorer.tui.actions.tables import TableActions
 from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.typing import Typing
 from ib_explorer.tui.actions.view import ViewActions
@@ -31,6 +32,7 @@ class ExplorerApp(
     WorkActions,
     PickingActions,
     QueueActions,
+    TableActions,
     inherit_bindings=False,
 ):
     """The full-screen explorer of the information plane."""

@@ -15,7 +15,7 @@ from estimator.checkpoints.folders import model_name
 from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
-from estimator.measurement import CheckpointMeasurements, Measurement
+from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.cached import as_asked
 from ib_explorer.drawing.shelf import shelf_of
@@ -33,7 +33,6 @@ from ib_explorer.tui.news import (
     WorkerEvent,
     WorkerExited,
 )
-from ib_explorer.tui.state import State
 from ib_explorer.work.identities import increments_identity
 from ib_explorer.worker.messages import Failed, Measured, Task
 
@@ -172,16 +171,13 @@ async def submit(client: Client, task: Task, post: Post) -> None:
         post(WorkerEvent(Failed(task.job, "worker", f"The worker could not be reached: {error}.", False)))
 
 
-async def export(
-    path: Path, points: list[tuple[CheckpointMeasurements, Measurement]], state: State, post: Post
-) -> None:
-    """Write the points to a CSV file, with their distances to the curves of ``state``, and post the outcome."""
+async def export(path: Path, text: Callable[[], str], said: str, post: Post) -> None:
+    """Write ``text`` to a file in a thread, and post the outcome; ``said`` names what was written."""
     from ib_explorer.tables.csv import write_text
-    from ib_explorer.tables.measurements import points_text
 
     try:
-        await asyncio.to_thread(lambda: write_text(path, points_text(points, state.curve_of)))
+        await asyncio.to_thread(lambda: write_text(path, text()))
     except InputError as error:
-        post(Exported(path, len(points), str(error)))
+        post(Exported(path, said, str(error)))
     else:
-        post(Exported(path, len(points)))
+        post(Exported(path, said))

@@ -262,7 +262,7 @@ class Core(App[None], inherit_bindings=False):
     @on(Exported)
     def _exported(self, message: Exported) -> None:
         if message.problem is None:
-            self.notify(f"Wrote {message.rows} rows to {message.path}")
+            self.notify(f"Wrote {message.said} to {message.path}")
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 

@@ -182,8 +182,8 @@ class FoldersFound(Message):
 
 
 class Exported(Message):
-    """The points were written to a file, or were not, because of ``problem``."""
+    """What ``said`` names was written to a file, or was not, because of ``problem``."""
 
-    def __init__(self, path: Path, rows: int, problem: str | None = None) -> None:
+    def __init__(self, path: Path, said: str, problem: str | None = None) -> None:
         super().__init__()
-        self.path, self.rows, self.problem = path, rows, problem
+        self.path, self.said, self.problem = path, said, problem

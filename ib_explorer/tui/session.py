@@ -24,6 +24,7 @@ from ib_explorer.drawing.axes import Limits
 from ib_explorer.drawing.training import QUANTITIES
 from ib_explorer.drawing.trajectories import by_trajectory, revision_of
 from ib_explorer.drawing.view import View
+from ib_explorer.tables.matching import RULES
 from ib_explorer.tui import queue
 from ib_explorer.tui.documents import plain, read
 from ib_explorer.tui.state import LAYER_PICTURES, Order, State, Unfinished, at_last_checkpoint, with_log
@@ -69,6 +70,8 @@ RESTORED: Mapping[str, Callable[[Any], bool]] = {
     "speed": lambda speed: speed > 0,
     "collapsed": _anything,
     "hidden": _anything,
+    "arranged": _anything,
+    "matching": lambda name: name in {rule.name for rule in RULES},
     "unfinished": _anything,
 }
 """Fields of the state that come back, each with what else must hold for a value of its type to be used."""

@@ -23,7 +23,9 @@ from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.drawing.training import OPTIMALITY, Counted
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
 from ib_explorer.drawing.view import View
+from ib_explorer.tables.matching import RULES
 from ib_explorer.tui.jobs import Job, JobKind, with_progress
+from ib_explorer.tui.sheets import Arrangement
 from ib_explorer.worker.messages import (
     CancelledJob,
     CheckpointFailed,
@@ -102,7 +104,8 @@ class State:
     ``counted`` is what the axis of training counts,
     ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
     ``layer_range`` the first and last layer shown there (None: all). ``hidden`` are the models that the user hid from
-    the plane; the one in view is always shown.
+    the plane; the one in view is always shown. ``arranged`` is how the user sorted and filtered each table, by tab, and
+    ``matching`` names the rule of the Compare tab.
     ``worker_runs`` means that a worker process was started and has not exited. ``recalled`` are the requests of earlier
     sessions, as templates for what stored scores can answer. ``theme`` names the theme, ``speed`` multiplies that of
     playing. ``collapsed`` are the names of collapsed models in the tree. ``unfinished`` are orders of the last session
@@ -123,6 +126,8 @@ class State:
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
     tab: str = "plane"
+    arranged: Mapping[str, Arrangement] = field(default_factory=dict)
+    matching: str = RULES[0].name
     listings: Mapping[str, tuple[Revision, ...]] = field(default_factory=dict)
     download_rate: float | None = None
     whole_view: View | None = None

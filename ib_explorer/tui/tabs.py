@@ -9,7 +9,12 @@ from typing import Protocol
 from textual.widget import Widget
 
 from estimator.registry import Registry
+from ib_explorer.tui.compare_sheet import compare_sheet
+from ib_explorer.tui.extracts import Extract, compared, layer_points, plane_points, table_points
+from ib_explorer.tui.point_sheet import point_sheet
 from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.sheets import Sheet
+from ib_explorer.tui.widgets.compare_view import CompareView
 from ib_explorer.tui.widgets.layers_view import LayersView
 from ib_explorer.tui.widgets.plane_view import PlaneView
 from ib_explorer.tui.widgets.point_table import PointTable
@@ -17,7 +22,10 @@ from ib_explorer.tui.widgets.training_view import TrainingView
 
 
 class ShowsScene(Protocol):
-    """The interface of a tab's widget. With ``scroll_pages(steps)``, page up and page down scroll it."""
+    """The interface of a tab's widget. With ``scroll_pages(steps)``, page up and page down scroll it.
+
+    The focus goes to its part ``takes_focus``, if it has one, instead of itself.
+    """
 
     def show(self, scene: Scene) -> None:
         """Show ``scene``; called for each new scene while the tab is open, and when it is opened."""
@@ -28,6 +36,7 @@ class Tab:
     """A tab: ``key`` opens it, ``text`` is its line in the help and the command palette.
 
     ``widget`` creates its widget, which implements :class:`ShowsScene` and takes the focus if it can have it.
+    ``extract`` is what it exports as CSV. ``sheet`` is its table, whose rows can be sorted, filtered and copied.
     """
 
     name: str
@@ -35,6 +44,8 @@ class Tab:
     key: str
     text: str
     widget: Callable[[], Widget]
+    extract: Callable[[Scene], Extract] = plane_points
+    sheet: Callable[[Scene], Sheet] | None = None
 
     @property
     def action(self) -> str:
@@ -53,7 +64,8 @@ TABS = Registry(
     [
         Tab("plane", "Plane", "P", "the plane", PlaneView),
         Tab("training", "Training", "R", "values over training", TrainingView),
-        Tab("layers", "Layers", "Y", "values over the layers", LayersView),
-        Tab("table", "Table", "D", "all points as a table", PointTable),
+        Tab("layers", "Layers", "Y", "values over the layers", LayersView, layer_points),
+        Tab("compare", "Compare", "C", "models against each other", CompareView, compared, compare_sheet),
+        Tab("table", "Table", "D", "all points as a table", PointTable, table_points, point_sheet),
     ],
 )

@@ -106,5 +106,5 @@ class ViewActions(Core, inherit_bindings=False):
 
     @on(PointTable.Chosen)
     def _point_chosen(self, message: PointTable.Chosen) -> None:
-        if message.point != self.scene.point:
-            self._set(moves.to_point(self.scene, message.point), at_once=True)
+        if message.item is not self.scene.point:
+            self._set(moves.to_point(self.scene, message.item), at_once=True)

@@ -1,4 +1,4 @@
-"""The dialog for the file to export the points on the screen to."""
+"""The dialog for the file to export what the open tab shows to."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from ib_explorer.tui.screens.dialog import Dialog
 
 
 class ExportDialog(Dialog[Path]):
-    """Asks for a file name; an existing file is overwritten only when enter is pressed a second time."""
+    """Asks for a file name; an existing file is overwritten only when enter is pressed a second time.
 
-    def __init__(self, rows: int, suggestion: str) -> None:
+    The file's ending, one of ``endings``, decides what is written.
+    """
+
+    def __init__(self, rows: int, suggestion: str, endings: tuple[str, ...]) -> None:
         super().__init__()
-        self.rows, self.suggestion = rows, suggestion
+        self.rows, self.suggestion, self.endings = rows, suggestion, endings
         self._warned: Path | None = None
 
     def compose(self) -> ComposeResult:
         """The box."""
         with Vertical(classes="box") as box:
-            box.border_title = "export as CSV"
-            yield Static(f"Rows: {self.rows}, as shown. File:")
+            box.border_title = "export"
+            yield Static(f"{self.rows} rows as .csv, or the picture as .svg (vector) or .txt. File:", markup=False)
             yield Input(self.suggestion, id="path", compact=True)
             yield Static("Enter writes the file, Escape cancels.", id="problem", markup=False)
 
@@ -36,6 +39,10 @@ class ExportDialog(Dialog[Path]):
             problem = "Give a file name."
         elif path.is_dir():
             problem = f"{path} is a folder: give a file name."
+        elif path.suffix.lower() not in self.endings:
+            problem = (
+                f"End the name with {', '.join(self.endings[:-1])} or {self.endings[-1]}: it decides what is written."
+            )
         elif not path.parent.is_dir():
             problem = f"There is no folder {path.parent}: choose another one."
         elif path.exists() and path != self._warned:

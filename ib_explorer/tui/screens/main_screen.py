@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -20,6 +21,7 @@ from ib_explorer.tui.widgets.headline import Headline
 from ib_explorer.tui.widgets.jobs_panel import JobsPanel
 from ib_explorer.tui.widgets.notice import Notice
 from ib_explorer.tui.widgets.readout import Readout
+from ib_explorer.tui.widgets.sheet_line import SheetLine
 from ib_explorer.tui.widgets.view_panel import ViewPanel
 
 ROOMY = (100, 32)
@@ -56,6 +58,7 @@ class MainScreen(Screen[None]):
                     for tab in TABS.values():
                         with TabPane(tab.title, id=tab.pane):
                             yield tab.widget()
+                yield SheetLine(id="sheet-line")
                 yield Notice(id="notice")
                 yield Readout(id="readout")
                 yield JobsPanel(id="jobs")
@@ -87,13 +90,31 @@ class MainScreen(Screen[None]):
             self.query_one(JobsPanel).show(self.scene)
             self._open(self.scene.state.tab)
             cast(ShowsScene, self._open_tab).show(self.scene)
+            sheet = TABS[self.scene.state.tab].sheet
+            self.query_one(SheetLine).show(None if sheet is None else sheet(self.scene))
 
     def _open(self, name: str) -> None:
         """Open a tab unless it is open; its widget takes the focus if it can, and with it the arrow keys."""
         tabs = self.query_one("#tabs", TabbedContent)
         if tabs.active != TABS[name].pane:
             tabs.active = TABS[name].pane
-            self.set_focus(self._open_tab if self._open_tab.can_focus else None)
+            self.focus_tab()
+
+    def focus_tab(self) -> None:
+        """Give the open tab the focus, or its part that takes it; remove the focus if neither can have it."""
+        part: Widget = getattr(self._open_tab, "takes_focus", self._open_tab)
+        self.set_focus(part if part.can_focus else None)
+
+    @property
+    def tab_region(self) -> Region:
+        """The part of the screen that the open tab's widget takes."""
+        return self._open_tab.region
+
+    @on(SheetLine.Closed)
+    def _filtered(self) -> None:
+        self.focus_tab()
+        line = self.query_one(SheetLine)
+        line.show(line.shown)
 
     @property
     def _open_tab(self) -> Widget:

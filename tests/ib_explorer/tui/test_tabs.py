@@ -54,7 +54,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package(tmp_path, "widest_tab", PACKAGE, {"ib_explorer.tabs": {"widest": "WIDEST"}})
     package(tmp_path, "spoilt_tab", "raise RuntimeError('gone off')\n", {"ib_explorer.tabs": {"spoilt": "SPOILT"}})
     monkeypatch.syspath_prepend(tmp_path)
-    fresh = Registry(TABS.kind, TABS.group, [TABS[name] for name in ("plane", "layers", "table")])
+    fresh = Registry(TABS.kind, TABS.group, [TABS[name] for name in ("plane", "layers", "compare", "table")])
     monkeypatch.setattr(TABS, "__dict__", vars(fresh))  # as a new process finds it
 
 
@@ -62,7 +62,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
         titles = [tab.label_text for tab in app.screen.query("#tabs Tab").results()]
-        assert titles == ["Plane", "Training", "Layers", "Table", "Loss"]
+        assert titles == ["Plane", "Training", "Layers", "Compare", "Table", "Loss"]
         await pilot.press("Z")
         widget = app.screen.query_one(Loss)
         await settled(pilot, lambda: str(widget.content) == "step 256")

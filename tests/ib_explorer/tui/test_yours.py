@@ -242,7 +242,7 @@ async def test_the_help_begins_with_the_keys_of_the_focused_part() -> None:
         await settled(pilot)
         assert isinstance(app.focused, PointTable)
         text = help_text(app.setup.keys, app.focused).plain
-        assert text.startswith("Here: Table\n") and "next point" in text.partition("Move")[0]
+        assert text.startswith("Here: Table\n") and "next row" in text.partition("Move")[0]
         await pilot.press("question_mark")
         assert "Here: Table" in str(app.screen.query("Static").last().content)
 
