@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import ClassVar
 
 from textual import events
-from textual.content import Content, Span
+from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
@@ -17,6 +15,7 @@ from ib_explorer.drawing.canvas import Run
 from ib_explorer.drawing.picture import Frame, frame, plane_rows
 from ib_explorer.drawing.plane import Point
 from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.widgets.painted import content
 
 ZOOM = 0.8
 """Factor of the window's extent for one turn of the wheel."""
@@ -59,7 +58,7 @@ class PlaneView(Widget):
         """Draw this scene: only the rows that it changes are sent to the terminal."""
         before, size, was_stale = self._rows, self.size, self._is_stale
         self.scene, self._rows = scene, self._drawn(scene)
-        if self._is_stale is not was_stale or len(before) != size.height or len(self._rows) != size.height:
+        if len(before) != size.height or len(self._rows) != size.height or was_stale != self._is_stale:
             self.refresh()
         changed = [row for row, (old, new) in enumerate(zip(before, self._rows, strict=False)) if old != new]
         if changed:
@@ -74,12 +73,12 @@ class PlaneView(Widget):
         """The rows of the scene's picture; none before anything is measured."""
         if scene is None or not (scene.stale or scene.plane.points):
             return []
+        size = self.size.width, self.size.height
         if scene.stale:
-            return plane_rows(scene.stale, self.size.width, self.size.height, selected=None, numbered=scene.is_numbered)
+            return plane_rows(scene.stale, *size, selected=None, numbered=scene.is_numbered)
         return plane_rows(
             scene.plane,
-            self.size.width,
-            self.size.height,
+            *size,
             selected=scene.point,
             companions=scene.companions,
             limits=scene.state.limits,
@@ -88,26 +87,20 @@ class PlaneView(Widget):
 
     @property
     def _is_stale(self) -> bool:
+        """Whether the picture is that of the view before."""
         return self.scene is not None and self.scene.stale is not None
 
     def render(self) -> Content:
         """The picture, or instructions before anything is measured."""
         if not self._rows:
             return self._invitation()
-        runs = [run for row in self._rows for run in (*row, ("\n", None))][:-1]
-        ends = list(accumulate(len(text) for text, _ in runs))
-        spans = [
-            Span(end - len(text), end, f"rgb{colour}".replace(" ", ""))
-            for end, (text, colour) in zip(ends, runs, strict=True)
-            if colour is not None and "NO_COLOR" not in os.environ
-        ]
-        picture = Content("".join(text for text, _ in runs), spans)
+        picture = content(self._rows)
         return picture.stylize("dim") if self._is_stale else picture
 
     @property
     def _frame(self) -> Frame | None:
         """The frame of the picture; None while there is none."""
-        if self.scene is None or not self.scene.plane.points:
+        if self.scene is None or self.scene.stale or not self.scene.plane.points:
             return None
         return frame(self.scene.plane, self.size.width, self.size.height, self.scene.state.limits)
 

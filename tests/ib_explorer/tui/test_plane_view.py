@@ -97,3 +97,10 @@ async def test_a_step_sends_only_the_rows_that_it_changes(monkeypatch: pytest.Mo
         await settled(pilot)
         (regions,) = sent
         assert 0 < len(regions) < app.screen.query_one(PlaneView).size.height - 3
+
+
+@pytest.mark.parametrize(("records", "turned"), [(trajectory(), False), (spread(trajectory()), True)])
+async def test_the_turn_is_labelled_where_one_is_claimed(records: list[CheckpointMeasurements], turned: bool) -> None:
+    async with explorer(MemoryCache(records)) as (app, pilot):
+        await settled(pilot, lambda: step(app) == STEPS[-1])
+        assert ("turn 16" in picture(app)) is turned and ("turn" in picture(app)) is turned
