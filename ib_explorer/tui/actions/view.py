@@ -13,7 +13,6 @@ from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import at_last_checkpoint
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
-from ib_explorer.tui.widgets.point_table import PointTable
 
 ASPECTS = {"bound": "bound", "x": "x axis to choose"}
 """Aspects of the view that labels with one side lack."""
@@ -107,8 +106,3 @@ class ViewActions(Core, inherit_bindings=False):
             live = state.place.checkpoint == message.checkpoint
             place = replace(state.place, checkpoint=message.checkpoint)
             self._set(replace(state, place=place, live=live, playing=False), at_once=True)
-
-    @on(PointTable.Chosen)
-    def _point_chosen(self, message: PointTable.Chosen) -> None:
-        if message.item is not self.scene.point:
-            self._set(moves.to_point(self.scene, message.item), at_once=True)
