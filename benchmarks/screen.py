@@ -46,6 +46,8 @@ KEYS = {
     "preset p": ("p", "p"),
     "bound b": ("b", "B"),
     "zoom +": ("+", "-"),
+    "pan >": (">", "<"),
+    "overlay o": ("o", "o"),
     "layers tab, plane tab": ("Y", "P"),
     "training tab, plane tab": ("R", "P"),
     "table tab, plane tab": ("D", "P"),

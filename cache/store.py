@@ -26,11 +26,12 @@ from cache.locations import SCORE_BUDGET, prepare
 from cache.measurements import MeasurementStore
 from cache.names import NameStore
 from cache.records import RecordStore
+from cache.requests import RequestStore
 from estimator.errors import InputError
 
 PARTS = (
     *("measurements", "names", "increments", "curves", "scores", "samples"),
-    *("runs", "checkpoints", "listings", "failures", "claims", "aside"),
+    *("runs", "checkpoints", "listings", "failures", "requests", "claims", "aside"),
 )
 VALUES = ("measurements", "names", "increments", "curves")
 """Parts of sealed files, one value each."""
@@ -84,6 +85,7 @@ class Cache:
         self.checkpoints = CheckpointStore(EntryStore(root / "checkpoints", self.aside))
         self.listings = ListingStore(EntryStore(root / "listings", self.aside))
         self.failures = FailureStore(EntryStore(root / "failures", self.aside))
+        self.requests = RequestStore(EntryStore(root / "requests", self.aside))
         self.scores = ArrayStore(root / "scores", score_budget, self.aside)
         self.samples = ArrayStore(root / "samples", SAMPLE_BUDGET, self.aside)
 

@@ -12,7 +12,10 @@ from typing import Any
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.values import VALUES
-from ib_explorer.options import OPTIONS, Option
+from ib_explorer.options import OPTIONS, THEME, Option
+
+KEYS = "keys"
+"""The table of the configuration file that gives commands of the screen other keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,24 @@ def request_from(settings: Settings, model: str, revision: str | None) -> Measur
     return MeasurementRequest(model=model, revision=revision, **values)
 
 
-def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """How the screen is set: its theme, and the keys of commands as the configuration file has them."""
+
+    theme: Setting
+    keys: Mapping[str, object]
+
+
+def read_screen_settings(environment: Mapping[str, str], config: Path) -> ScreenSettings:
+    """The settings of the screen; raises :class:`InputError` as :func:`read_settings` does."""
+    written = _read_config(config)
+    layers = [(f"{config}", written), ("environment", _read_environment(environment, (THEME,)))]
+    return ScreenSettings(settle(layers, (THEME,))["theme"], written.get(KEYS, {}))
+
+
+def _read_environment(environment: Mapping[str, str], options: Sequence[Option] = OPTIONS) -> dict[str, Any]:
     """The options set by environment variables, as written and validated; empty variables are ignored."""
-    written = {option: environment[option.variable] for option in OPTIONS if environment.get(option.variable)}
+    written = {option: environment[option.variable] for option in options if environment.get(option.variable)}
     for option, value in written.items():
         try:
             option.read(value)
@@ -76,7 +94,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    """The configuration file's keys, each an option's name; empty if there is no file."""
+    """The configuration file's keys, each an option's name, or the table of keys; empty if there is no file."""
     try:
         with path.open("rb") as file:
             written = tomllib.load(file)
@@ -88,11 +106,14 @@ def _read_config(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError("config", f"The configuration file {path} is not TOML: {error}.") from error
-    known = {option.name: option for option in OPTIONS}
+    known = {option.name: option for option in (*OPTIONS, THEME)}
     for key, value in written.items():
+        if key == KEYS and isinstance(value, dict):  # the screen checks its entries
+            continue
         if key not in known:
+            names = ", ".join((*known, f"[{KEYS}]"))
             raise InputError(
-                "config", f"The configuration file {path} has an unknown key {key!r}: choose from {', '.join(known)}."
+                "config", f"The configuration file {path} has an unknown key {key!r}: choose from {names}."
             )
         try:
             known[key].read(value)

@@ -216,6 +216,17 @@ OPTIONS = (
 )
 
 
+THEME = Option(
+    "theme",
+    None,
+    "text",
+    "NAME",
+    "Colours and characters of the explorer; auto: dark, or what the terminal's colours and encoding allow.",
+    ("auto", "dark", "light", "high-contrast", "16-colours", "ascii"),
+    own_default="auto",
+)
+"""The theme of the screen: in the configuration file and as IB_EXPLORER_THEME, no part of a measurement."""
+
 NOT_OF_PAIRS = ("text-column",)
 """Options that do not apply to samples of pairs."""
 ONLY_OF_PAIRS = ("match-length",)

@@ -19,17 +19,12 @@ The cosines z̄·w_j are the *scores* computed by :mod:`estimator.states.scores`
 
 from __future__ import annotations
 
-import platform
-
 import numpy as np
 import torch
 from torch import Tensor
 
 BLOCK = {"cpu": 4096, "cuda": 262_144, "mps": 65_536}
 """Rows processed at once, by device type: enough to fit a CPU's cache or to occupy a GPU."""
-
-_WITH_NUMPY = platform.machine() in ("x86_64", "AMD64")
-"""Whether numpy computes exponentials and logarithms in main memory: on x86-64 in a third to half of torch's time."""
 
 
 def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -40,8 +35,8 @@ def soft_assignments(scores: Tensor, temperature: float) -> tuple[Tensor, Tensor
     for rows, given, out in zip(p.split(block), scores.split(block), row_entropy.split(block), strict=True):
         log_p = torch.log_softmax(rows.copy_(given).div_(temperature), dim=-1)
         # A probability that underflows to 0 has no logarithm; the smallest float32 is negligible.
-        _exp(log_p, out=rows).add_(torch.finfo(torch.float32).tiny)
-        out.copy_(_dot(rows, log_p))
+        torch.exp(log_p, out=rows).add_(torch.finfo(torch.float32).tiny)
+        torch.linalg.vecdot(rows, log_p, out=out)
     return p, row_entropy.div_(-float(np.log(p.shape[-1])))
 
 
@@ -62,27 +57,5 @@ def entropy(q: Tensor) -> Tensor:
     Means of p are positive. The differences of sums in :mod:`.documents` may be 0, and the order of addition differs
     between torch and numpy, so that module has a function of its own.
     """
-    return _dot(q, _log(q)).div_(-float(np.log(q.shape[-1])))
-
-
-def _is_numpy(x: Tensor) -> bool:
-    return _WITH_NUMPY and x.device.type == "cpu"
-
-
-def _exp(x: Tensor, out: Tensor) -> Tensor:
-    if _is_numpy(x):
-        np.exp(x.numpy(), out=out.numpy())
-        return out
-    return torch.exp(x, out=out)
-
-
-def _log(x: Tensor) -> Tensor:
-    return torch.from_numpy(np.log(x.numpy())) if _is_numpy(x) else x.log()
-
-
-def _dot(x: Tensor, y: Tensor) -> Tensor:
-    """Inner products of the rows of x and y [..., anchors]."""
-    if _is_numpy(x):
-        return torch.from_numpy(np.asarray(np.vecdot(x.numpy(), y.numpy())))
-    products: Tensor = torch.linalg.vecdot(x, y)
-    return products
+    surprise: Tensor = torch.linalg.vecdot(q, q.log())
+    return surprise.div_(-float(np.log(q.shape[-1])))

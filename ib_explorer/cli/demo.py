@@ -15,6 +15,7 @@ from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from ib_explorer.cached import CachedCurves
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.fresh import fresh_option
 from ib_explorer.cli.measure import measure_all
 from ib_explorer.cli.outlet import is_interactive, show
 from ib_explorer.cli.session import run_jobs
@@ -33,8 +34,9 @@ from ib_explorer.worker.messages import BoundReady, ComputeBound
     type=click.Path(path_type=Path),
     help="File for the CSV when there is no terminal (default: demo.csv in the state folder).",
 )
+@fresh_option
 @cache_dir_option
-def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int:
+def command(csv: Path | None, cache_dir: Path | None, fresh: bool, settings: Settings) -> int:
     """Train a tiny model and draw its trajectory live.
 
     Needs no network: an OLMo2 model of about a million parameters is trained on the documentation of the running
@@ -45,7 +47,7 @@ def command(csv: Path | None, cache_dir: Path | None, settings: Settings) -> int
     if is_interactive():
         from ib_explorer.cli.screen import open_screen
 
-        open_screen(cache_dir, settings, request)
+        open_screen(cache_dir, settings, request, fresh=fresh)
         return 0
     return _headless(request, cache_dir, csv)
 

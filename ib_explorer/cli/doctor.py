@@ -18,8 +18,8 @@ from ib_explorer import __version__
 from ib_explorer.cli.folders import cache_dir_option
 from ib_explorer.cli.outlet import show
 from ib_explorer.cli.settings import config_file, measurement_options
-from ib_explorer.config import Settings
-from ib_explorer.options import OPTIONS
+from ib_explorer.config import Settings, read_screen_settings
+from ib_explorer.options import OPTIONS, THEME
 from ib_explorer.worker.client import WorkerClient
 from ib_explorer.worker.messages import Failed, Ready
 
@@ -84,7 +84,11 @@ def _checkpoints(cache_dir: Path, settings: Settings) -> str:
 
 def _sources(settings: Settings) -> list[tuple[str, str]]:
     shown = ((option, settings[option.name]) for option in OPTIONS)
-    return [(option.name, f"{option.write(setting.value) or '-'}  ({setting.source})") for option, setting in shown]
+    theme = read_screen_settings(os.environ, config_file()).theme
+    return [
+        (option.name, f"{option.write(setting.value) or '-'}  ({setting.source})")
+        for option, setting in (*shown, (THEME, theme))
+    ]
 
 
 def _hub() -> tuple[str, str]:

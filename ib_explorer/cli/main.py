@@ -16,6 +16,7 @@ from estimator.errors import InputError, MeasurementError
 from ib_explorer import __version__
 from ib_explorer.cli import DONE, FAILED, WRONG
 from ib_explorer.cli.folders import cache_dir_option
+from ib_explorer.cli.fresh import fresh_option
 from ib_explorer.cli.outlet import complain, prepare_streams
 from ib_explorer.cli.signals import interruptible
 
@@ -69,9 +70,10 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="ib-explorer")
+@fresh_option
 @cache_dir_option
 @click.pass_context
-def cli(ctx: click.Context, cache_dir: Path | None) -> None:
+def cli(ctx: click.Context, cache_dir: Path | None, fresh: bool) -> None:
     """Place language models on the information plane. Without a command, opens the full-screen explorer."""
     from cache.locations import locations  # not needed for --help
     from estimator.checkpoints.catalogue import FILE, use_file
@@ -81,7 +83,7 @@ def cli(ctx: click.Context, cache_dir: Path | None) -> None:
         from ib_explorer.cli.screen import open_screen
         from ib_explorer.cli.settings import chosen_settings
 
-        open_screen(cache_dir, chosen_settings({}), None)
+        open_screen(cache_dir, chosen_settings({}), None, fresh=fresh)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,8 @@ _PLAIN = {
     **dict.fromkeys("│┃┆┊", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛", "+"),
     **dict(zip("●■▲◆○□△◇", "o#A@cuvx", strict=True)),
+    **dict(zip("∘•▫▪▵▴⋄", "..,,''^", strict=True)),
+    **dict(zip("←↑→↓↖↗↘↙◂▸▾◉◎", "<^>v\\//\\<>v*@", strict=True)),
     "⠒": "-",
 }
 _BRAILLE = range(0x2800, 0x2900)

@@ -16,6 +16,10 @@ LEAST_EXTENT = 0.01
 """Minimum extent of both axes, so that a single point, or noise, is not magnified to a full screen."""
 
 
+SHARE = "share of log n"
+"""The unit of information: n anchors have an entropy of log n."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The part of the plane that is drawn; both extents are finite and not empty."""
@@ -26,10 +30,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis's title and, if it is not numbered by its own values, its marks in ascending order."""
+    """An axis's title and, if it is not numbered by its own values, its marks in ascending order; its unit, if any."""
 
     title: str
     marks: tuple[tuple[float, str], ...] = ()
+    unit: str = ""
+
+    @property
+    def caption(self) -> str:
+        """The title with the unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
 
 def training_axis(runs: Sequence[Sequence[Revision]]) -> tuple[Axis, list[Mapping[Revision, float]]]:

@@ -36,13 +36,16 @@ class Canvas:
         other._characters, other._colours = self._characters.copy(), self._colours.copy()
         return other
 
-    def line(self, places: Places, colour: Colour, symbol: str | None = None) -> None:
+    def line(self, places: Places, colour: Colour, symbol: str | None = None, *, over: str | None = None) -> None:
         """Draw a line through ``places``, with gaps at non-finite ones; with braille dots unless a symbol is given.
 
-        Dots are combined with those already in a cell.
+        Dots are combined with those already in a cell. A line of symbols covers only blanks and the characters
+        ``over``, if given, so that lines below it stay whole.
         """
         if symbol is not None:
             touched = _touched(places, self.width, self.height)
+            if over is not None:
+                touched &= self.free(over)
             self._set(touched, np.uint32(ord(symbol)), colour)
             return
         dots = _touched(places, 2 * self.width, 4 * self.height)
@@ -54,18 +57,40 @@ class Canvas:
         """Draw a symbol at each of the ``places`` that lie on the canvas."""
         inside = places[((places >= 0) & (places <= 1)).all(axis=1)]
         touched = np.zeros((self.height, self.width), dtype=bool)
-        touched[_cells(inside, self.width, self.height)] = True
+        touched[cells_of(inside, self.width, self.height)] = True
         self._set(touched, np.uint32(ord(symbol)), colour)
 
+    def write(self, row: int, column: int, text: str, colour: Colour) -> None:
+        """Write ``text``, one cell per character, from a cell on; it must fit."""
+        where = np.zeros((self.height, self.width), dtype=bool)
+        where[row, column : column + len(text)] = True
+        characters = np.zeros((self.height, self.width), dtype=np.uint32)
+        characters[row, column : column + len(text)] = [ord(character) for character in text]
+        self._set(where, characters, colour)
+
+    def free(self, over: str = "") -> _Grid:
+        """The cells [height, width] that are blank or hold one of the characters ``over``."""
+        return np.asarray(np.isin(self._characters, [ord(character) for character in f" {over}"]), dtype=np.bool_)
+
+    def dotted(self) -> _Grid:
+        """The cells [height, width] that hold braille dots, hence lines without a marker."""
+        return np.asarray(self._characters & 0xFFFFFF00 == _BRAILLE, dtype=np.bool_)
+
     def rows(self) -> Iterator[list[Run]]:
-        """The rows from the top, as runs of adjacent cells of one colour."""
+        """The rows from the top, as runs of adjacent cells of one colour; blanks have that of the cells before them.
+
+        Long runs are few bytes for a terminal.
+        """
         for characters, colours in zip(self._characters.tolist(), self._colours.tolist(), strict=True):
             text, start, row = "".join(map(chr, characters)), 0, list[Run]()
             for packed, same in groupby(colours):
                 end = start + sum(1 for _ in same)
-                row.append(
-                    (text[start:end], None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255))
-                )
+                colour = None if packed == _NO_COLOUR else (packed >> 16, packed >> 8 & 255, packed & 255)
+                before = row[-1] if row else ("", colour)
+                if before[1] == colour or (row and text[start:end].isspace()):
+                    row[-1:] = [(before[0] + text[start:end], before[1])]
+                else:
+                    row.append((text[start:end], colour))
                 start = end
             yield row
 
@@ -74,7 +99,7 @@ class Canvas:
         np.copyto(self._colours, colour[0] << 16 | colour[1] << 8 | colour[2], where=where)
 
 
-def _cells(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def cells_of(places: Places, columns: int, rows: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Row (from the top) and column of each place in the unit square."""
     column = np.minimum((places[:, 0] * columns).astype(np.intp), columns - 1)
     return rows - 1 - np.minimum((places[:, 1] * rows).astype(np.intp), rows - 1), column
@@ -88,7 +113,7 @@ def _touched(places: Places, columns: int, rows: int) -> _Grid:
     steps = np.ceil(extent.max(axis=1, initial=0)).astype(np.intp) + 1
     segment = np.repeat(np.arange(len(steps)), steps)
     share = (np.arange(len(segment)) - np.repeat(np.cumsum(steps) - steps, steps)) / np.maximum(steps - 1, 1)[segment]
-    grid[_cells(start[segment] + share[:, None] * (end - start)[segment], columns, rows)] = True
+    grid[cells_of(start[segment] + share[:, None] * (end - start)[segment], columns, rows)] = True
     return grid
 
 

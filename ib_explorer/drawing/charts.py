@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import combining, east_asian_width
 
@@ -11,18 +11,24 @@ import numpy as np
 
 from estimator.measurement import CheckpointMeasurements, Measurement
 from estimator.text.kinds import LABELS
-from ib_explorer.drawing.axes import Axis, Limits, extent
+from estimator.turn import Turn
+from ib_explorer.drawing.axes import SHARE, Axis, Limits, extent
 from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.canvas import Colour, Places, Run
 from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
-from ib_explorer.drawing.plane import Plane, series_name
+from ib_explorer.drawing.marks import Label
+from ib_explorer.drawing.names import short_place
+from ib_explorer.drawing.plane import Plane, Point, Series, series_name
 from ib_explorer.drawing.records import sides
-from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, checkpoints_of
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, checkpoints_of, revision_of
+from ib_explorer.drawing.turns import turn_of
 from ib_explorer.drawing.view import CONTEXT, View
 
 Pairs = Sequence[tuple[float, float]]
 _DRAWN_WIDE = "㉈㉉㉊㉋㉌㉍㉎㉏"
 """Characters of ambiguous width by Unicode that terminals and plotext draw two cells wide."""
+LABELLED = 3
+"""The most series whose ends are labelled."""
 SMALLEST = (20, 10)
 """Width and height below which there is no room for a picture."""
 
@@ -31,7 +37,8 @@ SMALLEST = (20, 10)
 class Line:
     """One line of a chart through ``pairs`` of x and y, broken where one is not finite.
 
-    It consists of ``stroke`` characters (None: braille dots), with ``marker`` at each pair (None: no markers).
+    It consists of ``stroke`` characters (None: braille dots), with ``marker`` at each pair (None: no markers); where
+    it is ``directed``, the markers of older points are smaller, and arrows show the direction.
     """
 
     name: str
@@ -39,6 +46,7 @@ class Line:
     colour: Colour
     marker: str | None = None
     stroke: str | None = None
+    directed: bool = False
 
     @property
     def symbol(self) -> str:
@@ -77,7 +85,8 @@ class Band:
 class Chart:
     """One pair of axes and the lines between them: what puts the series in context, below the ``series`` themselves.
 
-    The ``band`` and the ``bands``, of which the legend lists the first, are below all lines.
+    The ``band`` and the ``bands``, of which the legend lists the first, are below all lines. ``labels`` are written
+    where they find room. ``hidden`` are lines that only the legend lists, each with its index among all.
     """
 
     context: tuple[Line, ...]
@@ -87,6 +96,8 @@ class Chart:
     y_axis: Axis
     band: Band | None = None
     bands: tuple[Band, ...] = ()
+    labels: tuple[Label, ...] = ()
+    hidden: tuple[tuple[int, Line], ...] = ()
 
     @property
     def areas(self) -> tuple[Band, ...]:
@@ -111,7 +122,29 @@ def plane_chart(plane: Plane, limits: Limits | None = None) -> Chart:
     is_between = plane.bound and plane.low
     band = Band("held-out to raw", plane.low, plane.bound, BAND, "░") if is_between else None
     pairs = [line(series.order, [(point.x, point.y) for point in series.points]) for series in plane.series]
-    return Chart(tuple(context), _trajectories(plane, pairs), window, plane.x_axis, plane.y_axis, band)
+    is_directed = not view.is_over_training
+    lines = tuple(replace(one, directed=is_directed) for one in _trajectories(plane, pairs))
+    hidden = tuple((index, Line(one.name, (), DIAGONAL, one.look.marker)) for index, one in plane.hidden)
+    labels = tuple(_labels(plane)) if is_directed else ()
+    return Chart(tuple(context), lines, window, plane.x_axis, plane.y_axis, band, labels=labels, hidden=hidden)
+
+
+def labelled(series: Series) -> list[tuple[Point, str]]:
+    """The points of a series that are labelled on the plane, with their texts: its last, its first, and its turn."""
+    turn = turn_of(series)
+    texts = {index: "" for index in (len(series.points) - 1, 0)} | (
+        {turn.index: "turn "} if isinstance(turn, Turn) else {}
+    )
+    places = {index: short_place(revision_of(series.points[index].checkpoint)) for index in texts}
+    return [(series.points[index], text + places[index]) for index, text in texts.items()]
+
+
+def _labels(plane: Plane) -> Iterator[Label]:
+    """The labels of all series, or of none where they are too many to tell apart."""
+    if len(plane.series) <= LABELLED:
+        for series in plane.series:
+            for point, text in labelled(series):
+                yield Label(point.x, point.y, narrow(text), series.look.colour)
 
 
 def layers_chart(records: Sequence[CheckpointMeasurements], view: View) -> Chart:
@@ -138,26 +171,50 @@ def layers_chart(records: Sequence[CheckpointMeasurements], view: View) -> Chart
     layers = sorted({layer for line in lines for layer, _ in line.pairs})
     shown = ", ".join(f"{record.model}@{record.revision}" for record, _ in last.values())
     x_axis = Axis(f"layer of {shown}", tuple((layer, f"{layer:.0f}") for layer in layers))
-    y_axis = Axis(titles[0] if len(titles) == 1 else "I / log n")
+    y_axis = Axis(titles[0] if len(titles) == 1 else "I", unit=SHARE)
     return Chart((), lines, _limits([line.pairs for line in lines]), x_axis, y_axis)
 
 
-def legend(chart: Chart, width: int) -> list[Run]:
-    """The title of the y axis and, to the right, the lines; series that do not fit are counted instead."""
-    title = narrow(chart.y_axis.title)[:width]
-    count = len(chart.series)
-    for shown in range(count, -1, -1):
-        more = [("+", f"{count - shown} more", DIAGONAL)] if shown < count else []
-        drawn: tuple[Line | Band, ...] = (*chart.context, *chart.areas[:1], *chart.series[:shown])
-        entries = [(one.symbol, narrow(one.name), one.colour) for one in drawn] + more
-        length = sum(len(symbol) + 1 + len(name) for symbol, name, _ in entries) + 3 * max(len(entries) - 1, 0)
-        if length <= width - len(title) - 2:
-            break
-    else:
-        entries, length = [], 0
-    row: list[Run] = [(title + " " * (width - len(title) - length), None)]
-    for index, (symbol, name, shade) in enumerate(entries):
-        row += [("   " if index else "", None), (symbol, shade), (f" {name}", None)]
+def legend(chart: Chart, width: int, *, numbered: bool = False) -> list[Run]:
+    """The title of the y axis and, to the right, the lines; series that do not fit are counted instead.
+
+    The unit is left out where it would take the room of a line. ``numbered`` series have the digit of the key that
+    hides and shows them; hidden ones are dim and in brackets.
+    """
+    series: list[tuple[str, str, Colour, Colour | None]] = [
+        (one.symbol, narrow(one.name), one.colour, None) for one in chart.series
+    ]
+    for index, one in chart.hidden:
+        series.insert(index, (one.symbol, f"({narrow(one.name)})", DIAGONAL, DIAGONAL))
+    if numbered:
+        series = [
+            (f"{at} {symbol}" if at < 10 else symbol, name, colour, named)
+            for at, (symbol, name, colour, named) in enumerate(series, 1)
+        ]
+    drawn: tuple[Line | Band, ...] = (*chart.context, *chart.areas[:1])
+    context = [(one.symbol, narrow(one.name), one.colour, None) for one in drawn]
+    for title in (narrow(chart.y_axis.caption)[:width], narrow(chart.y_axis.title)[:width]):
+        if (length := _length([*context, *series])) <= width - len(title) - 2:
+            return _legend(title, [*context, *series], width - len(title) - length)
+    for shown in range(len(series) - 1, -1, -1):
+        entries = [*context, *series[:shown], ("+", f"{len(series) - shown} more", DIAGONAL, None)]
+        if (length := _length(entries)) <= width - len(title) - 2:
+            return _legend(title, entries, width - len(title) - length)
+    return _legend(title, [], width - len(title))
+
+
+_Entry = tuple[str, str, Colour, Colour | None]
+"""An entry of the legend: its symbol and name, and the colour of each."""
+
+
+def _length(entries: Sequence[_Entry]) -> int:
+    return sum(len(symbol) + 1 + len(name) for symbol, name, *_ in entries) + 3 * max(len(entries) - 1, 0)
+
+
+def _legend(title: str, entries: Sequence[_Entry], room: int) -> list[Run]:
+    row: list[Run] = [(title + " " * room, None)]
+    for index, (symbol, name, shade, named) in enumerate(entries):
+        row += [("   " if index else "", None), (symbol, shade), (f" {name}", named)]
     return row
 
 
@@ -184,10 +241,9 @@ def narrow(text: str) -> str:
 
 def _trajectories(plane: Plane, pairs: Sequence[Pairs]) -> tuple[Line, ...]:
     """The series of the plane through these pairs."""
-    looks = [appearance(index, len(pairs), plane.view.layer == "each") for index in range(len(pairs))]
     return tuple(
-        Line(series.name, mine, look.colour, look.marker)
-        for series, mine, look in zip(plane.series, pairs, looks, strict=True)
+        Line(series.name, mine, series.look.colour, series.look.marker)
+        for series, mine in zip(plane.series, pairs, strict=True)
     )
 
 

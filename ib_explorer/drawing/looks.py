@@ -20,9 +20,12 @@ PALETTE: tuple[Colour, ...] = (
 ORDERED: tuple[Colour, ...] = ((110, 110, 220), (52, 148, 190), (40, 175, 125), (150, 210, 70), (253, 231, 60))
 # Eight markers against seven colours: 56 series differ in at least one, and 8 without any colour.
 MARKERS = "●■▲◆○□△◇"
+SMALLER = dict(zip(MARKERS, ("∘•", "▫▪", "▵▴", "⋄⋄", "∘∘", "▫▫", "▵▵", "⋄⋄"), strict=True))
+"""Two smaller forms of each marker, for the first and the second third of a run."""
 DIAGONAL: Colour = (110, 110, 110)
 BOUND: Colour = (160, 160, 200)
 BAND: Colour = (95, 95, 125)
+GHOST: Colour = (130, 130, 130)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,9 @@ def appearance(index: int, count: int, ordered: bool) -> Appearance:
         round(a + (place - lower) * (b - a)) for a, b in zip(ORDERED[lower], ORDERED[lower + 1], strict=True)
     )
     return Appearance((red, green, blue), marker)
+
+
+def sized(marker: str, share: float) -> str:
+    """The marker of a point at ``share`` of its run, 0 for the first and 1 for the last: older points are smaller."""
+    forms = SMALLER.get(marker, "") + marker
+    return forms[min(int(share * len(forms)), len(forms) - 1)]

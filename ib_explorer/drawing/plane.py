@@ -6,8 +6,8 @@ Labels with one side have no plane: their information is plotted over training.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from estimator.bottleneck.bounds import DIAGONAL
@@ -21,8 +21,10 @@ from estimator.measurement import (
 )
 from estimator.text.kinds import LABELS
 from estimator.values import Value
-from ib_explorer.drawing.axes import Axis, Limits, extent, training_axis
+from ib_explorer.drawing.axes import SHARE, Axis, Limits, extent, training_axis
 from ib_explorer.drawing.branches import Order, line_order
+from ib_explorer.drawing.looks import Appearance, appearance
+from ib_explorer.drawing.names import short_models
 from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import Trajectory, checkpoints_of, grouped, layers_measured, revision_of
@@ -72,7 +74,8 @@ class Point:
 class Series:
     """The points of one trajectory at one layer (or the layers' mean), in training order.
 
-    ``order`` is that of the line through them, which branches where training does.
+    ``order`` is that of the line through them, which branches where training does. ``look`` does not depend on which
+    series are hidden.
     """
 
     trajectory: Trajectory
@@ -80,13 +83,15 @@ class Series:
     name: str
     points: tuple[Point, ...]
     order: Order
+    look: Appearance
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
     """A picture of the information plane as data; ``bound``, unless it is the diagonal, as fractions of log n.
 
-    ``low`` is the same line from the low estimate of the curve: the true one lies between the two.
+    ``low`` is the same line from the low estimate of the curve: the true one lies between the two. ``hidden`` are the
+    series that are listed but not drawn, each with its index among all.
     """
 
     view: View
@@ -96,6 +101,15 @@ class Plane:
     limits: Limits
     x_axis: Axis
     y_axis: Axis
+    hidden: tuple[tuple[int, Series], ...] = ()
+
+    @property
+    def listed(self) -> tuple[Series, ...]:
+        """All series, also the hidden ones, in the order of the legend."""
+        series = list(self.series)
+        for index, one in self.hidden:
+            series.insert(index, one)
+        return tuple(series)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -109,17 +123,23 @@ class Plane:
 
 
 def plane(
-    records: Iterable[CheckpointMeasurements], view: View, curve: BoundCurve | None, low: BoundCurve | None = None
+    records: Iterable[CheckpointMeasurements],
+    view: View,
+    curve: BoundCurve | None,
+    low: BoundCurve | None = None,
+    *,
+    hidden: Collection[Trajectory] = (),
 ) -> Plane:
     """The plane of ``records`` in ``view``, with ``curve`` (bits) divided by log2 n anchors as its bound.
 
-    ``low`` is the low estimate of that curve.
+    ``low`` is the low estimate of that curve; the series of ``hidden`` trajectories are listed only.
     """
     series: list[Series] = []
     trajectories = grouped(record for record in records if view.shows(record))
     checkpoints = {trajectory: checkpoints_of(records) for trajectory, records in trajectories.items()}
     titles = list(LABELS.titles(view.granularity).values())
-    x_axis, y_axis = Axis(CONTEXT if view.is_of_context else titles[0]), Axis(titles[-1])
+    x_axis = Axis(CONTEXT if view.is_of_context else titles[0], unit=SHARE)
+    y_axis = Axis(titles[-1], unit=SHARE)
     places: list[Mapping[Revision, float]] = [{} for _ in checkpoints]
     if view.is_over_training:
         runs = [[revision_of(parts[0]) for parts in run] for run in checkpoints.values()]
@@ -138,9 +158,14 @@ def plane(
                 name = series_name(trajectory, points[0].checkpoint, layer, view, list(trajectories))
                 is_whole = len(points) == len(run)
                 mine = order if is_whole else line_order([revision_of(point.checkpoint) for point in points])
-                series.append(Series(trajectory, layer, name, points, mine))
+                look = appearance(len(series), 1, False)
+                series.append(Series(trajectory, layer, name, points, mine, look))
+    if view.layer == "each":
+        series = [replace(one, look=appearance(at, len(series), True)) for at, one in enumerate(series)]
     upper, lower = (_bound(one, series, view) for one in (curve, low))
-    return Plane(view, tuple(series), upper, lower, _limits(series), x_axis, y_axis)
+    shown = tuple(one for one in series if one.trajectory not in hidden)
+    listed = tuple((index, one) for index, one in enumerate(series) if one.trajectory in hidden)
+    return Plane(view, shown, upper, lower, _limits(shown), x_axis, y_axis, listed)
 
 
 def distance(point: Point, curve: BoundCurve) -> Distance:
@@ -211,7 +236,8 @@ def series_name(
     """The name of a series: its model, its sample where ``trajectories`` share a model, its layer in a view of each."""
     parts = []
     if len(trajectories) > 1 or view.layer != "each":
-        parts.append(trajectory.model)
+        models = tuple(other.model for other in trajectories)
+        parts.append(short_models(models, by_size=True)[trajectory.model])
     if sum(other.model == trajectory.model for other in trajectories) > 1:
         parts.append(f"({checkpoint.corpus}, {sample_size(checkpoint)})")
     if view.layer == "each":

@@ -12,8 +12,13 @@ import numpy as np
 import plotext
 
 from ib_explorer.drawing.axes import Axis, marked, ticks
-from ib_explorer.drawing.canvas import Colour, Places, clipped
+from ib_explorer.drawing.canvas import Canvas, Colour, Places, clipped
 from ib_explorer.drawing.charts import SMALLEST, Chart, Line, legend, narrow, shares
+from ib_explorer.drawing.marks import write_labels
+from ib_explorer.drawing.picture import draw_lines
+
+_BLANK = "\u00a0"
+"""A blank within a label: plotext would draw a space as nothing."""
 
 
 def draw(charts: Sequence[Chart], width: int, height: int, *, colour: bool) -> str:
@@ -39,9 +44,17 @@ def _chart(chart: Chart, width: int, height: int, colour: bool) -> str:
         figure.ruler(axis, side).lim(0, 1).ticks(places, names)
     for line in (*chart.below(columns), *chart.series):
         _draw_line(line, shares(line.pairs, chart.limits))
+    canvas = Canvas(columns, height - 4)
+    for at, symbol, shade in draw_lines(canvas, chart):
+        plotext.figure.draw(_signal(at, symbol, shade))
+    placed = [(shares([(label.x, label.y)], chart.limits), label) for label in chart.labels]
+    for row, column, label in write_labels(canvas, placed):
+        for cell, character in enumerate(label.text, column):
+            centre = np.array([[(cell + 0.5) / columns, 1 - (row + 0.5) / (height - 4)]])
+            plotext.figure.draw(_signal(centre, character if character != " " else _BLANK, label.colour))
     above = "".join(_painted(text, shade if colour else None) for text, shade in legend(chart, width))
-    body = figure.build().string(colorless=not colour).removesuffix("\n")
-    return "\n".join((above, body, f"{narrow(chart.x_axis.title)[:width]:>{width}}"))
+    body = figure.build().string(colorless=not colour).removesuffix("\n").replace(_BLANK, " ")
+    return "\n".join((above, body, f"{narrow(chart.x_axis.caption)[:width]:>{width}}"))
 
 
 def _ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> tuple[list[float], list[str]]:
@@ -53,7 +66,7 @@ def _ticks(axis: Axis, ends: tuple[float, float], count: int, cells: int) -> tup
 
 
 def _draw_line(line: Line, places: Places) -> None:
-    """The line within the unit square, lifted at gaps and outside, and its markers."""
+    """The line within the unit square, lifted at gaps and outside."""
     start, end = clipped(places[:-1], places[1:])
     if len(start):
         goes_on = np.concatenate([[False], (start[1:] == end[:-1]).all(axis=1)])
@@ -64,10 +77,6 @@ def _draw_line(line: Line, places: Places) -> None:
         for index in (ends[~goes_on] - 1).tolist():
             signal.line(index, False)
         plotext.figure.draw(signal)
-    if line.marker is not None:
-        inside = places[((places >= 0) & (places <= 1)).all(axis=1)]
-        if len(inside):
-            plotext.figure.draw(_signal(inside, line.marker, line.colour))
 
 
 def _signal(places: Places, symbol: str, colour: Colour) -> plotext.signal:

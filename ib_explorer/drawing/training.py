@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from estimator.checkpoints.revision import SOUP, Revision
+from estimator.checkpoints.revision import Revision
 from estimator.checkpoints.tree import positions, segments, stage_rank
 from estimator.measurement import MARGIN
-from estimator.turn import NoTurn, Turn, find_turn
+from estimator.turn import NoTurn, Turn
 from estimator.values import USUAL
 from ib_explorer.drawing.axes import Axis, Limits, extent
 from ib_explorer.drawing.branches import line
 from ib_explorer.drawing.charts import Band, Chart, Line
-from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL, appearance
+from ib_explorer.drawing.looks import BAND, BOUND, DIAGONAL
 from ib_explorer.drawing.plane import Plane, Point, Series
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import revision_of
+from ib_explorer.drawing.turns import turn_of
 
 Counted = Literal["step", "tokens"]
 COUNTED: tuple[Counted, ...] = ("step", "tokens")
@@ -63,7 +64,7 @@ def _training(same: Same[Plane], counted: Counted, ratio: str, chosen: int | Non
     plane = same.value
     runs = [[revision_of(point.checkpoint) for point in series.points] for series in plane.series]
     axis, places, names = counted_axis(runs, counted)
-    turns = [_turn(plane, series, run) for series, run in zip(plane.series, runs, strict=True)]
+    turns = [turn_of(series) for series in plane.series]
     said = tuple(_sentence(turn, run, name, axis.title) for turn, run, name in zip(turns, runs, names, strict=True))
     shown = range(len(runs)) if len(runs) <= _MOST_BANDS else range(0)
     marked = shown if chosen is None else range(chosen, chosen + 1)
@@ -153,27 +154,6 @@ def written(count: int, kind: int | None) -> str:
     return str(count)
 
 
-def on_trunk(run: Sequence[Revision]) -> list[int]:
-    """The indices of the checkpoints of a run that no ingredient, seed or learning rate sets apart."""
-    return [index for index, one in enumerate(run) if one.ingredient in (None, SOUP) and one.fork is None]
-
-
-def _turn(plane: Plane, series: Series, run: Sequence[Revision]) -> Turn | NoTurn:
-    """The turn of a series on its trunk; its indices are those of the series' points."""
-    trunk = on_trunk(run)
-    rows = [series.points[index].measurement for index in trunk]
-    sides = [(row.complexity, row.expressivity) for row in rows if row.expressivity is not None]
-    if len(sides) < len(rows) or not rows:
-        return NoTurn("the labels have one side")
-    value = plane.view.value
-    x, y = [one for one, _ in sides], [one for _, one in sides if one is not None]
-    numbers = [list(map(of, side)) for side in (x, y) for of in (value.of, value.error)]
-    found = find_turn(*numbers)
-    if isinstance(found, NoTurn):
-        return found
-    return Turn(trunk[found.index], trunk[found.first], trunk[found.last], found.errors)
-
-
 def _sentence(turn: Turn | NoTurn, run: Sequence[Revision], names: Mapping[Revision, str], title: str) -> str:
     if isinstance(turn, NoTurn):
         return ""
@@ -191,14 +171,13 @@ def _chart(
     axis: Axis,
     title: str,
 ) -> Chart:
-    looks = [appearance(index, len(runs), plane.view.layer == "each") for index in range(len(runs))]
     ends: list[float] = []
     lines, bands = [], []
     for index, (series, run) in enumerate(zip(plane.series, runs, strict=True)):
         triples = [found[index][at] for at in run]
         place = [places[index][at] for at in run]
         pairs = line(series.order, [(x, value) for x, (value, _, _) in zip(place, triples, strict=True)])
-        lines.append(Line(series.name, pairs, looks[index].colour, looks[index].marker))
+        lines.append(Line(series.name, pairs, series.look.colour, series.look.marker))
         ends += [value for value, _, _ in triples]
         if index in marked:
             bands += _bands(series, place, triples)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 from estimator.checkpoints.catalogue import whole_model
 from estimator.checkpoints.names import parse_checkpoint
@@ -37,6 +38,16 @@ class Trajectory:
             checkpoint.dtype,
             checkpoint.estimator_version,
         )
+
+    @classmethod
+    def named(cls, series: Mapping[str, Any]) -> Trajectory | None:
+        """The trajectory that a series of checkpoints in the cache is; None if it is described otherwise."""
+        try:
+            names = ("model", "sample", "anchors", "anchor_seeds", "dtype", "estimator")
+            model, sample, anchors, seeds, dtype, version = (series[name] for name in names)
+            return cls(model, sample, anchors, tuple(seeds), dtype, version)
+        except (KeyError, TypeError):
+            return None
 
 
 def checkpoints_of(records: Iterable[CheckpointMeasurements]) -> list[tuple[CheckpointMeasurements, ...]]:

@@ -7,43 +7,53 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from ib_explorer.tui.actions.picking import PickingActions
+from ib_explorer.tui.actions.plane import PlaneActions
 from ib_explorer.tui.actions.queue import QueueActions
+from ib_explorer.tui.actions.session import SessionActions
 from ib_explorer.tui.actions.tables import TableActions
 from ib_explorer.tui.actions.training import TrainingActions
+from ib_explorer.tui.actions.typing import Typing
 from ib_explorer.tui.actions.view import ViewActions
 from ib_explorer.tui.actions.work import WorkActions
-from ib_explorer.tui.keymap import bindings, keys
+from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.screens.help_screen import HelpScreen
-from ib_explorer.tui.tabs import TABS
-from ib_explorer.tui.theme import PLANE
 
 
 class ExplorerApp(
-    ViewActions, TrainingActions, WorkActions, PickingActions, QueueActions, TableActions, inherit_bindings=False
+    Typing,
+    SessionActions,
+    ViewActions,
+    PlaneActions,
+    TrainingActions,
+    WorkActions,
+    PickingActions,
+    QueueActions,
+    TableActions,
+    inherit_bindings=False,
 ):
     """The full-screen explorer of the information plane."""
 
     TITLE = "ib-explorer"
     CSS = files("assets").joinpath("explorer.tcss").read_text(encoding="utf-8")
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "copy, or quit", show=False)]
     AUTO_FOCUS = ""
 
-    def on_mount(self) -> None:
-        """Register the theme and bind the tabs' keys."""
-        for tab in TABS.values():
-            self.bind(tab.key, tab.action, description=tab.text, show=False)
-        self.register_theme(PLANE)
-        self.theme = PLANE.name
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for key in self.setup.keys:
+            for one in key.bindings:
+                self.bind(one.key, one.action, description=one.description, show=one.show, key_display=one.key_display)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The commands of the palette: every command of the key map, by its text."""
-        for key in keys():
-            if key.action != "command_palette":
-                yield SystemCommand(key.text, f"{key.group.lower()} · {key.shown}", self._runner(key.action))
+        """The commands of the palette: every command of the key map that has an effect now, by its text."""
+        for key in self.setup.keys:
+            if key.action != "command_palette" and not impossible(self.scene, key.action):
+                for shown, action, text in key.commands:
+                    yield SystemCommand(text, f"{key.group.lower()} · {shown}", self._runner(action))
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:
@@ -53,4 +63,4 @@ class ExplorerApp(
 
     def action_help(self) -> None:
         """Show the keys and the meaning of the numbers."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.setup.keys, self.focused))

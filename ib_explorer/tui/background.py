@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual.message import Message
 
@@ -15,6 +16,7 @@ from estimator.curve import BoundCurve
 from estimator.errors import InputError
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
+from estimator.request import MeasurementRequest
 from ib_explorer.cached import as_asked
 from ib_explorer.drawing.shelf import shelf_of
 from ib_explorer.tui.news import (
@@ -49,6 +51,7 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
     records: list[CheckpointMeasurements] = []
     curves: list[BoundCurve] = []
     increments: list[CheckpointIncrements] = []
+    requests: Sequence[tuple[Mapping[str, Any], MeasurementRequest]] = ()
     problem = None
     gc.disable()
     try:
@@ -56,13 +59,14 @@ async def read_cache(cache: CacheReader, post: Post) -> None:
         await asyncio.to_thread(lambda: [shelf_of(record) for record in records])
         curves = [curve for _, curve in await asyncio.to_thread(cache.curves.all)]
         increments += await asyncio.to_thread(cache.increments.all)
+        requests = await asyncio.to_thread(cache.requests.all)
     except InputError as error:
         problem = str(error)
     except OSError as error:
         problem = f"The cache could not be read: {error}."
     finally:
         _spare_collection()
-    post(CacheRead(records, curves, increments, problem))
+    post(CacheRead(records, curves, increments, problem, requests))
     await report_missing(cache, post)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from estimator.checkpoints.folders import model_name
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
 from ib_explorer.drawing.trajectories import Trajectory
-from ib_explorer.tui import background, lacking
+from ib_explorer.tui import background, lacking, moves
 from ib_explorer.tui.harmless import HARMLESS
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.news import (
@@ -36,6 +36,8 @@ from ib_explorer.tui.scene import Scene, scene
 from ib_explorer.tui.screens.dialog import LiveDialog
 from ib_explorer.tui.screens.error_dialog import ErrorDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
+from ib_explorer.tui.session import Configured, returned
+from ib_explorer.tui.setup import Setup
 from ib_explorer.tui.state import (
     DEFAULT_ORDER,
     LogLine,
@@ -49,6 +51,7 @@ from ib_explorer.tui.state import (
     with_records,
 )
 from ib_explorer.tui.tabs import TABS
+from ib_explorer.tui.theme import THEMES
 from ib_explorer.worker.messages import BoundReady, CancelledJob, CheckpointFailed, Failed, Finished, Measured
 
 REDRAW_EVERY = 0.5
@@ -62,7 +65,9 @@ SETTLE_AFTER = 0.3
 
 
 class Core(App[None], inherit_bindings=False):
-    """Reads ``cache`` and submits jobs to ``client``, starting with ``initial``; ``form`` fills the form until then.
+    """Reads ``cache`` and submits jobs to ``client``, starting with ``initial``; ``form`` is the configured order.
+
+    ``leaving`` is the state that the last session left, until the cache has been read.
 
     Background tasks post messages, handlers here update the state, widgets show the scene derived from it.
     """
@@ -73,10 +78,18 @@ class Core(App[None], inherit_bindings=False):
         client: Client,
         initial: MeasurementRequest | None = None,
         form: Order = DEFAULT_ORDER,
+        setup: Setup | None = None,
     ) -> None:
         super().__init__()
         self.cache, self.client, self.initial = cache, client, initial
-        self.state = State(form=form, log=tuple(LogLine(safe(line), "warning") for line in TABS.broken.values()))
+        self.setup = setup or Setup()
+        self.configured = Configured(form, self.setup.theme)
+        log = tuple(LogLine(safe(line), "warning") for line in TABS.broken.values())
+        state = State(form=form, theme=self.setup.theme, log=log)
+        if not self.setup.is_fresh:
+            state = self.setup.session.restored(state, self.configured)
+        self.leaving: State | None = state
+        self.state = replace(state, place=None)
         self._settling: Timer | None = None
         self.settle_after = SETTLE_AFTER
 
@@ -93,6 +106,10 @@ class Core(App[None], inherit_bindings=False):
         """Restore the garbage collector's settings."""
         background.spare_no_more()
 
+    def key_of(self, action: str) -> str:
+        """The key of an action as it is written, or its name in the palette if it has none."""
+        return next((key.shown.split()[0] for key in self.setup.keys if key.action == action), "ctrl+p")
+
     @property
     def failure(self) -> Exception | None:
         """The exception that ended the application, if one did."""
@@ -103,8 +120,8 @@ class Core(App[None], inherit_bindings=False):
         self._close_messages_no_wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """The filters of all that is drawn, the last of which no control character passes."""
-        return [*super().get_line_filters(), HARMLESS]
+        """The filters of all that is drawn: those of the theme, and one that no control character passes."""
+        return [*super().get_line_filters(), *THEMES[self.state.theme].filters, HARMLESS]
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a notice for a while; its text is shown as it is, without markup."""
@@ -118,7 +135,11 @@ class Core(App[None], inherit_bindings=False):
         """
         self.state = state
         if at_once:
-            self.call_later(self._redraw)
+            self.call_later(self._redraw_after_keys)
+
+    def _redraw_after_keys(self) -> None:
+        """Redraw for the last of the keys that have arrived."""
+        self._redraw()
 
     def _redraw(self) -> None:
         main = self.screen_stack[0] if self.screen_stack else None
@@ -144,15 +165,34 @@ class Core(App[None], inherit_bindings=False):
         # Values added by this session are newer than those read.
         increments = {found.measurements: found for found in message.increments} | dict(self.state.increments)
         state = replace(self.state, curves=(*message.curves, *self.state.curves), increments=increments)
+        state = replace(state, recalled=self._recalled(message.requests))
         state = with_records(state, [*message.records, *self.state.records])
+        left, self.leaving = self.leaving, None
+        if left is not None and self.initial is None and not self.state.records:
+            state = returned(state, left)
         initial = {self.initial.model, model_name(self.initial.model)} if self.initial else {}
         wanted = [record for record in message.records if record.model in initial and state.view.shows(record)]
         if wanted:
             state = at_last_checkpoint(state, Trajectory.of(wanted[-1]))
         self._set(state, at_once=True)
-        if self.initial is not None:
-            self._set(replace(self.state, form=Order(self.initial, self.state.view.preset)), at_once=False)
+        if self.initial is None:
+            self._measure_view()  # from stored scores, as this session has ordered nothing
+        else:
+            order = Order(self.initial, self.state.view.preset)
+            self._set(moves.to_order(self.state, order), at_once=False)
             self.order(self.initial)
+
+    def _recalled(
+        self, found: Sequence[tuple[Mapping[str, Any], MeasurementRequest]]
+    ) -> Mapping[Trajectory, MeasurementRequest]:
+        """The requests of earlier sessions by trajectory, with what belongs to this machine as it is configured now."""
+        now = self.configured.form.request
+        here = {name: getattr(now, name) for name in ("device", "checkpoint_budget", "safetensors_only")}
+        return {
+            trajectory: replace(request, **here)
+            for series, request in found
+            if (trajectory := Trajectory.named(series)) is not None
+        }
 
     @on(RecordsMissing)
     def _records_missing(self, message: RecordsMissing) -> None:
@@ -226,6 +266,11 @@ class Core(App[None], inherit_bindings=False):
         else:
             self.push_screen(ErrorDialog("export", message.problem, input_error=True))
 
+    async def quit_now(self) -> None:
+        """Close the worker and exit."""
+        await self.client.close()
+        self.exit()
+
     # Jobs
 
     def order(self, request: MeasurementRequest) -> None:
@@ -243,6 +288,9 @@ class Core(App[None], inherit_bindings=False):
         for job in jobs:
             self._withdraw(other for other in self.state.jobs if other.kind.is_speculative)
             numbered = replace(job, number=self.client.next_job())
+            if job.kind.extends_trajectory:
+                rest = tuple(order for order in self.state.unfinished if order.request != job.request)
+                self._set(replace(self.state, unfinished=rest), at_once=False)
             self._wake()
             self._set(with_job(self.state, numbered), at_once=True)
             self.run_worker(background.submit(self.client, numbered.task, self.post_message), group="submit")

@@ -19,7 +19,7 @@ AHEAD_BYTES = 2**30
 
 
 def view_request(scene: Scene) -> MeasurementRequest | None:
-    """The request for the values in view, derived from this session's request for the trajectory; None without one."""
+    """The request for the values in view, derived from the request of the trajectory; None if it is not known."""
     view, known = scene.state.view, scene.request
     if known is None:
         return None

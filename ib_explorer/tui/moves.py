@@ -102,8 +102,21 @@ def to_order(state: State, order: Order) -> State:
     return replace(state, view=view, form=order, live=True, limits=None)
 
 
-def zoomed(scene: Scene, factor: float) -> State:
-    """Scale the window by ``factor``, with the selected point (or the middle) fixed on the screen."""
+def toggled(scene: Scene, number: int) -> State | str:
+    """Hide or show the model with that number in the legend, from 1; a sentence if that is not possible."""
+    if not scene.is_numbered:
+        return "One model is on the plane: press o to show all models, which digits then hide and show."
+    listed = scene.plane.listed
+    if number > len(listed):
+        return f"The legend has {len(listed)} models."
+    series = listed[number - 1]
+    if series.trajectory == scene.trajectory:
+        return f"{series.name} is the current model and stays: press up or down to step to another one first."
+    return replace(scene.state, hidden=scene.state.hidden ^ {series.trajectory})
+
+
+def zoomed(scene: Scene, factor: float, about: tuple[float, float] | None = None) -> State:
+    """Scale the window by ``factor``; ``about`` (default: the selected point, or the middle) stays on its place."""
     window = scene.state.limits or scene.plane.limits
     point = scene.point if scene.point is not None and scene.point.is_finite else None
 
@@ -112,16 +125,16 @@ def zoomed(scene: Scene, factor: float) -> State:
         lower, upper = fixed + (ends[0] - fixed) * factor, fixed + (ends[1] - fixed) * factor
         return (lower, upper) if 1e-6 < upper - lower < 1e3 else ends
 
-    x, y = (point.x, point.y) if point else (sum(window.x) / 2, sum(window.y) / 2)
+    x, y = about or ((point.x, point.y) if point else (sum(window.x) / 2, sum(window.y) / 2))
     return replace(scene.state, limits=Limits(scaled(window.x, x), scaled(window.y, y)))
 
 
-def panned(scene: Scene, right: int, up: int) -> State:
-    """Move the window by a fifth of its extent."""
+def panned(scene: Scene, right: float, up: float) -> State:
+    """Move the window by shares of its extents."""
     window = scene.state.limits or scene.plane.limits
 
-    def moved(ends: tuple[float, float], steps: int) -> tuple[float, float]:
-        by = steps * (ends[1] - ends[0]) / 5
+    def moved(ends: tuple[float, float], share: float) -> tuple[float, float]:
+        by = share * (ends[1] - ends[0])
         return ends[0] + by, ends[1] + by
 
     return replace(scene.state, limits=Limits(moved(window.x, right), moved(window.y, up)))

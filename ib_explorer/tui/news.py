@@ -11,6 +11,7 @@ from textual.message import Message
 from estimator.curve import BoundCurve
 from estimator.increments import CheckpointIncrements
 from estimator.measurement import CheckpointMeasurements
+from estimator.request import MeasurementRequest
 from ib_explorer.worker.messages import Event, Task
 
 
@@ -59,6 +60,13 @@ class Curves(Protocol):
         """The curve with that key."""
 
 
+class Requests(Protocol):
+    """The cached requests."""
+
+    def all(self) -> Sequence[tuple[Mapping[str, Any], MeasurementRequest]]:
+        """All valid requests, each with the description of its checkpoints."""
+
+
 class Failures(Protocol):
     """Why checkpoints were not measured when they were last tried."""
 
@@ -80,6 +88,10 @@ class CacheReader(Protocol):
     @property
     def increments(self) -> Records[CheckpointIncrements]:
         """The cached increments."""
+
+    @property
+    def requests(self) -> Requests:
+        """The requests that measured what is cached."""
 
     @property
     def failures(self) -> Failures:
@@ -114,9 +126,11 @@ class CacheRead(Message):
         curves: list[BoundCurve],
         increments: list[CheckpointIncrements],
         problem: str | None = None,
+        requests: Sequence[tuple[Mapping[str, Any], MeasurementRequest]] = (),
     ) -> None:
         super().__init__()
         self.records, self.curves, self.increments, self.problem = records, curves, increments, problem
+        self.requests = requests
 
 
 class RecordsMissing(Message):

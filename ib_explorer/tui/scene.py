@@ -14,6 +14,7 @@ from estimator.increments import CheckpointIncrements, Increment
 from estimator.measurement import VARIANTS, CheckpointMeasurements, Granularity, Layer, Measurement
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import LABELS, NGRAMS
+from ib_explorer.drawing.companions import companions
 from ib_explorer.drawing.plane import Plane, Point, plane
 from ib_explorer.drawing.shelf import Same, shelf_of
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, layers_measured, revision_of
@@ -57,6 +58,16 @@ class Scene:
     def is_filling(self) -> bool:
         """Whether values that the view lacks are being computed."""
         return any(job.is_open and not job.is_given_up and job.kind.is_of_view for job in self.state.jobs)
+
+    @property
+    def companions(self) -> tuple[Point, ...]:
+        """Of each other model on the plane, the point at the same place in training as the one under the cursor."""
+        return () if self.point is None else companions(self.plane, self.point)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the plane has several models, which digits hide and show."""
+        return self.state.view.layer != "each" and len(self.plane.listed) > 1
 
     @property
     def at(self) -> int | None:
@@ -119,8 +130,10 @@ class Scene:
 
     @property
     def request(self) -> MeasurementRequest | None:
-        """The template for further requests of the trajectory in view, if this session measured any of it."""
-        return self.state.requests.get(self.trajectory) if self.trajectory else None
+        """The template for further requests of the trajectory in view, if its request is known."""
+        if self.trajectory is None:
+            return None
+        return self.state.requests.get(self.trajectory) or self.state.recalled.get(self.trajectory)
 
     @property
     def layer(self) -> Layer:
@@ -179,13 +192,14 @@ def _scene(same: Same[State]) -> Scene:
     wanted, labels = state.view.drawn_bound.curve, state.view.granularity
     curve, low = state.curve(records, labels, wanted), state.curve(records, labels, wanted.low)
     shown = state.records if state.overlay and not each else records
-    drawn = _plane(Same(shown), state.view, Same(curve), Same(low))
+    hidden = state.hidden - {trajectory} if shown is state.records else frozenset[Trajectory]()
+    drawn = _plane(Same(shown), state.view, Same(curve), Same(low), hidden)
     point = _selected(state, drawn, trajectory)
     tree = branches(Same(state.records), Same(state.jobs), Same(state.requests))
     now = Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
     if state.whole_view is None or now.points_in_view >= len(now.checkpoints) or not now.is_filling:
         return now
-    stale = _plane(Same(records), state.whole_view, Same(None), Same(None))
+    stale = _plane(Same(records), state.whole_view, Same(None), Same(None), state.hidden)
     return replace(now, stale=stale if stale.points else None)
 
 
@@ -195,8 +209,9 @@ def _plane(
     view: View,
     curve: Same[BoundCurve | None],
     low: Same[BoundCurve | None],
+    hidden: frozenset[Trajectory],
 ) -> Plane:
-    return plane(records.value, view, curve.value, low.value)
+    return plane(records.value, view, curve.value, low.value, hidden=hidden)
 
 
 def _trajectory_in_view(state: State) -> Trajectory | None:

@@ -41,6 +41,7 @@ from ib_explorer.worker.messages import (
 )
 
 LOG_LINES = 500
+DEFAULT_THEME = "dark"
 LAYER_PICTURES = ("bars", "lines", "map")
 """Pictures of the Layers tab."""
 Level = Literal["info", "warning", "error"]
@@ -81,6 +82,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An order that an earlier session did not complete, with the number of checkpoints left (None: unknown)."""
+
+    request: MeasurementRequest
+    only: tuple[str, ...] = ()
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The complete state of the screen.
 
@@ -93,9 +103,13 @@ class State:
     worker listed in this session; ``download_rate`` is that of the last download in bytes per second.
     ``counted`` is what the axis of training counts,
     ``quantity`` what the map of layers (and, if a ratio, the strips) show, ``layers_as`` the picture of the layers, and
-    ``layer_range`` the first and last layer shown there (None: all). ``arranged`` is how the user sorted and filtered
-    each table, by tab, and ``matching`` names the rule of the Compare tab.
-    ``worker_runs`` means that a worker process was started and has not exited.
+    ``layer_range`` the first and last layer shown there (None: all). ``hidden`` are the models that the user hid from
+    the plane; the one in view is always shown. ``arranged`` is how the user sorted and filtered each table, by tab, and
+    ``matching`` names the rule of the Compare tab.
+    ``worker_runs`` means that a worker process was started and has not exited. ``recalled`` are the requests of earlier
+    sessions, as templates for what stored scores can answer. ``theme`` names the theme, ``speed`` multiplies that of
+    playing. ``collapsed`` are the names of collapsed models in the tree. ``unfinished`` are orders of the last session
+    that have not been resumed.
     """
 
     records: tuple[CheckpointMeasurements, ...] = ()
@@ -107,6 +121,7 @@ class State:
     overlay: bool = False
     playing: bool = False
     limits: Limits | None = None
+    hidden: frozenset[Trajectory] = frozenset()
     jobs: tuple[Job, ...] = ()
     requests: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     form: Order = DEFAULT_ORDER
@@ -120,6 +135,11 @@ class State:
     quantity: str = OPTIMALITY
     layers_as: str = LAYER_PICTURES[0]
     layer_range: tuple[int, int] | None = None
+    theme: str = DEFAULT_THEME
+    speed: float = 1.0
+    collapsed: frozenset[str] = frozenset()
+    unfinished: tuple[Unfinished, ...] = ()
+    recalled: Mapping[Trajectory, MeasurementRequest] = field(default_factory=dict)
     worker_runs: bool = False
     log: tuple[LogLine, ...] = ()
 

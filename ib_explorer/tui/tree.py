@@ -11,6 +11,7 @@ from estimator.checkpoints.revision import Revision
 from estimator.measurement import CheckpointMeasurements, Granularity
 from estimator.request import MeasurementRequest
 from estimator.text.kinds import LABELS, NGRAMS
+from ib_explorer.drawing.names import short_models
 from ib_explorer.drawing.records import sample_size
 from ib_explorer.drawing.shelf import Same, Shelf, shelf_of
 from ib_explorer.drawing.trajectories import Trajectory, by_trajectory, revision_of
@@ -61,7 +62,12 @@ def branches(
     groups = by_trajectory(all_records.value)
     jobs = unfinished(all_jobs.value)
     adds_to = {job.number: _trajectory_of(job, requests.value, groups) for job in jobs}
-    titles = {trajectory: _name(trajectory.model, *map(shelf_of, records)) for trajectory, records in groups.items()}
+    models = [trajectory.model for trajectory in groups]
+    models += [_model_of(job) for job in jobs if adds_to[job.number] is None]
+    short = short_models(tuple(models))
+    titles = {
+        trajectory: _name(short[trajectory.model], *map(shelf_of, records)) for trajectory, records in groups.items()
+    }
     names = list(titles.values())
     found = []
     for trajectory, records in groups.items():
@@ -72,7 +78,7 @@ def branches(
         found.append(Branch(name, trajectory, _leaves(checkpoints(Same(records)), mine)))
     for job in jobs:
         if adds_to[job.number] is None:
-            name = _titled(_model_of(job), job.request.granularities)
+            name = _titled(short[_model_of(job)], job.request.granularities)
             found.append(Branch(name, None, _leaves([], [job])))
     return tuple(found)
 
@@ -94,9 +100,9 @@ def _name(model: str, *shelves: Shelf) -> str:
 
 
 def _titled(model: str, labels: Iterable[Granularity]) -> str:
-    """A model's name, of a folder its end if it is long, with its labels unless they are n-grams."""
+    """A model's name, its end if it is long, with its labels unless they are n-grams."""
     labels = sorted(labels, key=LABELS.place)
-    model = ending(model, _TITLE) if model.startswith("/") else model
+    model = ending(model, _TITLE)
     return model if {*NGRAMS}.intersection(labels) else f"{model} · {', '.join(labels)}"
 
 

@@ -12,6 +12,7 @@ from cache import Cache
 from cache.digests import file_states
 from cache.keys import key
 from estimator import ESTIMATOR_VERSION
+from estimator.checkpoints.folders import model_name
 from estimator.checkpoints.resolve import content_files
 from estimator.checkpoints.revision import Revision
 from estimator.errors import InputError
@@ -23,7 +24,7 @@ from estimator.soft_entropy.temperature import Temperature, parse_temperature
 from estimator.states.layers import parse_layers
 from estimator.text.kinds import NGRAM
 from estimator.text.labels import LabelKind, LabelText
-from ib_explorer.work.identities import checkpoint_identity, increments_identity, with_labels
+from ib_explorer.work.identities import checkpoint_identity, increments_identity, series_identity, with_labels
 from ib_explorer.work.samples import Samples
 from ib_explorer.work.sharing import claimed
 from ib_explorer.work.subject import Subject
@@ -44,6 +45,7 @@ class CheckpointWork:
     def __init__(self, cache: Cache, samples: Samples, device: str, measurer: Callable[[], Measurer]) -> None:
         self._cache, self._samples, self._device, self._measurer = cache, samples, device, measurer
         self._noted: set[tuple[str, str]] = set()
+        self._remembered: dict[str, MeasurementRequest] = {}
 
     def measure(self, job: Measure, revision: Revision, progress: Progress) -> Generator[Measured]:
         """Measure what a job requests of one checkpoint; a job on stored scores skips checkpoints without them.
@@ -77,6 +79,8 @@ class CheckpointWork:
             is_first = record.name == asked
             if not is_first:
                 self._also_named(record, asked, progress)
+            if not (job.stored_only or job.only):
+                self._remember(subject, record.named(asked), progress)
             yield Measured(job.job, name, asked.revision, record is cached, None if is_first else asked)
 
     def needs_model(self, request: MeasurementRequest, revision: Revision, progress: Progress) -> bool:
@@ -119,6 +123,28 @@ class CheckpointWork:
         if known != other and (known, other) not in self._noted:
             self._noted.add((known, other))
             progress.note(f"{known} and {other} are identical, so they have the same values.")
+
+    def _remember(self, subject: Subject, record: CheckpointMeasurements, progress: Progress) -> None:
+        """Store the request of a checkpoint's trajectory, which a later process derives further requests from.
+
+        What depends on this machine, folder or hour is replaced by what it resolved to.
+        """
+        series, request = series_identity(record), subject.request
+        if self._remembered.get(key(series)) == request:
+            return
+        dtype = _dtype(request, subject.device)
+        lasting = replace(
+            request,
+            model=model_name(request.model),
+            corpus=self._samples.corpus_spec(request, progress),
+            dtype="auto" if dtype == "own" else dtype,
+        )
+        try:
+            self._cache.requests.put(series, lasting)
+        except InputError as error:  # the measurements are there all the same
+            if error.kind == "disk":
+                progress.note(str(error))
+        self._remembered[key(series)] = request
 
     def _completed(
         self,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from estimator import ESTIMATOR_VERSION, SCORES_VERSION
+from estimator.checkpoints.catalogue import whole_model
 from estimator.checkpoints.revision import Revision
+from estimator.measurement import CheckpointMeasurements
 from estimator.request import MeasurementRequest
 from estimator.states.anchors import anchors_digest
 from estimator.text import READING_VERSION
@@ -77,6 +79,18 @@ def with_labels(identity: dict[str, Any], text: LabelText, kinds: Sequence[Label
 def increments_identity(measurements: str) -> dict[str, Any]:
     """Identifies the increments of one checkpoint by the key of its measurements."""
     return {"schema": SCHEMA, "kind": "increments", "version": INCREMENTS_VERSION, "measurements": measurements}
+
+
+def series_identity(measurements: CheckpointMeasurements) -> dict[str, Any]:
+    """Identifies the checkpoints of one model that one request measures on one sample: one trajectory."""
+    return {
+        "estimator": measurements.estimator_version,
+        "model": whole_model(measurements.model),
+        "sample": measurements.sample,
+        "dtype": measurements.dtype,
+        "anchors": measurements.anchors,
+        "anchor_seeds": list(measurements.anchor_seeds),
+    }
 
 
 def bound_identity(sample: str, granularity: str, curve: str) -> dict[str, Any]:

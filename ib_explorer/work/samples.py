@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from cache import Cache
@@ -63,6 +65,16 @@ class Samples:
     def corpus_name(self, request: MeasurementRequest, progress: Progress) -> str:
         """The name of a request's corpus, which a stored sample of the same content may not have."""
         return self._corpus_of(request, progress).name
+
+    def corpus_spec(self, request: MeasurementRequest, progress: Progress) -> str | None:
+        """The spec that opens a request's corpus again, in any folder and whether or not the hub can be reached."""
+        if request.corpus is None:
+            if request.sample_kind == "pairs":
+                return None
+            corpus = self._corpus_of(request, progress)
+            return DOCSTRINGS if corpus.identity.get("source") == DOCSTRINGS else corpus.name
+        path = Path(request.corpus).expanduser()
+        return os.path.abspath(path) if path.exists() else request.corpus
 
     def corpus(self, spec: str | None, progress: Progress) -> Corpus:
         """A corpus, opened once per job: 500 checkpoints hash it once."""

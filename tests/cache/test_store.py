@@ -78,6 +78,7 @@ def test_info_counts_files_and_bytes(filled: Cache) -> None:
         "checkpoints": 0,
         "listings": 0,
         "failures": 0,
+        "requests": 0,
         "claims": 0,
         "aside": 0,
     }

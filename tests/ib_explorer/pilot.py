@@ -20,8 +20,8 @@ both_sizes = pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x
 
 
 @asynccontextmanager
-async def explorer(cache=None, client=None, initial=None, size=LARGE, form=DEFAULT_ORDER):
-    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial, form)
+async def explorer(cache=None, client=None, initial=None, size=LARGE, form=DEFAULT_ORDER, setup=None):
+    app = ExplorerApp(cache or MemoryCache(), client or ScriptedClient(), initial, form, setup)
     app.settle_after = 0.01
     app.play_every = 3600  # tests of playing take its steps themselves
     async with app.run_test(size=size) as pilot:

@@ -106,6 +106,7 @@ class MemoryCache:
         self.measurements = _Measurements({record.key: record for record in records})
         self.increments = _Measurements()
         self.curves = _Curves({str(index): curve for index, curve in enumerate(curves)})
+        self.requests = _Requests()
         self.failures = _Failures()
         self.damage = ""
 
@@ -124,6 +125,11 @@ class _Measurements(dict):
 
     def load(self, key: str) -> object:
         return self.get(key)
+
+
+class _Requests(list):
+    def all(self) -> list:
+        return list(self)
 
 
 class _Curves(_Measurements):

@@ -174,7 +174,7 @@ async def test_a_value_is_stepped_to_and_shown(added: object) -> None:
         side = app.scene.point.measurement.complexity
         assert app.scene.point.x == sum(side.bracket) / 2 != before.x
         readout = text_of(app, Readout)
-        assert readout.splitlines()[0].rstrip().endswith("middle") and f"{app.scene.point.x:.4f}" in readout
+        assert readout.splitlines()[2].rstrip().endswith("middle") and f"{app.scene.point.x:.4f}" in readout
         await pilot.press("D")
         await settled(pilot)
         points = app.screen.query_one(PointTable)

@@ -32,10 +32,13 @@ class QueueActions(Core, inherit_bindings=False):
         self._give(jobs)
 
     def action_cancel(self) -> None:
-        """Cancel the oldest unfinished job, measurements before bounds."""
+        """Cancel the oldest unfinished job, measurements before bounds; without one, forget unfinished orders."""
         jobs = sorted(queue.unfinished(self.state), key=lambda job: not job.kind.extends_trajectory)
         if jobs:
             self.action_cancel_job(jobs[0].number)
+        elif self.state.unfinished:
+            self._set(replace(self.state, unfinished=()), at_once=True)
+            self.notify("Unfinished orders are forgotten.")
         else:
             self.notify("No job is running.")
 
@@ -73,11 +76,6 @@ class QueueActions(Core, inherit_bindings=False):
             self.push_screen(QuitDialog(jobs), self._quit_confirmed)
         else:
             await self.quit_now()
-
-    async def quit_now(self) -> None:
-        """Close the worker and exit."""
-        await self.client.close()
-        self.exit()
 
     async def _quit_confirmed(self, confirmed: bool | None) -> None:
         if confirmed:

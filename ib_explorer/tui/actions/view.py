@@ -6,18 +6,18 @@ from dataclasses import replace
 
 from textual import on
 
-from ib_explorer.drawing.view import CONTEXT
 from ib_explorer.tui import moves
 from ib_explorer.tui.core import Core
+from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import at_last_checkpoint
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
 
-ASPECTS = {"bound": "bound", "x": "x axis to choose"}
-"""Aspects of the view that labels with one side lack."""
 PLAY_EVERY = 0.6
-"""Seconds between the checkpoints of the animation."""
+"""Seconds between the checkpoints of the animation at speed 1."""
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""The speeds of the animation."""
 
 
 class ViewActions(Core, inherit_bindings=False):
@@ -27,7 +27,7 @@ class ViewActions(Core, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Start the playback timer."""
-        self._player = self.set_interval(self.play_every, self._play_on)
+        self._player = self.set_interval(self.play_every / self.state.speed, self._play_on)
 
     def action_tab(self, name: str) -> None:
         """Open a tab."""
@@ -66,6 +66,16 @@ class ViewActions(Core, inherit_bindings=False):
         self._player.reset()
         self._set(replace(state, playing=not self.state.playing), at_once=True)
 
+    def action_speed(self, steps: int) -> None:
+        """Play faster or slower."""
+        nearest = min(range(len(SPEEDS)), key=lambda index: abs(SPEEDS[index] - self.state.speed))
+        speed = SPEEDS[min(max(nearest + steps, 0), len(SPEEDS) - 1)]
+        self._set(replace(self.state, speed=speed), at_once=True)
+        self._player.stop()
+        self._player = self.set_interval(self.play_every / speed, self._play_on)
+        if not self.state.playing:
+            self.notify(f"Playing speed: {speed:g}×")
+
     def _play_on(self) -> None:
         if self.state.playing:
             now = self.scene
@@ -74,30 +84,10 @@ class ViewActions(Core, inherit_bindings=False):
 
     def action_look(self, aspect: str, steps: int = 1) -> None:
         """Step one aspect of the view: layer, granularity, temperature_rule, weights, preset, variant, bound or x."""
-        view = self.state.view
-        if aspect in ("bound", "x") and view.is_over_training:
-            self.notify(f"{view.granularity} has no {ASPECTS[aspect]}: it has one side and is drawn over training.")
-            return
-        if aspect == "bound" and view.is_of_context:
-            self.notify(f"The diagonal is the bound of {CONTEXT}: press X for the information of the labels.")
+        if reason := impossible(self.scene, f"look({aspect!r}"):
+            self.notify(reason)
             return
         self._look(moves.stepped_view(self.scene, aspect, steps))
-
-    def action_overlay(self) -> None:
-        """Toggle between all models on one plane and the current one."""
-        self._set(replace(self.state, overlay=not self.state.overlay, limits=None), at_once=True)
-
-    def action_zoom(self, factor: float) -> None:
-        """Zoom, centred on the selected point."""
-        self._set(moves.zoomed(self.scene, factor), at_once=True)
-
-    def action_pan(self, right: int, up: int) -> None:
-        """Move the window over the plane."""
-        self._set(moves.panned(self.scene, right, up), at_once=True)
-
-    def action_reset_zoom(self) -> None:
-        """Reset the window to show all points."""
-        self._set(replace(self.state, limits=None), at_once=True)
 
     @on(CheckpointTree.Chosen)
     def _checkpoint_chosen(self, message: CheckpointTree.Chosen) -> None:
@@ -106,3 +96,9 @@ class ViewActions(Core, inherit_bindings=False):
             live = state.place.checkpoint == message.checkpoint
             place = replace(state.place, checkpoint=message.checkpoint)
             self._set(replace(state, place=place, live=live, playing=False), at_once=True)
+
+    @on(CheckpointTree.Folded)
+    def _model_folded(self, message: CheckpointTree.Folded) -> None:
+        collapsed = self.state.collapsed - {message.name}
+        collapsed |= {message.name} if message.is_collapsed else frozenset()
+        self._set(replace(self.state, collapsed=collapsed), at_once=False)

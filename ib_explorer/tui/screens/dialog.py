@@ -1,4 +1,4 @@
-"""The base class of dialogs: a box over the main screen, closed by escape; ctrl+c still quits."""
+"""The base class of dialogs: a box over the main screen, closed by escape; ctrl+c copies, or quits if pressed twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Dialog(ModalScreen[Answer | None]):
     AUTO_FOCUS = "*"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "close"),
-        Binding("ctrl+c", "app.quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "app.interrupt", "copy, or quit", show=False, priority=True),
     ]
 
     def action_leave(self) -> None:

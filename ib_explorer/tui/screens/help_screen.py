@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.scroll_view import ScrollView
+from textual.widget import Widget
+from textual.widgets import Static, TabPane
 
 from estimator.bottleneck.bounds import BOUNDS
-from ib_explorer.tui.keymap import keys
+from ib_explorer.tui.keymap import Key, written
 from ib_explorer.tui.screens.dialog import Dialog
 
 _NUMBERS = (
@@ -40,20 +43,31 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,q", "leave", "close")]
 
+    def __init__(self, keys: Sequence[Key], part: Widget | None = None) -> None:
+        super().__init__()
+        self.keys, self.part = keys, part
+
     def compose(self) -> ComposeResult:
         """The box."""
         with VerticalScroll(classes="box wide") as box:
             box.border_title = "keys and values"
-            yield Static(help_text())
+            yield Static(help_text(self.keys, self.part))
 
 
-def help_text() -> Text:
-    """The help text."""
+def help_text(keys: Iterable[Key], part: Widget | None = None) -> Text:
+    """The keys of the focused ``part``, all ``keys`` by group, and the values."""
     text = Text()
-    for group, members in groupby(keys(), key=lambda key: key.group):
+    own = [] if part is None else part_keys(part)
+    if own:
+        text.append(f"Here: {part_title(part)}\n", style="bold")
+        for names, description in own:
+            text.append(f"  {names:22}")
+            text.append(f"{description}\n", style="dim")
+        text.append("\n")
+    for group, members in groupby(keys, key=lambda key: key.group):
         text.append(f"{group}\n", style="bold")
         for key in members:
-            shown = "  ".join(_written(one) for one in key.keys)
+            shown = "  ".join(written(one) for one in key.keys)
             text.append(f"  {shown:22}")
             text.append(f"{key.text}\n", style="dim")
         text.append("\n")
@@ -65,18 +79,24 @@ def help_text() -> Text:
     return text
 
 
-_SIGNS = {
-    "plus": "+",
-    "equals_sign": "=",
-    "minus": "-",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "circumflex_accent": "^",
-    "question_mark": "?",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-}
+def part_title(part: Widget | None) -> str:
+    """What a focused widget is called: its title, or that of its tab."""
+    while part is not None:
+        if part.border_title:
+            return str(part.border_title)
+        if isinstance(part, TabPane):
+            return str(part._title)
+        part = part.parent if isinstance(part.parent, Widget) else None
+    return "this part"
 
 
-def _written(key: str) -> str:
-    return _SIGNS.get(key, key)
+def part_keys(part: Widget) -> list[tuple[str, str]]:
+    """The keys of a focused widget, as written, with the descriptions of its bindings."""
+    found: dict[str, list[str]] = {}
+    for kind in type(part).__mro__:
+        if kind in (Widget, ScrollView):
+            break
+        for binding in Binding.make_bindings(kind.__dict__.get("BINDINGS", ())):
+            if binding.description:
+                found.setdefault(binding.description, []).append(written(binding.key))
+    return [("  ".join(names), description.lower()) for description, names in found.items()]

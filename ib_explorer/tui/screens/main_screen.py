@@ -26,6 +26,8 @@ from ib_explorer.tui.widgets.view_panel import ViewPanel
 
 ROOMY = (100, 32)
 """Width below which the side panel is a drawer, and height below which borders are dropped."""
+FLAT = 24
+"""Height up to which the readout takes two lines."""
 SMALLEST = (60, 16)
 
 
@@ -74,6 +76,7 @@ class MainScreen(Screen[None]):
         width, height = event.size
         self.set_class(width < ROOMY[0], "narrow")
         self.set_class(height < ROOMY[1], "short")
+        self.set_class(height <= FLAT, "flat")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
 
     def show(self) -> None:

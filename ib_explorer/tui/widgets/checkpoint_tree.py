@@ -32,6 +32,13 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
             super().__init__()
             self.trajectory, self.checkpoint = trajectory, checkpoint
 
+    class Folded(Message):
+        """The user collapsed or expanded a model."""
+
+        def __init__(self, name: str, is_collapsed: bool) -> None:
+            super().__init__()
+            self.name, self.is_collapsed = name, is_collapsed
+
     def __init__(self, id: str) -> None:
         self._shown: dict[TreeNode[tuple[Trajectory, Revision] | None], tuple[Leaf, bool]] = {}
         super().__init__("models", id=id)
@@ -48,7 +55,7 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         if scene.branches is self._branches and at == self._at:
             return
         if _shape(scene.branches) != _shape(self._branches):
-            self._rebuild(scene.branches)
+            self._rebuild(scene.branches, scene.state.collapsed)
             self._at = None
         self._branches = scene.branches
         for node, branch in zip(self.root.children, scene.branches, strict=True):
@@ -87,11 +94,24 @@ class CheckpointTree(Tree[tuple[Trajectory, Revision] | None]):
         elif event.node.data is not None:
             self.post_message(self.Chosen(*event.node.data))
 
-    def _rebuild(self, branches: tuple[Branch, ...]) -> None:
+    def on_tree_node_collapsed(self, event: Tree.NodeCollapsed[tuple[Trajectory, Revision] | None]) -> None:
+        """Post the model that was collapsed."""
+        self._fold(event.node, True)
+
+    def on_tree_node_expanded(self, event: Tree.NodeExpanded[tuple[Trajectory, Revision] | None]) -> None:
+        """Post the model that was expanded."""
+        self._fold(event.node, False)
+
+    def _fold(self, node: TreeNode[tuple[Trajectory, Revision] | None], is_collapsed: bool) -> None:
+        if node in self.root.children:
+            branch = self._branches[list(self.root.children).index(node)]
+            self.post_message(self.Folded(branch.name, is_collapsed))
+
+    def _rebuild(self, branches: tuple[Branch, ...], collapsed: frozenset[str]) -> None:
         self.clear()
         self._shown.clear()
         for branch in branches:
-            node = self.root.add(Text(safe(branch.name), style="bold"), expand=True)
+            node = self.root.add(Text(safe(branch.name), style="bold"), expand=branch.name not in collapsed)
             for leaf in branch.leaves:
                 self._shown[node.add_leaf(_UNREAD)] = leaf, False
         self.root.expand()

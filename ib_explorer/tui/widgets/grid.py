@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.events import Click, Key
+from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -147,21 +147,6 @@ class Grid(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Keep the cursor visible after a resize, or when the table is first shown."""
         self.call_after_refresh(self._follow)
-
-    async def on_key(self, event: Key) -> None:
-        """Run the table's own keys in the order pressed, and pass on what is typed before the focus has moved.
-
-        A binding would run only when its key has bubbled up, after later keys of a burst have arrived here.
-        """
-        focused = self.screen.focused
-        if focused is not self and focused is not None:
-            event.stop()
-            focused.post_message(event)
-            return
-        for binding in self.BINDINGS:
-            if isinstance(binding, Binding) and binding.key == event.key:
-                event.stop()
-                await self.run_action(binding.action)
 
     def on_click(self, event: Click) -> None:
         """Report a click on a title or a cell; clicks below the last row do nothing."""

@@ -58,7 +58,7 @@ class Headline(Static):
         if self.scene.checkpoints:
             text.append(f"  {(self.scene.at or 0) + 1} of {len(self.scene.checkpoints)}", style="dim")
         if state.playing:
-            text.append("  ▶ playing", style="bold")
+            text.append(f"  ▶ playing {state.speed:g}×", style="bold")
         elif any(job.is_open and job.kind.extends_trajectory for job in state.jobs):
             text.append("  ● live" if state.live else "  ‖ paused", style="bold")
         return text

@@ -7,7 +7,9 @@ from textual.widgets import Static
 
 from estimator.safe_text import safe
 from ib_explorer.tui.jobs import Job
+from ib_explorer.tui.keymap import key_of
 from ib_explorer.tui.scene import Scene
+from ib_explorer.tui.state import Unfinished
 from ib_explorer.tui.wording import checkpoint_name, duration
 
 
@@ -26,6 +28,10 @@ class JobsPanel(Static):
         if self.scene is not None:
             self.update(self._text(), layout=False)
 
+    @property
+    def _keys(self) -> tuple[str, str]:
+        return key_of(self.app, "resume"), key_of(self.app, "cancel")
+
     def _text(self) -> Text:
         if self.scene is None:
             return Text()
@@ -35,6 +41,7 @@ class JobsPanel(Static):
         lines = [job_line(job, width) for job in jobs[:height]]
         if len(jobs) > height > 1:  # a single line shows the running job
             lines[-1] = Text(f"… and {len(jobs) - height + 1} more jobs", style="dim")
+        lines += [unfinished_line(order, *self._keys) for order in state.unfinished[: height - len(lines)]]
         room = height - len(lines)
         lines += [Text(line.text[:width], style="dim") for line in state.log[-room:]] if room else []
         if not lines:
@@ -62,6 +69,13 @@ def job_line(job: Job, width: int) -> Text:
     line.append(f"{'' if rate is None else f'{_rounded(rate)} {job.unit}/s':>20}", style="dim")
     line.append(f"{duration(job.seconds_left):>7}")
     return line
+
+
+def unfinished_line(order: Unfinished, resume: str, forget: str) -> Text:
+    """An order that the last session left unfinished, and the keys that resume and forget it."""
+    model = safe(order.request.model).rstrip("/").rsplit("/", 1)[-1]
+    left = "unfinished" if order.left is None else f"{order.left} left"
+    return Text(f"{model}: {left} · {resume} goes on, {forget} forgets it", style="bold", no_wrap=True)
 
 
 def _rounded(rate: float) -> str:

@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from estimator.safe_text import safe
+from ib_explorer.tui.keymap import key_of
 from ib_explorer.tui.scene import Scene
 
 
@@ -16,21 +17,25 @@ class ViewPanel(Static):
         """Show the scene's view."""
         view, state = scene.state.view, scene.state
         lines = (
-            ("layer", str(view.layer), "l"),
-            ("labels", safe(view.granularity), "g"),
-            ("temperature", view.temperature_rule, "t"),
-            ("weights", view.weights, "w"),
-            ("states", view.variant, "n"),
-            ("preset", view.preset, "p"),
-            ("bound", "none" if view.is_over_training else view.drawn_bound.name, "b"),
-            ("x axis", "none" if view.is_over_training else view.x, "X"),
-            ("models", "all" if state.overlay else "current", "o"),
-            ("window", "zoomed" if state.limits else "all points", "+ 0" if state.limits is None else "0"),
+            ("layer", str(view.layer), "look('layer', 1)"),
+            ("labels", safe(view.granularity), "look('granularity', 1)"),
+            ("temperature", view.temperature_rule, "look('temperature_rule', 1)"),
+            ("weights", view.weights, "look('weights')"),
+            ("states", view.variant, "look('variant')"),
+            ("preset", view.preset, "look('preset')"),
+            ("bound", "none" if view.is_over_training else view.drawn_bound.name, "look('bound', 1)"),
+            ("x axis", "none" if view.is_over_training else view.x, "look('x')"),
+            ("models", "all" if state.overlay else "current", "overlay"),
+            (
+                "window",
+                "zoomed" if state.limits else "all points",
+                "zoom(0.67)" if state.limits is None else "reset_zoom",
+            ),
         )
         text = Text(no_wrap=True)
-        for name, chosen, key in lines:
+        for name, chosen, action in lines:
             text.append(f"{name:12}", style="dim")
             text.append(f"{chosen:14}", style="bold")
-            text.append(f"{key[:1]}\n", style="dim")
+            text.append(f"{key_of(self.app, action)}\n", style="dim")
         text.rstrip()
         self.update(text, layout=False)

@@ -190,11 +190,11 @@ def test_plot_draws_layers_of_the_last_or_the_named_checkpoint(run):
 
 def test_plot_draws_both_sides_over_training(run):
     store(trajectory())
-    code, out, err = run("plot", "--kind", "training", "--height", "24")
+    code, out, err = run("plot", "--kind", "training", "--height", "36")
     rows = out.splitlines()
-    assert (code, err, len(rows)) == (0, "", 24)
-    assert rows[0].startswith("I(X;Z)") and rows[12].startswith("I(Y;Z)")
-    for last in (11, 23):
+    assert (code, err, len(rows)) == (0, "", 36)
+    assert [rows[first].split()[0].strip(",") for first in (0, 12, 24)] == ["I(X;Z)", "I(Y;Z)", "optimality"]
+    for last in (11, 23, 35):
         assert rows[last].endswith("training step") and rows[last - 1].split() == [str(step) for step in STEPS]
 
 
@@ -244,7 +244,9 @@ def test_distances_to_cached_curves_are_exported(run):
 def test_plot_draws_the_information_of_the_context(run):
     run("measure", "kept")
     code, out, err = run("plot", "--x", "context")
-    assert code == 0 and "diagonal (bound)" in out and out.splitlines()[-1].endswith("I(context;Z)"), err
+    assert code == 0 and "diagonal (bound)" in out and out.splitlines()[-1].endswith("I(context;Z), share of log n"), (
+        err
+    )
     code, _, err = run("plot", "--x", "context", "--granularity", "preference")
     assert code == 2 and "needs labels with two sides" in err
 

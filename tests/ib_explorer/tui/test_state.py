@@ -5,11 +5,20 @@ from dataclasses import replace
 import pytest
 
 from ib_explorer.drawing.axes import Limits
-from ib_explorer.drawing.trajectories import Trajectory
+from ib_explorer.drawing.trajectories import Trajectory, by_trajectory
 from ib_explorer.tui import moves
 from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.scene import scene
-from ib_explorer.tui.state import LOG_LINES, State, same_sample, with_event, with_job, with_log, with_records
+from ib_explorer.tui.state import (
+    LOG_LINES,
+    State,
+    at_last_checkpoint,
+    same_sample,
+    with_event,
+    with_job,
+    with_log,
+    with_records,
+)
 from ib_explorer.tui.tree import FAILED, MEASURED, RUNNING, WAITING
 from ib_explorer.tui.widgets.checkpoint_tree import _label
 from ib_explorer.worker.messages import CheckpointFailed, Failed, Finished, Measured, Note, PhaseProgress, Started
@@ -78,7 +87,7 @@ def test_a_long_folder_is_named_by_its_end_and_keeps_its_labels() -> None:
     run = last.named(replace(last.name, model="/a/path/of/many/folders/to/some/my-run"))
     hub = last.named(replace(last.name, model="organisation/a-model-with-a-name-of-many-words"))
     names = [branch.name for branch in scene(with_records(State(), [run, hub])).branches]
-    assert names == ["…many/folders/to/some/my-run", "organisation/a-model-with-a-name-of-many-words"]
+    assert names == ["my-run", "…l-with-a-name-of-many-words"]
 
 
 def test_equal_content_is_shown_under_each_of_its_names() -> None:
@@ -127,7 +136,7 @@ def test_up_and_down_move_over_the_layers_at_one_checkpoint() -> None:
     assert scene(state).point.measurement.layer == 3
 
 
-def test_zoom_keeps_the_point_where_it_is_and_pan_moves_by_a_fifth() -> None:
+def test_zoom_keeps_the_point_where_it_is_and_pan_moves_by_a_share() -> None:
     state = measured()
     now = scene(state)
     window, point = now.plane.limits, now.point
@@ -135,7 +144,7 @@ def test_zoom_keeps_the_point_where_it_is_and_pan_moves_by_a_fifth() -> None:
     before = (point.x - window.x[0]) / (window.x[1] - window.x[0])
     assert (point.x - zoomed.x[0]) / (zoomed.x[1] - zoomed.x[0]) == pytest.approx(before)
     assert zoomed.x[1] - zoomed.x[0] == pytest.approx((window.x[1] - window.x[0]) / 2)
-    panned = moves.panned(scene(replace(state, limits=Limits((0, 1), (0, 1)))), 1, -1).limits
+    panned = moves.panned(scene(replace(state, limits=Limits((0, 1), (0, 1)))), 0.2, -0.2).limits
     assert panned.x == pytest.approx((0.2, 1.2)) and panned.y == pytest.approx((-0.2, 0.8))
 
 
@@ -206,3 +215,44 @@ def test_other_models_share_the_plane_only_when_asked() -> None:
     state = with_records(measured(), trajectory("other"))
     assert [series.name for series in scene(state).plane.series] == ["other"]
     assert [series.name for series in scene(replace(state, overlay=True)).plane.series] == ["demo", "other"]
+
+
+def test_the_wheel_zooms_about_the_pointer() -> None:
+    now = scene(replace(measured(), limits=Limits((0, 1), (0, 2))))
+    zoomed = moves.zoomed(now, 0.5, (0.2, 1.0)).limits
+    assert zoomed.x == pytest.approx((0.1, 0.6)) and zoomed.y == pytest.approx((0.5, 1.5))
+
+
+def shared() -> State:
+    """Two models on one plane, the cursor on the second."""
+    return replace(with_records(State(), trajectory() + trajectory("other", STEPS[1:])), overlay=True)
+
+
+def test_digits_hide_and_show_models_but_not_the_current_one() -> None:
+    now = scene(shared())
+    assert [one.name for one in now.plane.listed] == ["demo", "other"] and now.trajectory.model == "other"
+    hidden = moves.toggled(now, 1)
+    then = scene(hidden)
+    assert [one.name for one in then.plane.series] == ["other"]
+    assert [one.name for one in then.plane.listed] == ["demo", "other"]
+    assert then.plane.series[0].look == now.plane.series[1].look  # no other model takes its colour
+    assert scene(moves.toggled(then, 1)).plane.series == now.plane.series
+    for number, said in ((2, "current model and stays"), (3, "has 2 models")):
+        assert said in moves.toggled(now, number)
+    assert "press o" in moves.toggled(scene(replace(now.state, overlay=False)), 1)
+    each = replace(now.state, view=replace(now.state.view, layer="each"))
+    assert isinstance(moves.toggled(scene(each), 1), str)
+
+
+def test_a_hidden_model_that_becomes_the_current_one_is_shown() -> None:
+    hidden = moves.toggled(scene(shared()), 1)
+    records = by_trajectory(hidden.records)
+    moved = at_last_checkpoint(hidden, next(iter(records)))
+    assert [one.name for one in scene(moved).plane.series] == ["demo", "other"]
+
+
+def test_other_models_are_marked_at_the_same_place_in_training() -> None:
+    now = scene(moves.by_checkpoints(scene(shared()), -1))
+    assert now.point.checkpoint.step == STEPS[-2]
+    assert [(one.checkpoint.model, one.checkpoint.step) for one in now.companions] == [("demo", STEPS[-2])]
+    assert scene(replace(now.state, overlay=False)).companions == ()

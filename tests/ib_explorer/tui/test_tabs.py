@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Static, TabbedContent
 
 from estimator.registry import Registry
+from ib_explorer.tui.keymap import keys
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.screens.help_screen import help_text
 from ib_explorer.tui.tabs import TABS, Tab
@@ -23,7 +24,7 @@ class Widest(Static):
     def show(self, scene):
         self.update(f"of {len(scene.checkpoints)} checkpoints number {scene.at}")
 
-WIDEST = Tab("widest", "Widest", "4", "which one it is", Widest)
+WIDEST = Tab("widest", "Widest", "Z", "which one it is", Widest)
 """
 
 
@@ -43,7 +44,7 @@ class Loss(Static, can_focus=True):
 
 @pytest.fixture
 def loss() -> Iterator[Tab]:
-    yield TABS.add(Tab("loss", "Loss", "4", "the loss over training", Loss))
+    yield TABS.add(Tab("loss", "Loss", "Z", "the loss over training", Loss))
     TABS.remove("loss")
 
 
@@ -62,7 +63,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
         await settled(pilot, lambda: step(app) == 256)
         titles = [tab.label_text for tab in app.screen.query("#tabs Tab").results()]
         assert titles == ["Plane", "Training", "Layers", "Compare", "Table", "Loss"]
-        await pilot.press("4")
+        await pilot.press("Z")
         widget = app.screen.query_one(Loss)
         await settled(pilot, lambda: str(widget.content) == "step 256")
         assert widget.size.height > 10  # it fills the tab
@@ -76,7 +77,7 @@ async def test_a_tab_that_is_added_is_opened_by_its_key_and_follows_the_cursor(l
 async def test_focus_and_pages_are_those_of_the_tabs_widget(loss: Tab) -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press("pagedown", "4", "pagedown", "pagedown", "pageup")
+        await pilot.press("pagedown", "Z", "pagedown", "pagedown", "pageup")
         widget = app.screen.query_one(Loss)
         assert app.focused is widget and widget.scrolled == 1
         await pilot.press("D")
@@ -86,7 +87,7 @@ async def test_focus_and_pages_are_those_of_the_tabs_widget(loss: Tab) -> None:
 
 
 def test_the_help_has_the_key_of_a_tab(loss: Tab) -> None:
-    line = next(line for line in help_text().plain.splitlines() if loss.text in line)
+    line = next(line for line in help_text(keys()).plain.splitlines() if loss.text in line)
     assert line.split()[0] == loss.key
 
 
@@ -101,10 +102,10 @@ async def test_a_tab_is_in_the_command_palette(loss: Tab) -> None:
 async def test_an_installed_package_adds_a_tab_and_one_that_cannot_be_loaded_is_logged() -> None:
     async with explorer(MemoryCache(trajectory())) as (app, pilot):
         await settled(pilot, lambda: step(app) == 256)
-        await pilot.press("4")
+        await pilot.press("Z")
         widget = app.screen.query_one("Widest", Static)
         await settled(pilot, lambda: str(widget.content) == "of 6 checkpoints number 5")
         await pilot.press("k")
         assert str(widget.content) == "of 6 checkpoints number 4"
-        assert "which one it is" in help_text().plain
+        assert "which one it is" in help_text(keys()).plain
         assert "spoilt" in app.state.log[0].text and "gone off" in app.state.log[0].text

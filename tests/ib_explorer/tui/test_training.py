@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ib_explorer.tui.widgets.training_view import TrainingView
-from tests.ib_explorer.pilot import LARGE, SMALL, both_sizes, explorer, layers, settled, step
+from tests.ib_explorer.pilot import LARGE, both_sizes, explorer, layers, settled, step
 from tests.ib_explorer.synthetic import MemoryCache, trajectory
 
 
@@ -19,10 +19,6 @@ async def test_strips_follow_the_cursor_and_the_ratio(size: tuple[int, int]) -> 
         await pilot.press("home")
         await settled(pilot)
         assert "I(X;Z), share of log n  0.0200 [" in drawn(app)
-        if size == SMALL:
-            assert "optimality" not in drawn(app)
-            await pilot.press("pagedown")
-            await settled(pilot)
         assert "optimality" in drawn(app)
         await pilot.press("r")
         await settled(pilot)
