@@ -46,6 +46,11 @@ TOKENIZER_FILES = (
 )
 """What tokenizers and chat templates are read from. Their class also depends on ``config.json``."""
 
+_LACKS = {
+    "weights": "its weights are incomplete",
+    "config": "it has no config.json",
+    "adapter": "it is an adapter without its model",
+}
 _WEIGHTS = (WEIGHTS, INDEX, PICKLE, PICKLE_INDEX)
 
 
@@ -56,7 +61,25 @@ def is_local(model: str) -> bool:
 
 def model_name(model: str) -> str:
     """The one name of a model: of a folder its absolute path without links, however it is written; else ``model``."""
-    return os.path.realpath(Path(model).expanduser()) if is_local(model) else model
+    return str(folder_of(model)) if is_local(model) else model
+
+
+def folder_of(model: str) -> Path:
+    """The folder of a local model, which need not exist: its absolute path without links."""
+    return Path(os.path.realpath(Path(model).expanduser()))
+
+
+def left_out(model: str) -> list[str]:
+    """A sentence about each checkpoint of a run's folder that :func:`folder_revisions` leaves out; empty of others."""
+    sentences = []
+    name = model_name(model)
+    for path in sorted(Path(name).iterdir()) if Path(name).is_dir() else []:
+        if path.is_dir() and parse_checkpoint(name, path.name, None).step is not None:
+            try:
+                check_model_folder(path)
+            except InputError as error:
+                sentences.append(f"{path.name} is left out: {_LACKS.get(error.kind, _LACKS['weights'])}.")
+    return sentences
 
 
 def folder_revisions(model: str) -> list[Revision]:
@@ -160,7 +183,12 @@ def weight_files(folder: Path) -> list[Path]:
 
 def are_pickled(files: Iterable[Path]) -> bool:
     """Whether weight files are ``.bin`` files, which are pickles."""
-    return any(file.suffix == Path(PICKLE).suffix for file in files)
+    return any(map(is_pickle, files))
+
+
+def is_pickle(file: Path) -> bool:
+    """Whether a file of weights is a ``.bin`` file."""
+    return file.suffix == Path(PICKLE).suffix
 
 
 def not_safetensors(where: str) -> InputError:

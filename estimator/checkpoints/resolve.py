@@ -9,7 +9,7 @@ from pathlib import Path
 from estimator.checkpoints import hub
 from estimator.checkpoints.catalogue import facts
 from estimator.checkpoints.download import download
-from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions, is_local
+from estimator.checkpoints.folders import check_model_folder, content_files, folder_revisions, is_local, left_out
 from estimator.checkpoints.hub_client import is_commit
 from estimator.checkpoints.listings import Listings
 from estimator.checkpoints.names import parse_checkpoint
@@ -56,7 +56,7 @@ def list_revisions(model: str, progress: Progress, listings: Listings | None = N
     ``"weights"``; and :class:`MeasurementError` (``"network"``) if the hub is out of reach and nothing is cached.
     """
     if is_local(model):
-        return folder_revisions(model)
+        return _in_folder(model, progress)
     return _with_joined(model, _listed(model, progress, listings), progress, listings)
 
 
@@ -66,7 +66,7 @@ def resolve(model: str, selection: str | None, progress: Progress, listings: Lis
     Raises :class:`InputError` as :func:`list_revisions` does, and ``"revision"`` when nothing matches.
     """
     progress.phase("resolve", 0, None, "revisions")
-    revisions = folder_revisions(model) if is_local(model) else _listed(model, progress, listings)
+    revisions = _in_folder(model, progress) if is_local(model) else _listed(model, progress, listings)
     if selection is None:
         chosen = [next((revision for revision in revisions if revision.name == "main"), revisions[-1])]
         if chosen[0].kind == "none":
@@ -81,6 +81,14 @@ def resolve(model: str, selection: str | None, progress: Progress, listings: Lis
         chosen = _selected(model, revisions, selection, progress)
     progress.phase("resolve", len(chosen), len(chosen), "revisions")
     return chosen
+
+
+def _in_folder(model: str, progress: Progress) -> list[Revision]:
+    """The checkpoints in a folder; a note names each one that is left out."""
+    revisions = folder_revisions(model)
+    for sentence in left_out(model):
+        progress.note(sentence)
+    return revisions
 
 
 def _listed(model: str, progress: Progress, listings: Listings | None) -> list[Revision]:

@@ -4,3 +4,5 @@ A command that a signal interrupts exits with 128 and the signal's number (``sig
 """
 
 DONE, FAILED, WRONG = 0, 1, 2
+INTERRUPTED = 130
+"""After Ctrl-C."""

@@ -18,11 +18,14 @@ from estimator.soft_entropy.temperature import parse_temperature
 from estimator.states.layers import check_layers
 from estimator.text.kinds import NGRAM, NGRAMS
 from ib_explorer.cached import CachedCurves, as_asked, cached_increments
+from ib_explorer.cli import INTERRUPTED
 from ib_explorer.cli.folders import cache_dir_option
-from ib_explorer.cli.outlet import show, write_data
+from ib_explorer.cli.outlet import complain, show, write_data
 from ib_explorer.cli.plans import planning, yes_option
 from ib_explorer.cli.session import Session, run_jobs
 from ib_explorer.cli.settings import measurement_options
+from ib_explorer.cli.watching import check_watched, watch_option
+from ib_explorer.cli.watching import watch as watch_run
 from ib_explorer.config import Settings, request_from
 from ib_explorer.tables.csv import check_writable, write_text
 from ib_explorer.tables.increments import increments_text
@@ -40,12 +43,14 @@ from ib_explorer.worker.messages import Measure, Measured
     metavar="FILE",
     help="Also measure what each further token of context adds, and write these increments to this file as CSV.",
 )
+@watch_option
 @yes_option
 @cache_dir_option
 def command(
     models: tuple[str, ...],
     csv: Path | None,
     increments: Path | None,
+    watch: bool,
     yes: bool,
     cache_dir: Path | None,
     settings: Settings,
@@ -55,6 +60,8 @@ def command(
     MODEL is a hub id, a local folder (a model, or a training run's folder of checkpoints), or demo. REVISION is a
     branch, tag or commit, all, log:16 (16 spread evenly in log step), stage1, or a glob. It defaults to main, or to
     the last checkpoint of a run.
+
+    With --watch, the checkpoints of a training run are measured as they are completed, until interrupted.
 
     Values measured before come from the cache, so an interrupted sweep resumes where it stopped.
     """
@@ -69,22 +76,34 @@ def command(
     for path in (csv, increments):
         if path is not None:
             check_writable(path)
-    session, measured = measure_all(requests, cache_dir, increments=increments is not None, yes=yes)
+    with_increments = increments is not None
+    if watch:
+        check_watched(requests)
+        session, measured = _read(watch_run(requests[0], cache_dir, increments=with_increments), cache_dir)
+    else:
+        session, measured = measure_all(requests, cache_dir, increments=with_increments, yes=yes)
+    code = _interrupted() if watch else session.exit_code
     wanted = requests[0]
     cache = Cache(locations(cache_dir).cache)
     if increments is not None and measured:
-        with_increments = cached_increments(cache, measured)
-        write_text(increments, increments_text(with_increments, wanted.layers, temperatures))
+        found = cached_increments(cache, measured)
+        write_text(increments, increments_text(found, wanted.layers, temperatures))
     points = points_asked(measured, wanted)
     if not points:
-        return session.exit_code
+        return code
     text = points_text(points, CachedCurves(cache).of_row)
     if csv is None:
         write_data(text)
     else:
         write_text(csv, text)
         show(str(csv))
-    return session.exit_code
+    return code
+
+
+def _interrupted() -> int:
+    """The exit code of a watch, which ends when it is interrupted."""
+    complain("interrupted; finished measurements are cached.")
+    return INTERRUPTED
 
 
 def measure_all(
@@ -96,6 +115,9 @@ def measure_all(
     failure of the session.
     """
     jobs = [(request.model, partial(Measure, request=request, increments=increments)) for request in requests]
-    session = run_jobs(jobs, cache_dir, requests[0].device, planning(requests, yes=yes))
+    return _read(run_jobs(jobs, cache_dir, requests[0].device, planning(requests, yes=yes)), cache_dir)
+
+
+def _read(session: Session, cache_dir: Path | None) -> tuple[Session, list[CheckpointMeasurements]]:
     measured = [event for event in session.events if isinstance(event, Measured)]
     return session.read(measured, partial(as_asked, Cache(locations(cache_dir).cache).measurements.load))

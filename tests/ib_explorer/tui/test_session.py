@@ -18,6 +18,7 @@ from ib_explorer.tui.jobs import Job, JobKind
 from ib_explorer.tui.notices import notice
 from ib_explorer.tui.session import FORGOTTEN, RESTORED, Configured, Session, returned, unfinished
 from ib_explorer.tui.setup import Setup
+from ib_explorer.tui.sheets import Arrangement
 from ib_explorer.tui.state import DEFAULT_ORDER, Order, Place, State, Unfinished, with_records
 from ib_explorer.tui.widgets.jobs_panel import JobsPanel
 from ib_explorer.worker.messages import Measure, Revisions, Started
@@ -43,6 +44,9 @@ LEFT = State(
     speed=4.0,
     collapsed=frozenset({"demo"}),
     unfinished=(Unfinished(REQUEST, ("step1",), 21),),
+    hidden=frozenset({Trajectory.of(RECORDS[2])}),
+    arranged={"table": Arrangement("I(Y;Z)", "I(X;Z)", False, "step>0")},
+    matching="last",
 )
 
 
