@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from estimator.checkpoints.revision import Revision
@@ -16,6 +17,7 @@ from ib_explorer.tables.matching import RULES, amount
 from ib_explorer.tables.quantities import Quantity
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.sheets import Arrangement, Column, Sheet, Source, sheet
+from ib_explorer.tui.state import Place, State
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, ending
 
 NAME, CHECKPOINT = 18, 14
@@ -97,7 +99,16 @@ def _source(comparison: Same[Comparison]) -> Source:
     for quantity in comparison.value.quantities:
         columns += _columns(quantity)
     columns.append(Column("remark", "remark", 34, lambda one: one.remark, lambda one: safe(one.remark), numbers=False))
-    return Source(comparison.value.models, tuple(columns), fixed=2)
+    return Source(comparison.value.models, tuple(columns), fixed=2, go=_to_model)
+
+
+def _to_model(scene: Scene, one: Compared) -> State:
+    """Move the cursor to a model's chosen checkpoint."""
+    place = scene.state.place
+    if one.trajectory == scene.trajectory:
+        return scene.state
+    moved = Place(one.trajectory, one.checkpoint, place.layer if place else None)
+    return replace(scene.state, place=moved, live=False, playing=False)
 
 
 def _marked(one: Compared) -> str:

@@ -15,6 +15,7 @@ from ib_explorer.drawing.records import sides
 from ib_explorer.drawing.shelf import Same
 from ib_explorer.drawing.trajectories import revision_of
 from ib_explorer.tables.matching import amount
+from ib_explorer.tui import moves
 from ib_explorer.tui.scene import Scene
 from ib_explorer.tui.sheets import Arrangement, Column, Sheet, Source, sheet
 from ib_explorer.tui.wording import WITHHELD, checkpoint_name, count, ending, value
@@ -41,7 +42,7 @@ def _places(plane: Same[Plane]) -> dict[int, int]:
 def _source(plane: Same[Plane]) -> Source:
     points = plane.value.points
     names = tuple(sides(points[0].measurement)) if points else tuple(TWO_SIDED.values())
-    return Source(points, (*_fixed(), *_training(), *_information(names), *_about()), fixed=3)
+    return Source(points, (*_fixed(), *_training(), *_information(names), *_about()), fixed=3, go=moves.to_point)
 
 
 def _layer(point: Point) -> object:

@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ib_explorer.drawing.shelf import Same
+
+if TYPE_CHECKING:
+    from ib_explorer.tui.scene import Scene
+    from ib_explorer.tui.state import State
 
 _CONDITION = re.compile(r"(?P<name>.+?)(?P<sign><=|>=|=|<|>)(?P<number>[-+]?[\d.,]+(?:[eE][-+]?\d+)?[kKMBT]?)$")
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {"<": lt, ">": gt, "=": eq, "<=": le, ">=": ge}
@@ -49,11 +53,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The items of a table in their own order, its columns, and how many of these stay when it is scrolled."""
+    """The items of a table in their own order, its columns, and how many of these stay when it is scrolled.
+
+    ``go`` is the state with the cursor on an item.
+    """
 
     items: Sequence[Any]
     columns: tuple[Column, ...]
     fixed: int
+    go: Callable[[Scene, Any], State]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,11 @@ class Sheet:
         if self.problem:
             parts.append(self.problem)
         return " · ".join(parts)
+
+    @property
+    def row(self) -> int | None:
+        """The row of the current item; None if there is no such row."""
+        return self.order.index(self.current) if self.current in self.order else None
 
     def text(self, rows: Iterable[int]) -> str:
         """The rows as tab-separated text with a header, values at full precision."""

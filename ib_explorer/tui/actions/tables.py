@@ -9,8 +9,6 @@ from typing import Any, cast
 from textual import on
 
 from estimator.safe_text import safe
-from ib_explorer.drawing.trajectories import Trajectory
-from ib_explorer.tables.comparison import Compared
 from ib_explorer.tables.matching import RULES
 from ib_explorer.tui import background
 from ib_explorer.tui.core import Core
@@ -18,9 +16,7 @@ from ib_explorer.tui.pictures import as_svg, as_text, strips
 from ib_explorer.tui.screens.export_dialog import ExportDialog
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.sheets import Arrangement, Sheet, plain
-from ib_explorer.tui.state import Place
 from ib_explorer.tui.tabs import TABS
-from ib_explorer.tui.widgets.compare_view import CompareTable
 from ib_explorer.tui.widgets.grid import Grid
 from ib_explorer.tui.widgets.sheet_line import SheetLine
 
@@ -70,24 +66,36 @@ class TableActions(Core, inherit_bindings=False):
         if TABS[self.state.tab].sheet is not None:
             self._arrange(filter=message.text)
 
-    @on(Grid.ColumnChosen)
-    def _column_chosen(self, message: Grid.ColumnChosen) -> None:
+    def action_column(self, steps: int) -> None:
+        """Move the cursor to a neighbouring column of the open table."""
         sheet = self._sheet()
-        if sheet is not None and message.sort:
-            self._sort(sheet, message.name)
-        elif sheet is not None:
-            self._arrange(column=message.name)
+        if sheet is not None and sheet.columns:
+            at = min(max(sheet.at + steps, 0), len(sheet.columns) - 1)
+            self._arrange(column=sheet.columns[at].name)
 
-    @on(CompareTable.Chosen)
-    def _model_chosen(self, message: CompareTable.Chosen) -> None:
-        one = message.item
-        if isinstance(one, Compared) and one.trajectory != self.scene.trajectory:
-            self._to_model(one.trajectory, one)
+    def action_row(self, steps: int) -> None:
+        """Move the cursor some rows down or up the open table; from an item that is filtered out, to an end."""
+        sheet = self._sheet()
+        if sheet is not None and sheet.order:
+            row = (-1 if steps > 0 else len(sheet.order)) if sheet.row is None else sheet.row
+            self._go(sheet, min(max(row + steps, 0), len(sheet.order) - 1))
 
-    def _to_model(self, trajectory: Trajectory, one: Compared) -> None:
-        place = self.state.place
-        moved = Place(trajectory, one.checkpoint, place.layer if place else None)
-        self._set(replace(self.state, place=moved, live=False, playing=False), at_once=True)
+    def _go(self, sheet: Sheet, row: int) -> None:
+        if row != sheet.row:
+            self._set(sheet.source.go(self.scene, sheet.item(row)), at_once=True)
+
+    @on(Grid.Clicked)
+    def _cell_clicked(self, message: Grid.Clicked) -> None:
+        sheet = self._sheet()
+        if sheet is None:
+            return
+        if message.row is None and message.column is not None:
+            self._sort(sheet, message.column)
+            return
+        if message.column is not None:
+            self._arrange(column=message.column)
+        if message.row is not None and message.row < len(sheet.order):
+            self._go(sheet, message.row)
 
     def action_match(self) -> None:
         """Step the rule that matches the checkpoints of the Compare tab."""
@@ -102,7 +110,7 @@ class TableActions(Core, inherit_bindings=False):
         sheet = self._sheet()
         if sheet is None:
             return
-        row = sheet.order.index(sheet.current) if sheet.current in sheet.order else None
+        row = sheet.row
         if what == "all":
             self._copy(sheet.text(range(len(sheet.order))), f"{len(sheet.order):,} rows")
         elif row is None:

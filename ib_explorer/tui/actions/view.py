@@ -13,7 +13,6 @@ from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.state import at_last_checkpoint
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.widgets.checkpoint_tree import CheckpointTree
-from ib_explorer.tui.widgets.point_table import PointTable
 
 PLAY_EVERY = 0.6
 """Seconds between the checkpoints of the animation at speed 1."""
@@ -103,8 +102,3 @@ class ViewActions(Core, inherit_bindings=False):
         collapsed = self.state.collapsed - {message.name}
         collapsed |= {message.name} if message.is_collapsed else frozenset()
         self._set(replace(self.state, collapsed=collapsed), at_once=False)
-
-    @on(PointTable.Chosen)
-    def _point_chosen(self, message: PointTable.Chosen) -> None:
-        if message.item is not self.scene.point:
-            self._set(moves.to_point(self.scene, message.item), at_once=True)

@@ -22,9 +22,6 @@ LOW = 8
 class CompareTable(Grid):
     """A row per model."""
 
-    class Chosen(Grid.Chosen):
-        """The user moved to a model."""
-
     def sheet(self, scene: Scene) -> Sheet:
         """The comparison of the scene."""
         return compare_sheet(scene)

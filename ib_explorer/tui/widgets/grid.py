@@ -21,7 +21,7 @@ _GAP = 2
 
 
 class Grid(ScrollView, can_focus=True):
-    """Shows the sheet that :meth:`sheet` derives from a scene; the cursor's moves are posted as messages.
+    """Shows the sheet that :meth:`sheet` derives from a scene; keys and clicks are the application's.
 
     Only visible lines are rendered: a plane of 500 checkpoints and 33 layers has 16,000.
     """
@@ -34,29 +34,22 @@ class Grid(ScrollView, can_focus=True):
     Grid:focus > .grid--cursor { background: $primary; color: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "previous row", show=False),
-        Binding("down", "move(1)", "next row", show=False),
+        Binding("up", "app.row(-1)", "previous row", show=False),
+        Binding("down", "app.row(1)", "next row", show=False),
         Binding("pageup", "page(-1)", "a page up", show=False),
         Binding("pagedown", "page(1)", "a page down", show=False),
-        Binding("left", "aside(-1)", "previous column", show=False),
-        Binding("right", "aside(1)", "next column", show=False),
+        Binding("left", "app.column(-1)", "previous column", show=False),
+        Binding("right", "app.column(1)", "next column", show=False),
         Binding("enter", "app.sort", "sort by the column", show=False),
         Binding("slash", "app.filter", "filter rows", show=False),
     ]
 
-    class Chosen(Message):
-        """The user moved to the row of ``item``; each table has its own class of them."""
+    class Clicked(Message):
+        """The user clicked a cell, or with ``row`` None the title of a column."""
 
-        def __init__(self, item: Any) -> None:
+        def __init__(self, row: int | None, column: str | None) -> None:
             super().__init__()
-            self.item = item
-
-    class ColumnChosen(Message):
-        """The user moved to a column; with ``sort``, by a click on its title."""
-
-        def __init__(self, name: str, *, sort: bool = False) -> None:
-            super().__init__()
-            self.name, self.sort = name, sort
+            self.row, self.column = row, column
 
     _sheet: Sheet | None = None
 
@@ -156,15 +149,10 @@ class Grid(ScrollView, can_focus=True):
         self.call_after_refresh(self._follow)
 
     def on_click(self, event: Click) -> None:
-        """Sort by the clicked title, or move to the clicked cell; clicks below the last row do nothing."""
-        name = self._column_at(event.x)
-        row = self.scroll_offset.y + event.y - 1
-        if event.y == 0 and name is not None:
-            self.post_message(self.ColumnChosen(name, sort=True))
-        elif event.y > 0 and row < self.row_count:
-            self._choose(row)
-            if name is not None:
-                self.post_message(self.ColumnChosen(name))
+        """Report a click on a title or a cell; clicks below the last row do nothing."""
+        row = int(self.scroll_offset.y) + event.y - 1
+        if event.y == 0 or row < self.row_count:
+            self.post_message(self.Clicked(None if event.y == 0 else row, self._column_at(event.x)))
 
     def _column_at(self, x: int) -> str | None:
         assert self._sheet is not None
@@ -177,27 +165,14 @@ class Grid(ScrollView, can_focus=True):
                 return column.name
         return None
 
-    def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._choose(self.cursor_row + rows)
-
     def action_page(self, pages: int) -> None:
-        """Move the cursor by a page."""
-        self._choose(self.cursor_row + pages * max(self.size.height - 1, 1))
+        """Move the cursor by pages."""
+        rows = pages * max(self.size.height - 1, 1)
+        self.call_later(self.run_action, f"app.row({rows})")
 
     def scroll_pages(self, pages: int) -> None:
         """Move the cursor by pages."""
         self.action_page(pages)
-
-    def action_aside(self, columns: int) -> None:
-        """Move the cursor to a neighbouring column."""
-        if self._sheet is not None and self.columns:
-            at = min(max(self._sheet.at + columns, 0), len(self.columns) - 1)
-            self.post_message(self.ColumnChosen(self.columns[at].name))
-
-    def _choose(self, row: int) -> None:
-        if self._sheet is not None and self.row_count:
-            self.post_message(self.Chosen(self._sheet.item(min(max(row, 0), self.row_count - 1))))
 
 
 def _aligned(title: str, column: Column) -> str:

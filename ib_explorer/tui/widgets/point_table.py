@@ -11,9 +11,6 @@ from ib_explorer.tui.widgets.grid import Grid
 class PointTable(Grid):
     """The points of the plane; the row of the current one is that of the cursor."""
 
-    class Chosen(Grid.Chosen):
-        """The user moved to a point."""
-
     def sheet(self, scene: Scene) -> Sheet:
         """The points of the scene's plane, sorted and filtered."""
         return point_sheet(scene)

@@ -68,7 +68,7 @@ class SheetLine(Horizontal):
         """Type the filter."""
         field = self.query_one(Input)
         field.display = True
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next key may already be waiting
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -13,7 +13,9 @@ def column(name: str, index: int) -> Column:
     return Column(name, name.replace("_", " "), 8, lambda item: item[index], lambda item: f"{item[index]}")
 
 
-SOURCE = Source(ITEMS, (column("model", 0), column("I(X;Z)", 1), column("tokens", 2)), fixed=1)
+SOURCE = Source(
+    ITEMS, (column("model", 0), column("I(X;Z)", 1), column("tokens", 2)), fixed=1, go=lambda scene, _: scene.state
+)
 
 
 def arranged(**fields) -> list[int]:
@@ -53,7 +55,7 @@ def test_a_condition_on_no_column_is_said_and_leaves_the_rows() -> None:
 
 
 def test_copied_text_has_full_precision_and_one_line_a_row() -> None:
-    found = sheet(Source([("a\tb\n", 1 / 3, None)], SOURCE.columns, 1), Arrangement(), 0)
+    found = sheet(Source([("a\tb\n", 1 / 3, None)], SOURCE.columns, 1, SOURCE.go), Arrangement(), 0)
     assert found.text([0]) == f"model\tI(X;Z)\ttokens\na b \t{1 / 3!r}\t\n"
 
 

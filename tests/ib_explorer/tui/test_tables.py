@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from textual import events
 from textual.widgets import Input, Static
 
 from ib_explorer.tui.actions import tables
@@ -110,6 +111,19 @@ async def test_a_filter_is_typed_and_cleared_and_leaves_the_keys_alone() -> None
         assert app.focused is grid
         await pilot.press("P", "F")
         assert "The Plane tab has no table" in [one.message for one in app._notifications][-1]
+
+
+async def test_a_filter_typed_in_a_burst_lands_in_its_field() -> None:
+    async with explorer(MemoryCache(trajectory())) as (app, pilot):
+        await settled(pilot, lambda: step(app) == 256)
+        await pilot.press("D")
+        preset = app.state.view.preset
+        for key in ("up", "up", "right", "right", "enter", "slash", *"step 16 p"):
+            app.post_message(events.Key({" ": "space"}.get(key, key), key if len(key) == 1 else None))
+        field = app.screen.query_one("#filter", Input)
+        await settled(pilot, lambda: field.value == "step 16 p")
+        assert app.state.view.preset == preset and not app.state.playing
+        assert step(app) == STEPS[-3] and app.state.arranged["table"].by == "I(X;Z)"
 
 
 async def test_cell_row_and_all_rows_are_copied_at_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
