@@ -27,13 +27,15 @@ def short_models(models: tuple[str, ...], *, by_size: bool = False) -> dict[str,
 
 
 def short_number(number: int) -> str:
-    """A count in at most five characters, such as ``512``, ``1.0k`` or ``4.2M``."""
+    """A count in at most five characters, such as ``512``, ``1.0k``, ``143k`` or ``62.9B``."""
     scaled = float(number)
     for unit in ("", "k", "M", "B", "T"):
         if scaled < 999.5 or unit == "T":
             break
         scaled /= 1000
-    return str(number) if not unit else f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
+    if not unit:
+        return str(number)
+    return f"{scaled:.1f}{unit}" if scaled < (9.95 if unit == "k" else 99.5) else f"{scaled:.0f}{unit}"
 
 
 def short_place(checkpoint: Revision) -> str:

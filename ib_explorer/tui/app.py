@@ -18,7 +18,6 @@ from ib_explorer.tui.actions.tables import TableActions
 from ib_explorer.tui.actions.training import TrainingActions
 from ib_explorer.tui.actions.typing import Typing
 from ib_explorer.tui.actions.view import ViewActions
-from ib_explorer.tui.actions.work import WorkActions
 from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.screens.help_screen import HelpScreen
 
@@ -29,7 +28,6 @@ class ExplorerApp(
     ViewActions,
     PlaneActions,
     TrainingActions,
-    WorkActions,
     PickingActions,
     QueueActions,
     TableActions,
@@ -51,8 +49,8 @@ class ExplorerApp(
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The commands of the palette: every command of the key map that has an effect now, by its text."""
         for key in self.setup.keys:
-            if key.action != "command_palette" and not impossible(self.scene, key.action):
-                for shown, action, text in key.commands:
+            for shown, action, text in key.commands:
+                if action != "command_palette" and not impossible(self.scene, action):
                     yield SystemCommand(text, f"{key.group.lower()} · {shown}", self._runner(action))
 
     def _runner(self, action: str) -> Callable[[], Awaitable[None]]:

@@ -65,7 +65,7 @@ def _first(kinds: tuple[Any, ...], data: Any) -> Any:
             return read(kind, data)
         except ValueError:
             continue
-    raise ValueError(f"{data!r:.80} is none of {kinds}")
+    raise ValueError(f"{data!r:.80} does not fit any of {kinds}")
 
 
 def _checked(holds: bool, kind: Any, data: Any) -> Any:

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from estimator.checkpoints.catalogue import catalogue
 from estimator.request import MeasurementRequest
+from ib_explorer.drawing.names import short_number
 from ib_explorer.drawing.trajectories import by_trajectory
 from ib_explorer.tui.state import State
-from ib_explorer.tui.wording import short
 
 DEMO = "demo"
 
@@ -46,9 +46,10 @@ def choices(state: State) -> tuple[Choice, ...]:
 
 
 def _recent(state: State) -> Iterable[MeasurementRequest]:
-    """The requests of orders, newest first."""
+    """The requests of this session's orders, newest first, then those of earlier sessions."""
     yield from (job.request for job in reversed(state.jobs) if job.kind.extends_trajectory)
     yield from reversed(list(state.requests.values()))
+    yield from state.recalled.values()
 
 
 @lru_cache(maxsize=1)
@@ -57,7 +58,7 @@ def _catalogued() -> tuple[Choice, ...]:
     for entry in catalogue().models.values():
         if "*" in entry.id or "?" in entry.id or entry.unsupported:
             continue
-        size = f"{short(entry.parameters).replace('G', 'B')} parameters" if entry.parameters else ""
+        size = f"{short_number(entry.parameters)} parameters" if entry.parameters else ""
         about = ", ".join(filter(None, (entry.family, size, "gated" if entry.gated else "")))
         found.append(Choice(entry.id, about))
     return tuple(found)

@@ -20,7 +20,7 @@ def notice(scene: Scene) -> str:
     pace = seconds_per_pass(scene)
     cost = "" if pace is None else f", about {duration_in_words(pace * needed)}"
     passes = "a forward pass" if needed == 1 else f"{needed} forward passes"
-    return f"{present} of {total}: press E to run {passes}{cost} (scores evicted)"
+    return f"{present} of {total}: press E to run {passes}{cost} (no stored scores)"
 
 
 def seconds_per_pass(scene: Scene) -> float | None:

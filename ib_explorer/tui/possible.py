@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from estimator.checkpoints.catalogue import whole_model
 from ib_explorer.drawing.view import CONTEXT
 from ib_explorer.tui import queue
 from ib_explorer.tui.lacking import needing_passes
+from ib_explorer.tui.moves import toggled
 from ib_explorer.tui.scene import Scene
 
 
@@ -59,6 +61,11 @@ def _increments(scene: Scene) -> str:
     return ""
 
 
+def _model(number: int, scene: Scene) -> str:
+    found = toggled(scene, number)
+    return found if isinstance(found, str) else ""
+
+
 def _jobs(scene: Scene) -> str:
     return "" if queue.unfinished(scene.state) or scene.state.unfinished else "No job is running."
 
@@ -85,6 +92,7 @@ _REASONS: Mapping[str, Callable[[Scene], str]] = {
     "look('bound'": _bound,
     "look('x'": _x,
     "overlay": _models,
+    **{f"toggle_model({number})": partial(_model, number) for number in range(1, 10)},
     "zoom(": _points,
     "pan(": _points,
     "reset_zoom": _zoom,

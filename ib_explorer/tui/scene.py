@@ -188,19 +188,25 @@ def _scene(same: Same[State]) -> Scene:
     state = same.value
     trajectory = _trajectory_in_view(state)
     records = by_trajectory(state.records)[trajectory] if trajectory else ()
-    each = state.view.layer == "each"
-    wanted, labels = state.view.drawn_bound.curve, state.view.granularity
-    curve, low = state.curve(records, labels, wanted), state.curve(records, labels, wanted.low)
-    shown = state.records if state.overlay and not each else records
-    hidden = state.hidden - {trajectory} if shown is state.records else frozenset[Trajectory]()
-    drawn = _plane(Same(shown), state.view, Same(curve), Same(low), hidden)
+    drawn, curve, low = _drawn(state, state.view, trajectory, records)
     point = _selected(state, drawn, trajectory)
     tree = branches(Same(state.records), Same(state.jobs), Same(state.requests))
     now = Scene(state, drawn, point, trajectory, checkpoints(Same(records)), records, tree, curve, low)
     if state.whole_view is None or now.points_in_view >= len(now.checkpoints) or not now.is_filling:
         return now
-    stale = _plane(Same(records), state.whole_view, Same(None), Same(None), state.hidden)
+    stale, *_ = _drawn(state, state.whole_view, trajectory, records)
     return replace(now, stale=stale if stale.points else None)
+
+
+def _drawn(
+    state: State, view: View, trajectory: Trajectory | None, records: tuple[CheckpointMeasurements, ...]
+) -> tuple[Plane, BoundCurve | None, BoundCurve | None]:
+    """The plane of a trajectory's ``records``, or of all where models share it, in a view, and the view's curves."""
+    wanted, labels = view.drawn_bound.curve, view.granularity
+    curve, low = state.curve(records, labels, wanted), state.curve(records, labels, wanted.low)
+    is_shared = state.overlay and view.layer != "each"
+    hidden = state.hidden - {trajectory} if is_shared else frozenset[Trajectory]()
+    return _plane(Same(state.records if is_shared else records), view, Same(curve), Same(low), hidden), curve, low
 
 
 @lru_cache(maxsize=8)

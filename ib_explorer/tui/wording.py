@@ -8,6 +8,7 @@ from estimator.checkpoints.revision import Revision
 from estimator.measurement import Measurement
 from estimator.safe_text import safe
 from estimator.values import USUAL, VALUES
+from ib_explorer.drawing.names import short_number
 
 WITHHELD = "–"
 
@@ -64,17 +65,8 @@ def place_name(checkpoint: Revision) -> str:
     """A checkpoint's step and tokens in short form (``1.0k   4B``); the name of one without a step."""
     if checkpoint.step is None and checkpoint.tokens is None:
         return safe(checkpoint.name)
-    step = "" if checkpoint.step is None else short(checkpoint.step)
-    return f"{step:>5} {'' if checkpoint.tokens is None else short(checkpoint.tokens).upper().replace('G', 'B'):>5}"
-
-
-def short(number: int) -> str:
-    """A count in at most five cells, such as 512, 1.0k, 929k, 4.2G or 3.9T."""
-    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if number >= size:
-            share = number / size
-            return f"{share:.1f}{unit}" if share < (9.95 if unit == "k" else 99.5) else f"{share:.0f}{unit}"
-    return str(number)
+    step = "" if checkpoint.step is None else short_number(checkpoint.step)
+    return f"{step:>5} {'' if checkpoint.tokens is None else short_number(checkpoint.tokens):>5}"
 
 
 def ending(name: str, width: int) -> str:

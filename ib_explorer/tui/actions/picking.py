@@ -1,4 +1,4 @@
-"""Actions of the picker, of the tree's unmeasured checkpoints, and of those that failed."""
+"""Actions of the picker and of the form with all options."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ib_explorer.tui.core import Core
 from ib_explorer.tui.models import DEMO, choices
 from ib_explorer.tui.news import FailuresRead, FoldersFound, WorkerEvent, WorkerExited
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
-from ib_explorer.tui.screens.picker_screen import PickerScreen, Progress
+from ib_explorer.tui.screens.picker_screen import PickerScreen
+from ib_explorer.tui.screens.picker_words import Progress
 from ib_explorer.tui.state import Order
-from ib_explorer.tui.tree import unfinished
 from ib_explorer.worker.messages import (
     CancelledJob,
     Event,
@@ -79,14 +79,6 @@ class PickingActions(Core, inherit_bindings=False):
         if order is not None:
             self._set(moves.to_order(self.state, order), at_once=True)
             self.order(order.request)
-
-    def action_retry(self) -> None:
-        """Measure the checkpoints that failed once more; those that did not are answered from the cache."""
-        lost = [job for job in unfinished(self.state.jobs) if job.lost and not job.is_open]
-        if not lost:
-            self.notify("No checkpoint failed in this session.")
-        for job in lost:
-            self.order(job.request)
 
     # What the picker asks for
 

@@ -1,4 +1,4 @@
-"""Actions on the jobs: list, pause, reorder, cancel, retry, and quitting while some are unfinished."""
+"""Actions on jobs: order, list, pause, reorder, cancel, retry, and quitting while some are unfinished."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import replace
 from ib_explorer.tui import lacking, queue
 from ib_explorer.tui.core import Core
 from ib_explorer.tui.jobs import Job
+from ib_explorer.tui.possible import impossible
 from ib_explorer.tui.screens.jobs_screen import JobsScreen
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.quit_dialog import QuitDialog
+from ib_explorer.tui.tree import unfinished
 
 
 class QueueActions(Core, inherit_bindings=False):
@@ -26,10 +28,23 @@ class QueueActions(Core, inherit_bindings=False):
 
     def action_passes(self) -> None:
         """Run the forward passes that the view needs."""
-        jobs = lacking.passes(self.scene)
-        if not jobs:
-            self.notify("This view needs no forward pass.")
-        self._give(jobs)
+        if reason := impossible(self.scene, "passes"):
+            self.notify(reason)
+        self._give(lacking.passes(self.scene))
+
+    def action_increments(self) -> None:
+        """Measure the information that each further token of context adds at the current checkpoint."""
+        if reason := impossible(self.scene, "increments"):
+            self.notify(reason)
+            return
+        self._give(lacking.increments(self.scene))
+
+    def action_retry(self) -> None:
+        """Measure the checkpoints that failed once more; those that did not are answered from the cache."""
+        lost = [job for job in unfinished(self.state.jobs) if job.lost and not job.is_open]
+        if not lost:
+            self.notify("No checkpoint failed in this session.")
+        self._submit_again(*lost)
 
     def action_cancel(self) -> None:
         """Cancel the oldest unfinished job, measurements before bounds; without one, forget unfinished orders."""
@@ -107,7 +122,6 @@ class QueueActions(Core, inherit_bindings=False):
         for job in jobs:
             self._withdraw([job])
         numbers = {job.number for job in jobs}
-        self._set(
-            replace(self.state, jobs=tuple(job for job in self.state.jobs if job.number not in numbers)), at_once=True
-        )
+        others = tuple(job for job in self.state.jobs if job.number not in numbers)
+        self._set(replace(self.state, jobs=others), at_once=True)
         self._give([job.again for job in jobs])

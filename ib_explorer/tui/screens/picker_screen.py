@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -14,63 +14,29 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from cache.files import in_words
 from estimator.errors import InputError
 from estimator.request import MeasurementRequest
 from estimator.safe_text import safe
 from ib_explorer.plan import SweepPlan
-from ib_explorer.tui import estimates, picker
+from ib_explorer.tui import picker
 from ib_explorer.tui.models import Choice, is_path, matching
 from ib_explorer.tui.picker import Listing, Picker
 from ib_explorer.tui.screens.dialog import Dialog
+from ib_explorer.tui.screens.picker_words import (
+    CHECKPOINT_KEYS,
+    MODEL_KEYS,
+    Progress,
+    model_line,
+    picker_foot,
+    row_line,
+    status,
+)
 from ib_explorer.tui.state import Order
 from ib_explorer.tui.widgets.pick_list import PickList
-from ib_explorer.tui.wording import place_name
+from ib_explorer.tui.widgets.picker_input import COMMANDS, PickerInput
 
 PLAN_AFTER = 0.4
 """Seconds that a selection must remain unchanged before the worker is asked for its plan."""
-COMMANDS = {"space": "toggled", "A": "toggled_group", "R": "ranged", "L": "spaced"}
-"""Keys that select while checkpoints are chosen, and are text while a model is."""
-MODEL_KEYS = "Enter: its checkpoints · Tab: complete · Esc: close"
-CHECKPOINT_KEYS = (
-    "Space: select · L [number]: log-spaced · A: group · R: range · O: all options · Enter: measure · Esc: models"
-)
-
-
-class PickerInput(Input):
-    """The line typed into; digits after the key for log-spaced checkpoints belong to that key."""
-
-    class Digit(Message):
-        """A digit, or none for backspace, was typed for the key for log-spaced checkpoints."""
-
-        def __init__(self, digit: str) -> None:
-            super().__init__()
-            self.digit = digit
-
-    takes_digits = False
-    takes_commands = False
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Whether a key is text: those of commands are not, while there are commands."""
-        is_command = self.takes_commands and key in (*COMMANDS, "O")
-        return not is_command and super().check_consume_key(key, character)
-
-    async def _on_key(self, event: events.Key) -> None:
-        if self.takes_digits and ((event.character or "").isdecimal() or event.key == "backspace"):
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Digit(event.character or "" if event.key != "backspace" else ""))
-            return
-        await super()._on_key(event)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What is said while a list is being made: ``doing`` until it is over, then the ``notes`` and the ``problem``."""
-
-    doing: str = ""
-    notes: tuple[str, ...] = ()
-    problem: str = ""
 
 
 class PickerScreen(Dialog[Order]):
@@ -337,63 +303,16 @@ class PickerScreen(Dialog[Order]):
         box.border_title = safe(f"{now.listing.model}: {len(now.chosen)} of {len(now.listing.items)} selected")
         self._typed.placeholder = "filter, or a selection such as stage1:log:16, 1000..50000 or 10B..1T"
         lines.show(len(now.rows), min(now.cursor, max(len(now.rows) - 1, 0)), self._checkpoint_line)
-        self._say(self._status(), self._foot(), CHECKPOINT_KEYS)
+        foot = picker_foot(now, self._request, self.plan, self.rate)
+        self._say(status(now, self.progress), foot, CHECKPOINT_KEYS)
 
     def _say(self, said: str, plan: str, keys: str) -> None:
         for name, text in (("#said", said), ("#plan", plan), ("#keys", keys)):
             self.query_one(name, Static).update("\n".join(map(safe, text.split("\n"))))
 
-    def _status(self) -> str:
-        assert self.picker is not None
-        progress = self.progress
-        row = self.picker.row
-        failure = ""
-        if row is not None and row.index is not None:
-            item = self.picker.listing.items[row.index]
-            failure = f"{item.revision.name} failed: {item.failure}" if item.failure else ""
-        range_said = "Range started: move, then R." if self.picker.start is not None else ""
-        problem = self.picker.problem if self.picker.listing.items else ""
-        said = (problem, progress.problem, range_said, failure, progress.doing, *progress.notes)
-        return next(filter(None, said), "")
-
-    def _foot(self) -> str:
-        assert self.picker is not None
-        if not self.picker.listing.items:
-            return ""
-        request = self.latest.request
-        text = request.corpus or "the default text"
-        how = f"{', '.join(request.granularities)} · {request.documents} documents of {text}"
-        selection = self._request.revision or ""
-        short = selection if len(selection) <= 40 else f"{selection[:39]}…"
-        return f"{short}: {estimates.sentence(self.picker, self.plan, self.rate)}\n{how}"
-
     def _model_line(self, number: int, width: int) -> Text:
-        choice = self.offered[number]
-        about = safe(choice.about)
-        name = safe(choice.name)
-        room = max(width - len(about) - 3, 10)
-        text = Text(f" {name[:room]:{room}} ")
-        return text.append(about, style="dim")
+        return model_line(self.offered[number], width)
 
     def _checkpoint_line(self, number: int, width: int) -> Text:
         assert self.picker is not None
-        now, row = self.picker, self.picker.rows[number]
-        if row.index is None:
-            names = [now.listing.revisions[index].name for index in row.group.members]
-            count = sum(name in now.chosen for name in names)
-            title = row.group.title or "checkpoints"
-            return Text(f" {title}  {count}/{len(names)}", style="bold")
-        return checkpoint_line(now, row.index, width)
-
-
-def checkpoint_line(now: Picker, index: int, width: int) -> Text:
-    """A checkpoint's line: whether it is selected, step, tokens, size, state and, if there is room, its name."""
-    item = now.listing.items[index]
-    is_chosen = item.revision.name in now.chosen
-    size = f"{'~' if item.bytes_of else ''}{in_words(item.bytes)}" if item.bytes else ""
-    text = Text(f"   {'[x]' if is_chosen else '[ ]'} ", style="bold" if is_chosen else "")
-    place = place_name(item.revision)
-    text.append(f"{place[:14]:14} {size:>9}  {item.state:11} ")
-    if width > 60:
-        text.append(safe(item.failure or item.revision.name), style="dim")
-    return text
+        return row_line(self.picker, self.picker.rows[number], width)

@@ -99,7 +99,7 @@ class PlaneView(Widget):
 
     @property
     def _frame(self) -> Frame | None:
-        """The frame of the picture; None while there is none."""
+        """The frame of the picture; None before anything is drawn."""
         if self.scene is None or self.scene.stale or not self.scene.plane.points:
             return None
         return frame(self.scene.plane, self.size.width, self.size.height, self.scene.state.limits)

@@ -16,6 +16,7 @@ from ib_explorer.tui.picker import Listing, Picker
 from ib_explorer.tui.screens.main_screen import MainScreen
 from ib_explorer.tui.screens.measure_dialog import MeasureDialog
 from ib_explorer.tui.screens.picker_screen import PickerScreen
+from ib_explorer.tui.screens.picker_words import Progress, status
 from ib_explorer.tui.state import State
 from ib_explorer.worker.messages import (
     CheckpointFailed,
@@ -266,3 +267,10 @@ async def test_the_picker_looks_as_it_should(size: tuple[int, int]) -> None:
         await pilot.press("L", "8")
         await settled(pilot, lambda: "log:8" in said(app, "plan"))
         assert_golden(app, f"picker-{size[0]}x{size[1]}")
+
+
+def test_while_checkpoints_are_listed_the_newest_note_is_shown() -> None:
+    listing = Picker(Listing("org/model", ()))
+    assert status(listing, Progress("Listing checkpoints …")) == "Listing checkpoints …"
+    waits = Progress("Listing checkpoints …", ("The hub does not answer: trying again in 4 s.",))
+    assert status(listing, waits) == waits.notes[0]

@@ -6,14 +6,15 @@ from dataclasses import replace
 from textual.widgets import Static
 
 from ib_explorer.tui.jobs import Job, JobKind
+from ib_explorer.tui.notices import notice
 from ib_explorer.tui.queue import behind, listed
 from ib_explorer.tui.screens.jobs_screen import JobsScreen, about
 from ib_explorer.tui.screens.log_screen import LogScreen
 from ib_explorer.tui.screens.quit_dialog import QuitDialog
 from ib_explorer.tui.state import State, with_event, with_job, with_log
 from ib_explorer.worker.messages import CheckpointFailed, Event, Finished, Measure, Measured, Started, Task
-from tests.ib_explorer.pilot import explorer, settled
-from tests.ib_explorer.synthetic import REQUEST, MemoryCache, ScriptedClient, trajectory
+from tests.ib_explorer.pilot import explorer, picture, settled
+from tests.ib_explorer.synthetic import REQUEST, STEPS, MemoryCache, ScriptedClient, measuring, trajectory
 from tests.ib_explorer.synthetic import listed as revisions
 
 
@@ -100,3 +101,22 @@ async def test_the_log_follows_new_lines_with_their_levels() -> None:
         app._set(with_log(app.state, "The disk is nearly full.", "warning"), at_once=True)
         lines = app.screen.query_one("#lines", Static)
         await settled(pilot, lambda: "warning The disk is nearly full." in str(lines.content))
+
+
+async def test_the_last_whole_picture_stays_until_the_next_one_is_there() -> None:
+    cache = MemoryCache()
+    answer = measuring(cache)
+    client = ScriptedClient(lambda job: answer(job) if job.job < 4 else [Started(job.job)])
+    async with explorer(cache, client, REQUEST) as (app, pilot):
+        await settled(pilot, lambda: len(app.state.records) == len(STEPS) and not app.state.jobs[2].is_open)
+        app._set(replace(app.state, hidden=frozenset({app.scene.trajectory})), at_once=True)  # counts in overlays only
+        before = app.scene.plane
+        await pilot.press("T")
+        await settled(pilot, lambda: any(job.kind.fills_view for job in app.state.jobs))
+        assert app.scene.stale == before and "computing" in notice(app.scene)
+        assert "press m" not in picture(app).lower()
+        for job in client.jobs[3:]:
+            for event in answer(job):
+                client.say(event)
+        await settled(pilot, lambda: app.scene.point is not None and app.scene.stale is None)
+        assert notice(app.scene) == ""

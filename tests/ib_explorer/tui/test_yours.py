@@ -231,6 +231,7 @@ async def test_keys_without_effect_say_so_and_are_not_in_the_palette(key: str, p
         assert app.state.view == before.view and app.state.overlay == before.overlay
         shown = {command.title for command in app.get_system_commands(app.screen)}
         assert not any(one.keys == (key,) and one.text in shown for one in keys())
+        assert not any("hide or show the model" in title for title in shown)
     async with explorer(MemoryCache([*trajectory(), *trajectory("other")])) as (app, pilot):
         await pilot.press("o")
         assert app.state.overlay
