@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ib_explorer.drawing.shelf import Same
+from ib_explorer.tui.wording import rows_in_words
 
 if TYPE_CHECKING:
     from ib_explorer.tui.scene import Scene
@@ -104,7 +105,7 @@ class Sheet:
     def said(self) -> str:
         """The number of rows, the column they are sorted by, and the filter, in one line."""
         total, shown = len(self.source.items), len(self.order)
-        parts = [f"{total:,} rows" if shown == total else f"{shown:,} of {total:,} rows"]
+        parts = [rows_in_words(total) if shown == total else f"{shown:,} of {rows_in_words(total)}"]
         by = next((column.title for column in self.columns if column.name == self.arrangement.by), None)
         if by is not None:
             parts.append(f"by {by} {'▼' if self.arrangement.descending else '▲'}")

@@ -25,6 +25,11 @@ def count(number: int, width: int = 0) -> str:
     return f"{number:>{width},}"
 
 
+def rows_in_words(number: int) -> str:
+    """A number of rows in words."""
+    return "1 row" if number == 1 else f"{number:,} rows"
+
+
 def percent(share: float, width: int = 4) -> str:
     """A share of one as a percentage."""
     return f"{share * 100:>{width - 2}.0f} %"

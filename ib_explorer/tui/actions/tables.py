@@ -19,6 +19,7 @@ from ib_explorer.tui.sheets import Arrangement, Sheet, plain
 from ib_explorer.tui.tabs import TABS
 from ib_explorer.tui.widgets.grid import Grid
 from ib_explorer.tui.widgets.sheet_line import SheetLine
+from ib_explorer.tui.wording import rows_in_words
 
 CLIPBOARD_SURE, CLIPBOARD_MOST = 74_000, 1_000_000
 """Bytes that terminals take into the clipboard for sure; bytes above which none is sent."""
@@ -112,7 +113,7 @@ class TableActions(Core, inherit_bindings=False):
             return
         row = sheet.row
         if what == "all":
-            self._copy(sheet.text(range(len(sheet.order))), f"{len(sheet.order):,} rows")
+            self._copy(sheet.text(range(len(sheet.order))), rows_in_words(len(sheet.order)))
         elif row is None:
             self.notify("No row is selected: move to one with up and down.")
         elif what == "row":
@@ -155,7 +156,7 @@ class TableActions(Core, inherit_bindings=False):
         def write(path: Path | None) -> None:
             if path is not None:
                 kind = path.suffix.lower()
-                said = f"{extract.rows} rows" if kind == ".csv" else "the picture"
+                said = rows_in_words(extract.rows) if kind == ".csv" else "the picture"
                 self.run_worker(background.export(path, writers[kind], said, self.post_message), group="export")
 
         self.push_screen(ExportDialog(extract.rows, suggestion, tuple(writers)), write)

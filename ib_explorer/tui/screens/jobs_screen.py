@@ -112,7 +112,7 @@ def about(job: Job) -> str:
     lines = [f"{job.description}, {request.corpus}, {request.documents} documents, {', '.join(request.granularities)}"]
     if job.revisions and not job.kind.fills_view:
         pace, left = job.seconds_per_pass, job.checkpoints_left
-        counts = f"{len(job.measured)} of {len(job.revisions)} checkpoints measured, {left} left"
+        counts = f"{len(job.measured)} of {len(job.revisions)} checkpoints measured" + f", {left} left" * bool(left)
         lines.append(counts + ("" if pace is None or not left else f", about {duration_in_words(pace * left)}"))
     if job.status in _SENTENCES:
         lines.append(_SENTENCES[job.status](job))
