@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from estimator.arrays import IntArray, mixed
 
@@ -69,6 +67,10 @@ def sharing(keys: Iterable[Iterable[Hashable]]) -> IntArray:
 
 
 def _components(items: int, first: IntArray, second: IntArray) -> IntArray:
+    # These take 0.13 s to import, which the screen, which makes no sample, must not wait for.
+    import scipy.sparse as sp
+    from scipy.sparse.csgraph import connected_components
+
     links = sp.coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(items, items))
     _, component = connected_components(links, directed=False)
     _, at, unit = np.unique(component, return_index=True, return_inverse=True)

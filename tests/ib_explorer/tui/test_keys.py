@@ -49,7 +49,7 @@ def test_the_screen_loads_no_science() -> None:
     """The terminal process stays small and quick: torch and its friends live in the worker."""
     code = (
         "import sys, ib_explorer.tui.app, ib_explorer.drawing.picture;"
-        "print([m for m in ('torch', 'transformers', 'datasets', 'huggingface_hub') if m in sys.modules])"
+        "print([m for m in ('torch', 'transformers', 'datasets', 'huggingface_hub', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
     assert done.stdout.strip() == "[]"
